@@ -1,0 +1,52 @@
+/*
+ * heap.h - the allocator of an instance, with its budget.
+ *
+ * All memory of an instance comes from here. The heap counts the bytes that are out; an allocation that would pass the budget is
+ * refused before the allocator is asked.
+ *
+ * Lifetime. Messages outlive their instance, so the heap outlives it too. The counter of bytes includes the heap's own size until
+ * nb_heap_close(); whoever brings it to zero frees the heap. So the one atomic counter is budget, leak check and reference count.
+ *
+ * Ordering. `bytes` is changed by read-modify-writes only. nb_free() and nb_heap_close() subtract with acquire-release: the release
+ * makes the freeing thread's last accesses happen before the free of the heap by whoever subtracts last (which acquires).
+ */
+#ifndef NB_BASE_HEAP_H
+#define NB_BASE_HEAP_H
+
+#include <nimbus/base.h>
+
+typedef struct nb_heap nb_heap;
+
+/* allocator NULL: malloc and free. budget 0: no bound. NULL: out of memory. */
+nb_heap *nb_heap_open(const nimbus_allocator *allocator, size_t budget);
+
+/* The owner is done; blocks that are still out keep the heap alive. */
+void nb_heap_close(nb_heap *heap);
+
+/* Uninitialised memory for any object; NULL: nb_heap_failure() says why. size > 0. */
+void *nb_alloc(nb_heap *heap, size_t size);
+
+/* The same, all bytes zero. */
+void *nb_alloc_zero(nb_heap *heap, size_t size);
+
+/* count * size bytes, checked for overflow. */
+void *nb_alloc_array(nb_heap *heap, size_t count, size_t size);
+
+/* block may be NULL. size is what was asked for. */
+void nb_free(nb_heap *heap, void *block, size_t size);
+
+/* Charges or gives back memory that the heap did not make (adopted bodies). False: over the budget, nothing charged. */
+bool nb_heap_charge(nb_heap *heap, size_t size);
+void nb_heap_uncharge(nb_heap *heap, size_t size);
+
+/* After a NULL: NIMBUS_E_FULL if the budget refused size bytes, else NIMBUS_E_NO_MEMORY. */
+nimbus_status nb_heap_failure(const nb_heap *heap, size_t size);
+
+size_t nb_heap_bytes(const nb_heap *heap);
+size_t nb_heap_budget(const nb_heap *heap);
+
+/* A copy of text, ending in NUL; free it with nb_text_free. text NULL gives NULL. */
+char *nb_text_copy(nb_heap *heap, const char *text);
+void nb_text_free(nb_heap *heap, char *text);
+
+#endif
