@@ -189,14 +189,14 @@ static inline nimbus_duration nimbus_exactly(nimbus_duration duration)
 
 /** Bytes that somebody else owns. No NUL is promised behind them. */
 typedef struct nimbus_bytes {
-    const void *data NIMBUS_0;
-    size_t size NIMBUS_0;
+    const void *data;
+    size_t size;
 } nimbus_bytes;
 
 /** The id of a message, an event or an invocation: unique over all instances, increasing within one. */
 typedef struct nimbus_id {
-    uint64_t instance NIMBUS_0; /**< the nonce of the instance that made it */
-    uint64_t number NIMBUS_0;   /**< 1, 2, 3, ...; 0: no id */
+    uint64_t instance; /**< the nonce of the instance that made it */
+    uint64_t number;   /**< 1, 2, 3, ...; 0: no id */
 } nimbus_id;
 
 #define NIMBUS_ID_TEXT 37 /**< bytes that nimbus_id_text writes, its NUL included */

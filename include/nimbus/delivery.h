@@ -19,8 +19,8 @@ typedef struct nimbus_subscription nimbus_subscription;
 
 /** Names one receive of one message: queue number, slot, generation. 16 bytes by value; zero is no receipt. */
 typedef struct nimbus_receipt {
-    uint64_t place NIMBUS_0;
-    uint64_t generation NIMBUS_0;
+    uint64_t place;
+    uint64_t generation;
 } nimbus_receipt;
 
 /** A slot for a delivery. Zero-initialise it; everything in it is private. Must not be copied while it is occupied. */

@@ -23,10 +23,10 @@ typedef enum nimbus_attribute_kind {
 
 /** A named, typed value beside the body (SQS-A1 to A4). */
 typedef struct nimbus_attribute {
-    const char *name NIMBUS_0;  /**< 1 to 256 letters, digits, '_', '-', '.'; not "AWS." nor "Amazon." in front */
-    nimbus_attribute_kind kind NIMBUS_0;
-    const char *label NIMBUS_0; /**< custom type behind the dot ("int" for Number.int, "Array" for String.Array); NULL: none */
-    nimbus_bytes value NIMBUS_0; /**< never empty */
+    const char *name;  /**< 1 to 256 letters, digits, '_', '-', '.'; not "AWS." nor "Amazon." in front */
+    nimbus_attribute_kind kind;
+    const char *label; /**< custom type behind the dot ("int" for Number.int, "Array" for String.Array); NULL: none */
+    nimbus_bytes value; /**< never empty */
 } nimbus_attribute;
 
 /**
@@ -74,12 +74,12 @@ typedef enum nimbus_body_kind {
 
 /** The bytes of a message to be, and how the library gets them. Made by the four functions below, passed by value. */
 typedef struct nimbus_body {
-    nimbus_body_kind kind NIMBUS_0;
-    void *data NIMBUS_0;
-    size_t size NIMBUS_0;
-    const nimbus_message *message NIMBUS_0;
-    nimbus_free_fn *free_fn NIMBUS_0;
-    void *user NIMBUS_0;
+    nimbus_body_kind kind;
+    void *data;
+    size_t size;
+    const nimbus_message *message;
+    nimbus_free_fn *free_fn;
+    void *user;
 } nimbus_body;
 
 /**

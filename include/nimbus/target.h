@@ -27,12 +27,12 @@ typedef enum nimbus_target_kind {
 
 /** A target by value. It borrows; the call that stores it takes references of its own. */
 typedef struct nimbus_target {
-    nimbus_target_kind kind NIMBUS_0;
-    void *object NIMBUS_0;
-    nimbus_handler *handler NIMBUS_0;
-    void *user NIMBUS_0;
-    nimbus_destroy_fn *destroy NIMBUS_0;
-    uint64_t reserved_[2] NIMBUS_0;
+    nimbus_target_kind kind;
+    void *object;
+    nimbus_handler *handler;
+    void *user;
+    nimbus_destroy_fn *destroy;
+    uint64_t reserved_[2];
 } nimbus_target;
 
 /**
