@@ -1,0 +1,67 @@
+#include "base/check.h"
+
+#include <string.h>
+
+#include "base/error.h"
+
+static bool letter_or_digit(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+bool nb_name_valid(const char *name, size_t max, const char *extra)
+{
+    size_t length = 0;
+
+    if (name == NULL) {
+        return false;
+    }
+    for (; name[length] != '\0'; length++) {
+        if (length == max || (!letter_or_digit(name[length]) && strchr(extra, name[length]) == NULL)) {
+            return false;
+        }
+    }
+    return length > 0;
+}
+
+bool nb_reserved_clear(const uint64_t *reserved, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (reserved[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool forgotten_unit(nimbus_duration duration)
+{
+    return duration > 0 && duration < 1000;
+}
+
+bool nb_duration_argument(nimbus_duration *duration)
+{
+    if (*duration == NIMBUS_ZERO) {
+        *duration = 0;
+    }
+    return *duration >= 0 && !forgotten_unit(*duration);
+}
+
+bool nb_duration_option(nimbus_duration *option, nimbus_duration standard, nimbus_duration min, nimbus_duration max, const char *call,
+                        const char *field, nimbus_error *err)
+{
+    nimbus_duration value = *option == 0 ? standard : *option == NIMBUS_ZERO ? 0 : *option;
+
+    if (forgotten_unit(value)) {
+        nb_error_set(err, NIMBUS_E_INVALID, call, field, "%lld ns: a forgotten unit? NIMBUS_SECONDS(%lld)", (long long)value,
+                     (long long)value);
+        return false;
+    }
+    if (value < min || value > max) {
+        nb_error_set(err, NIMBUS_E_INVALID, call, field, "%lld ns is not between %lld ns and %lld ns", (long long)value, (long long)min,
+                     (long long)max);
+        return false;
+    }
+    *option = value;
+    return true;
+}

@@ -1,0 +1,22 @@
+/* check.h - the checks that many calls share: names, durations, reserved fields. */
+#ifndef NB_BASE_CHECK_H
+#define NB_BASE_CHECK_H
+
+#include <nimbus/base.h>
+
+/* 1 to max bytes, each a letter, a digit or one of extra. */
+bool nb_name_valid(const char *name, size_t max, const char *extra);
+
+/* All count words are zero. */
+bool nb_reserved_clear(const uint64_t *reserved, size_t count);
+
+/* An argument: NIMBUS_ZERO becomes 0. False: negative otherwise, or above 0 and below 1 us (a forgotten unit). */
+bool nb_duration_argument(nimbus_duration *duration);
+
+/*
+ * An option: 0 becomes standard, NIMBUS_ZERO becomes 0; then it must lie within [min, max]. False: *err is filled with call and field.
+ */
+bool nb_duration_option(nimbus_duration *option, nimbus_duration standard, nimbus_duration min, nimbus_duration max, const char *call,
+                        const char *field, nimbus_error *err);
+
+#endif

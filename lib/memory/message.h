@@ -1,0 +1,62 @@
+/*
+ * message.h - the counted, immutable message: one block that holds the header, attributes, subject, event parts and a copied body.
+ *
+ * A message is filled by its maker alone and never changes once it is shared. It belongs to a heap, not to an instance, and may outlive
+ * both its queue and its instance.
+ *
+ * Ordering. The count is raised relaxed (whoever raises it holds a reference already) and lowered with acquire-release: the release makes
+ * a holder's reads happen before the free, which acquires through the same counter. Without it the last holder could free bytes that
+ * another thread is still reading.
+ */
+#ifndef NB_MEMORY_MESSAGE_H
+#define NB_MEMORY_MESSAGE_H
+
+#include <nimbus/message.h>
+
+#include "base/heap.h"
+
+/* The parts of an event, as they are kept beside its JSON. */
+typedef struct nb_event_spec {
+    nimbus_id id;
+    const char *source, *detail_type;
+    const char *const *resources;
+    size_t resource_count;
+    nimbus_time time;
+    size_t detail_offset, detail_size; /* within the body */
+} nb_event_spec;
+
+/* What a message is made of; everything is borrowed, except for an adopted body, which is taken on success. */
+typedef struct nb_message_spec {
+    nimbus_body body; /* NIMBUS_BODY_COPY with data NULL: size bytes for the maker to fill (nb_message_space) */
+    const nimbus_attribute *attributes;
+    size_t attribute_count;
+    const nimbus_attribute *more; /* attributes behind these */
+    size_t more_count;
+    const char *subject;
+    const nb_event_spec *event;
+} nb_message_spec;
+
+/* NIMBUS_OK, NIMBUS_E_FULL (budget), NIMBUS_E_NO_MEMORY, NIMBUS_E_TOO_LARGE (a size overflows). *ret only on NIMBUS_OK. */
+nimbus_status nb_message_make(nb_heap *heap, const nb_message_spec *spec, nimbus_message **ret);
+
+/* The same body, subject and event with count more attributes (none of them checked). */
+nimbus_status nb_message_extend(nb_heap *heap, nimbus_message *message, const nimbus_attribute *more, size_t count, nimbus_message **ret);
+
+/* The bytes of a body that the maker fills, before anybody else knows the message. */
+char *nb_message_space(nimbus_message *message);
+
+/* Where the body's detail lies, set by the maker of an event once it is rendered. */
+void nb_message_set_detail(nimbus_message *message, size_t offset, size_t size);
+
+nimbus_message *nb_message_retain(nimbus_message *message); /* NULL gives NULL */
+void nb_message_release(nimbus_message *message);           /* NULL: nothing */
+
+nimbus_bytes nb_message_body(const nimbus_message *message);
+size_t nb_message_size(const nimbus_message *message); /* body and attributes: what limits and capacities count (SQS-A4) */
+const nimbus_attribute *nb_message_attributes(const nimbus_message *message, size_t *ret_count);
+const nimbus_attribute *nb_message_find_attribute(const nimbus_message *message, const char *name); /* NULL: none */
+const char *nb_message_subject(const nimbus_message *message);
+bool nb_message_event(const nimbus_message *message, nimbus_event_view *ret);
+const char *nb_message_resource(const nimbus_message *message, size_t index);
+
+#endif

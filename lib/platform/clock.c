@@ -1,0 +1,21 @@
+#include "platform/clock.h"
+
+#include <time.h>
+
+static int64_t read_clock(clockid_t which)
+{
+    struct timespec at = { 0, 0 };
+
+    clock_gettime(which, &at);
+    return (int64_t)at.tv_sec * INT64_C(1000000000) + at.tv_nsec;
+}
+
+int64_t nb_platform_elapsed(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+int64_t nb_platform_wall(void)
+{
+    return read_clock(CLOCK_REALTIME);
+}

@@ -1,0 +1,197 @@
+#include "time/timers.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define NB_TIMER_IDLE SIZE_MAX
+
+/* A number for this thread: the address of a thread-local is unique among living threads and never 0. */
+static uint64_t this_thread(void)
+{
+    static _Thread_local char anchor;
+
+    return (uint64_t)(uintptr_t)&anchor;
+}
+
+void nb_timers_init(nb_timers *timers, nb_clock *clock, nb_heap *heap, void (*sooner)(void *), void *user)
+{
+    memset(timers, 0, sizeof *timers);
+    timers->clock = clock;
+    timers->heap = heap;
+    timers->sooner = sooner;
+    timers->user = user;
+    nb_lock_init(&timers->lock);
+    nb_lock_init(&timers->fire_lock);
+}
+
+void nb_timers_fini(nb_timers *timers)
+{
+    assert(timers->reserved == 0);
+    nb_free(timers->heap, timers->array, timers->capacity * sizeof *timers->array);
+    nb_lock_fini(&timers->fire_lock);
+    nb_lock_fini(&timers->lock);
+}
+
+static bool before(const nb_timer *a, const nb_timer *b)
+{
+    return a->due != b->due ? a->due < b->due : a->order < b->order;
+}
+
+static void place(nb_timers *timers, size_t index, nb_timer *timer)
+{
+    timers->array[index] = timer;
+    timer->index = index;
+}
+
+/* Moves timer, which belongs near index, to where it keeps the heap in order. */
+static void settle(nb_timers *timers, size_t index, nb_timer *timer)
+{
+    while (index > 0 && before(timer, timers->array[(index - 1) / 2])) {
+        place(timers, index, timers->array[(index - 1) / 2]);
+        index = (index - 1) / 2;
+    }
+    for (;;) {
+        size_t child = 2 * index + 1;
+
+        if (child + 1 < timers->count && before(timers->array[child + 1], timers->array[child])) {
+            child++;
+        }
+        if (child >= timers->count || !before(timers->array[child], timer)) {
+            break;
+        }
+        place(timers, index, timers->array[child]);
+        index = child;
+    }
+    place(timers, index, timer);
+}
+
+static void take_off(nb_timers *timers, nb_timer *timer)
+{
+    size_t index = timer->index;
+    nb_timer *last;
+
+    if (index == NB_TIMER_IDLE) {
+        return;
+    }
+    last = timers->array[--timers->count];
+    if (last != timer) {
+        settle(timers, index, last);
+    }
+    timer->index = NB_TIMER_IDLE;
+}
+
+bool nb_timer_init(nb_timers *timers, nb_timer *timer, nb_timer_fn *fire)
+{
+    bool room = true;
+
+    memset(timer, 0, sizeof *timer);
+    timer->fire = fire;
+    timer->index = NB_TIMER_IDLE;
+    nb_lock_acquire(&timers->lock);
+    if (timers->reserved == timers->capacity) {
+        size_t capacity = timers->capacity == 0 ? 16 : timers->capacity * 2;
+        nb_timer **array = nb_alloc_array(timers->heap, capacity, sizeof *array);
+
+        room = array != NULL;
+        if (room) {
+            if (timers->count > 0) {
+                memcpy(array, timers->array, timers->count * sizeof *array);
+            }
+            nb_free(timers->heap, timers->array, timers->capacity * sizeof *array);
+            timers->array = array;
+            timers->capacity = capacity;
+        }
+    }
+    timers->reserved += room;
+    nb_lock_release(&timers->lock);
+    return room;
+}
+
+void nb_timer_fini(nb_timers *timers, nb_timer *timer)
+{
+    nb_timer_stop(timers, timer);
+    nb_lock_acquire(&timers->lock);
+    timers->reserved--;
+    nb_lock_release(&timers->lock);
+}
+
+void nb_timer_set(nb_timers *timers, nb_timer *timer, int64_t due)
+{
+    bool sooner;
+
+    nb_lock_acquire(&timers->lock);
+    take_off(timers, timer);
+    if (due != INT64_MAX) {
+        timer->due = due;
+        timer->order = timers->order++;
+        settle(timers, timers->count++, timer);
+    }
+    sooner = due != INT64_MAX && timers->array[0] == timer;
+    nb_lock_release(&timers->lock);
+    if (sooner && atomic_load_explicit(&timers->firing_thread, memory_order_relaxed) != this_thread()) {
+        timers->sooner(timers->user); /* the firing thread itself looks again before it sleeps */
+    }
+}
+
+void nb_timer_stop(nb_timers *timers, nb_timer *timer)
+{
+    nb_lock_acquire(&timers->lock);
+    take_off(timers, timer);
+    nb_lock_release(&timers->lock);
+    if (atomic_load_explicit(&timers->firing_thread, memory_order_relaxed) == this_thread()) {
+        return;
+    }
+    nb_lock_acquire(&timers->fire_lock); /* whoever fires it holds this */
+    nb_lock_acquire(&timers->lock);
+    take_off(timers, timer); /* it may have set itself again */
+    nb_lock_release(&timers->lock);
+    nb_lock_release(&timers->fire_lock);
+}
+
+int64_t nb_timers_next(nb_timers *timers)
+{
+    int64_t due;
+
+    nb_lock_acquire(&timers->lock);
+    due = timers->count > 0 ? timers->array[0]->due : INT64_MAX;
+    nb_lock_release(&timers->lock);
+    return due;
+}
+
+/* Takes one due timer off. limit keeps a timer that sets itself to "now" from being fired for ever in one round. */
+static nb_timer *pop_due(nb_timers *timers, int64_t now, uint64_t limit)
+{
+    nb_timer *timer = NULL;
+
+    nb_lock_acquire(&timers->lock);
+    if (timers->count > 0 && timers->array[0]->due <= now && timers->array[0]->order < limit) {
+        timer = timers->array[0];
+        take_off(timers, timer);
+    }
+    nb_lock_release(&timers->lock);
+    return timer;
+}
+
+bool nb_timers_fire(nb_timers *timers)
+{
+    int64_t now = nb_clock_elapsed(timers->clock);
+    uint64_t limit;
+    nb_timer *timer;
+    bool fired = false;
+
+    if (nb_timers_next(timers) > now) {
+        return false;
+    }
+    nb_lock_acquire(&timers->fire_lock);
+    atomic_store_explicit(&timers->firing_thread, this_thread(), memory_order_relaxed);
+    nb_lock_acquire(&timers->lock);
+    limit = timers->order;
+    nb_lock_release(&timers->lock);
+    while ((timer = pop_due(timers, now, limit)) != NULL) {
+        timer->fire(timer);
+        fired = true;
+    }
+    atomic_store_explicit(&timers->firing_thread, 0, memory_order_relaxed);
+    nb_lock_release(&timers->fire_lock);
+    return fired;
+}

@@ -1,0 +1,63 @@
+/*
+ * timers.h - timers of an instance: a binary heap under one lock.
+ *
+ * A timer is a member of the object that it belongs to; setting one never needs memory, because room in the heap is reserved when the
+ * timer is made (nb_timer_init), which alone can fail.
+ *
+ * Firing. One thread fires at a time (fire_lock): it takes due timers off the heap one by one and calls them with no other lock held.
+ * Equal deadlines fire in the order in which they were set. A timer may set itself again. nb_timer_stop() returns only when the timer
+ * neither is set nor runs, unless it is called from inside a timer; so an object may be freed after it.
+ *
+ * Lock order: fire_lock, then whatever a timer's function takes, then lock.
+ */
+#ifndef NB_TIME_TIMERS_H
+#define NB_TIME_TIMERS_H
+
+#include "base/heap.h"
+#include "platform/lock.h"
+#include "time/clock.h"
+
+typedef struct nb_timer nb_timer;
+typedef void nb_timer_fn(nb_timer *timer);
+
+struct nb_timer {
+    nb_timer_fn *fire;
+    int64_t due;
+    uint64_t order;
+    size_t index; /* in the heap; NB_TIMER_IDLE: not set */
+};
+
+typedef struct nb_timers {
+    nb_clock *clock;
+    nb_heap *heap;
+    void (*sooner)(void *user); /* called without a lock when the first deadline came nearer */
+    void *user;
+    nb_lock lock, fire_lock;
+    nb_timer **array; /* room for reserved timers */
+    size_t count, reserved, capacity;
+    uint64_t order;
+    _Atomic uint64_t firing_thread; /* who holds fire_lock; 0: nobody */
+} nb_timers;
+
+void nb_timers_init(nb_timers *timers, nb_clock *clock, nb_heap *heap, void (*sooner)(void *), void *user);
+void nb_timers_fini(nb_timers *timers);
+
+/* False: out of memory. */
+bool nb_timer_init(nb_timers *timers, nb_timer *timer, nb_timer_fn *fire);
+
+/* Stops the timer and gives its room back. */
+void nb_timer_fini(nb_timers *timers, nb_timer *timer);
+
+/* Sets or moves the timer to nb_clock_elapsed() == due; INT64_MAX takes it off. */
+void nb_timer_set(nb_timers *timers, nb_timer *timer, int64_t due);
+
+/* Takes it off and waits until it does not run any more. Call it without the locks that its function takes. */
+void nb_timer_stop(nb_timers *timers, nb_timer *timer);
+
+/* The first deadline; INT64_MAX: none. */
+int64_t nb_timers_next(nb_timers *timers);
+
+/* Calls every timer that is due. Returns whether there was one. */
+bool nb_timers_fire(nb_timers *timers);
+
+#endif
