@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct nb_link {
     struct nb_link *prev, *next;
@@ -15,7 +16,7 @@ typedef struct nb_link {
 
 typedef nb_link nb_list; /* the head: next is the first element, prev the last */
 
-#define NB_CONTAINER(pointer, type, member) ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+#define NB_CONTAINER(pointer, type, member) ((type *)((uintptr_t)(pointer) - offsetof(type, member)))
 
 static inline void nb_link_init(nb_link *link)
 {

@@ -240,6 +240,12 @@ void nb_message_release(nimbus_message *message)
     }
 }
 
+void nb_message_unmake(nimbus_message *message)
+{
+    message->free_fn = NULL;
+    nb_message_release(message);
+}
+
 nimbus_bytes nb_message_body(const nimbus_message *message)
 {
     return message->body;

@@ -51,6 +51,9 @@ void nb_message_set_detail(nimbus_message *message, size_t offset, size_t size);
 nimbus_message *nb_message_retain(nimbus_message *message); /* NULL gives NULL */
 void nb_message_release(nimbus_message *message);           /* NULL: nothing */
 
+/* Takes a message back that nobody else has seen: an adopted body is its owner's again. */
+void nb_message_unmake(nimbus_message *message);
+
 nimbus_bytes nb_message_body(const nimbus_message *message);
 size_t nb_message_size(const nimbus_message *message); /* body and attributes: what limits and capacities count (SQS-A4) */
 const nimbus_attribute *nb_message_attributes(const nimbus_message *message, size_t *ret_count);

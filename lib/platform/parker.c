@@ -45,7 +45,19 @@ void nb_parker_fini(nb_parker *parker)
 
 void nb_parker_reset(nb_parker *parker)
 {
+    must(pthread_mutex_lock(&parker->mutex));
     parker->set = false;
+    must(pthread_mutex_unlock(&parker->mutex));
+}
+
+bool nb_parker_is_set(nb_parker *parker)
+{
+    bool set;
+
+    must(pthread_mutex_lock(&parker->mutex));
+    set = parker->set;
+    must(pthread_mutex_unlock(&parker->mutex));
+    return set;
 }
 
 bool nb_parker_wait(nb_parker *parker, int64_t until)
@@ -70,7 +82,7 @@ void nb_parker_set(nb_parker *parker)
 {
     must(pthread_mutex_lock(&parker->mutex));
     parker->set = true;
-    must(pthread_cond_signal(&parker->cond)); /* inside the mutex: see the head of parker.h */
+    must(pthread_cond_signal(&parker->cond));
     must(pthread_mutex_unlock(&parker->mutex));
 }
 
@@ -93,6 +105,11 @@ void nb_parker_fini(nb_parker *parker)
 void nb_parker_reset(nb_parker *parker)
 {
     atomic_store_explicit(&parker->word, 0, memory_order_relaxed);
+}
+
+bool nb_parker_is_set(nb_parker *parker)
+{
+    return atomic_load_explicit(&parker->word, memory_order_acquire) != 0;
 }
 
 bool nb_parker_wait(nb_parker *parker, int64_t until)

@@ -1,9 +1,8 @@
 /*
  * parker.h - where one thread waits for one event, with or without an end.
  *
- * A parker is used once: init, then one thread waits and one sets, in any order. nb_parker_set() is the setter's last access: the waiter
- * may return, and its memory may be gone, before set has returned. The futex build wakes an address that it does not read any more, which
- * is harmless; the condvar build holds the mutex that the waiter needs to leave.
+ * One thread waits, any thread sets, in any order; only the waiter resets. Who sets must know that the parker still exists: setters hold
+ * the lock under which the waiter takes itself off their list.
  *
  * Ordering (futex build): set stores 1 with release, wait loads with acquire: what the setter wrote before is seen by the waiter. The
  * kernel compares the word again under its own lock, so a set between the load and the sleep is not lost.
@@ -37,12 +36,13 @@ typedef struct nb_parker {
 void nb_parker_init(nb_parker *parker);
 void nb_parker_fini(nb_parker *parker);
 
-/* Ready for another event; no other thread may know the parker. */
+/* Ready for another event; by the waiter. A set that comes later counts. */
 void nb_parker_reset(nb_parker *parker);
 
 /* Waits until it is set or nb_platform_elapsed() reaches until (INT64_MAX: no end). Returns whether it is set. */
 bool nb_parker_wait(nb_parker *parker, int64_t until);
 
 void nb_parker_set(nb_parker *parker);
+bool nb_parker_is_set(nb_parker *parker);
 
 #endif

@@ -20,6 +20,7 @@ void nb_timers_init(nb_timers *timers, nb_clock *clock, nb_heap *heap, void (*so
     timers->heap = heap;
     timers->sooner = sooner;
     timers->user = user;
+    nb_link_init(&timers->sleepers);
     nb_lock_init(&timers->lock);
     nb_lock_init(&timers->fire_lock);
 }
@@ -148,14 +149,57 @@ void nb_timer_stop(nb_timers *timers, nb_timer *timer)
     nb_lock_release(&timers->fire_lock);
 }
 
+void nb_timers_sleep(nb_timers *timers, nb_sleeper *sleeper, nb_parker *parker, int64_t until)
+{
+    sleeper->parker = parker;
+    sleeper->until = until;
+    nb_lock_acquire(&timers->lock);
+    nb_list_push(&timers->sleepers, &sleeper->link);
+    nb_lock_release(&timers->lock);
+    timers->sooner(timers->user);
+}
+
+void nb_timers_awake(nb_timers *timers, nb_sleeper *sleeper)
+{
+    nb_lock_acquire(&timers->lock);
+    nb_link_remove(&sleeper->link);
+    nb_lock_release(&timers->lock);
+}
+
 int64_t nb_timers_next(nb_timers *timers)
 {
     int64_t due;
 
     nb_lock_acquire(&timers->lock);
     due = timers->count > 0 ? timers->array[0]->due : INT64_MAX;
+    for (nb_link *at = timers->sleepers.next; at != &timers->sleepers; at = at->next) {
+        const nb_sleeper *sleeper = NB_CONTAINER(at, nb_sleeper, link);
+
+        due = sleeper->until < due ? sleeper->until : due;
+    }
     nb_lock_release(&timers->lock);
     return due;
+}
+
+/* Wakes the sleepers whose time has come. The lock is held while their parkers are touched: see parker.h. */
+static bool wake_sleepers(nb_timers *timers, int64_t now)
+{
+    bool woken = false;
+    nb_link *at, *next;
+
+    nb_lock_acquire(&timers->lock);
+    for (at = timers->sleepers.next; at != &timers->sleepers; at = next) {
+        nb_sleeper *sleeper = NB_CONTAINER(at, nb_sleeper, link);
+
+        next = at->next;
+        if (sleeper->until <= now) {
+            nb_link_remove(at);
+            nb_parker_set(sleeper->parker);
+            woken = true;
+        }
+    }
+    nb_lock_release(&timers->lock);
+    return woken;
 }
 
 /* Takes one due timer off. limit keeps a timer that sets itself to "now" from being fired for ever in one round. */
@@ -191,7 +235,14 @@ bool nb_timers_fire(nb_timers *timers)
         timer->fire(timer);
         fired = true;
     }
+    fired = wake_sleepers(timers, now) || fired;
     atomic_store_explicit(&timers->firing_thread, 0, memory_order_relaxed);
     nb_lock_release(&timers->fire_lock);
     return fired;
+}
+
+void nb_timers_quiesce(nb_timers *timers)
+{
+    nb_lock_acquire(&timers->fire_lock);
+    nb_lock_release(&timers->fire_lock);
 }

@@ -14,7 +14,9 @@
 #define NB_TIME_TIMERS_H
 
 #include "base/heap.h"
+#include "base/list.h"
 #include "platform/lock.h"
+#include "platform/parker.h"
 #include "time/clock.h"
 
 typedef struct nb_timer nb_timer;
@@ -27,6 +29,13 @@ struct nb_timer {
     size_t index; /* in the heap; NB_TIMER_IDLE: not set */
 };
 
+/* A thread that waits in a parker under a manual clock. No room has to be reserved for it. */
+typedef struct nb_sleeper {
+    nb_link link;
+    int64_t until;
+    nb_parker *parker;
+} nb_sleeper;
+
 typedef struct nb_timers {
     nb_clock *clock;
     nb_heap *heap;
@@ -36,6 +45,7 @@ typedef struct nb_timers {
     nb_timer **array; /* room for reserved timers */
     size_t count, reserved, capacity;
     uint64_t order;
+    nb_list sleepers;
     _Atomic uint64_t firing_thread; /* who holds fire_lock; 0: nobody */
 } nb_timers;
 
@@ -54,10 +64,17 @@ void nb_timer_set(nb_timers *timers, nb_timer *timer, int64_t due);
 /* Takes it off and waits until it does not run any more. Call it without the locks that its function takes. */
 void nb_timer_stop(nb_timers *timers, nb_timer *timer);
 
-/* The first deadline; INT64_MAX: none. */
+/* Sets parker when the time has come, unless nb_timers_awake() comes first. */
+void nb_timers_sleep(nb_timers *timers, nb_sleeper *sleeper, nb_parker *parker, int64_t until);
+void nb_timers_awake(nb_timers *timers, nb_sleeper *sleeper);
+
+/* The first deadline of timers and sleepers; INT64_MAX: none. */
 int64_t nb_timers_next(nb_timers *timers);
 
 /* Calls every timer that is due. Returns whether there was one. */
 bool nb_timers_fire(nb_timers *timers);
+
+/* Waits until no other thread is firing. */
+void nb_timers_quiesce(nb_timers *timers);
 
 #endif

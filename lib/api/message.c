@@ -1,0 +1,113 @@
+/* message.c - the functions of nimbus/message.h. */
+#include <string.h>
+
+#include "memory/message.h"
+
+nimbus_attribute nimbus_string(const char *name, const char *value)
+{
+    return (nimbus_attribute){ name, NIMBUS_STRING, NULL, { value, value != NULL ? strlen(value) : 0 } };
+}
+
+nimbus_attribute nimbus_number(const char *name, const char *digits)
+{
+    return (nimbus_attribute){ name, NIMBUS_NUMBER, NULL, { digits, digits != NULL ? strlen(digits) : 0 } };
+}
+
+nimbus_attribute nimbus_binary(const char *name, const void *data, size_t size)
+{
+    return (nimbus_attribute){ name, NIMBUS_BINARY, NULL, { data, size } };
+}
+
+nimbus_body nimbus_text(const char *text)
+{
+    return text != NULL ? nimbus_copy(text, strlen(text)) : (nimbus_body){ .kind = NIMBUS_BODY_NONE };
+}
+
+nimbus_body nimbus_copy(const void *data, size_t size)
+{
+    return (nimbus_body){ .kind = NIMBUS_BODY_COPY, .data = (void *)(uintptr_t)data, .size = size };
+}
+
+nimbus_body nimbus_adopt(void *data, size_t size, nimbus_free_fn *free_fn, void *user)
+{
+    return (nimbus_body){ .kind = NIMBUS_BODY_ADOPT, .data = data, .size = size, .free_fn = free_fn, .user = user };
+}
+
+nimbus_body nimbus_share(const nimbus_message *message)
+{
+    return (nimbus_body){ .kind = message != NULL ? NIMBUS_BODY_SHARE : NIMBUS_BODY_NONE, .message = message };
+}
+
+const nimbus_message *nimbus_message_retain(const nimbus_message *message)
+{
+    return nb_message_retain((nimbus_message *)(uintptr_t)message);
+}
+
+void nimbus_message_release(const nimbus_message *message)
+{
+    nb_message_release((nimbus_message *)(uintptr_t)message);
+}
+
+nimbus_bytes nimbus_message_body(const nimbus_message *message)
+{
+    return message != NULL ? nb_message_body(message) : (nimbus_bytes){ NULL, 0 };
+}
+
+size_t nimbus_message_attribute_count(const nimbus_message *message)
+{
+    size_t count = 0;
+
+    if (message != NULL) {
+        nb_message_attributes(message, &count);
+    }
+    return count;
+}
+
+nimbus_status nimbus_message_attribute_at(const nimbus_message *message, size_t index, nimbus_attribute *ret)
+{
+    const nimbus_attribute *attributes;
+    size_t count;
+
+    if (message == NULL || ret == NULL) {
+        return NIMBUS_E_INVALID;
+    }
+    attributes = nb_message_attributes(message, &count);
+    if (index >= count) {
+        return NIMBUS_E_NOT_FOUND;
+    }
+    *ret = attributes[index];
+    return NIMBUS_OK;
+}
+
+nimbus_status nimbus_message_attribute(const nimbus_message *message, const char *name, nimbus_attribute *ret)
+{
+    const nimbus_attribute *attribute;
+
+    if (message == NULL || name == NULL || ret == NULL) {
+        return NIMBUS_E_INVALID;
+    }
+    attribute = nb_message_find_attribute(message, name);
+    if (attribute == NULL) {
+        return NIMBUS_E_NOT_FOUND;
+    }
+    *ret = *attribute;
+    return NIMBUS_OK;
+}
+
+const char *nimbus_message_subject(const nimbus_message *message)
+{
+    return message != NULL ? nb_message_subject(message) : NULL;
+}
+
+nimbus_status nimbus_message_event(const nimbus_message *message, nimbus_event_view *ret)
+{
+    if (message == NULL || ret == NULL) {
+        return NIMBUS_E_INVALID;
+    }
+    return nb_message_event(message, ret) ? NIMBUS_OK : NIMBUS_E_NOT_FOUND;
+}
+
+const char *nimbus_message_event_resource(const nimbus_message *message, size_t index)
+{
+    return message != NULL ? nb_message_resource(message, index) : NULL;
+}

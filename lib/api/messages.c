@@ -1,0 +1,172 @@
+/* messages.c - the functions of nimbus/queue.h that send, receive, delete and change messages. */
+#include <string.h>
+
+#include "api/handle.h"
+#include "queue/async.h"
+#include "queue/queue.h"
+
+static nimbus_status batch_size_status(const nimbus_queue *queue, size_t count)
+{
+    return count == 0                                            ? NIMBUS_E_EMPTY_BATCH
+           : count > queue->object.runtime->limits.max_batch ? NIMBUS_E_BATCH_TOO_MANY
+                                                                 : NIMBUS_OK;
+}
+
+nimbus_status nimbus_queue_send(nimbus_queue *queue, const nimbus_entry *entry, nimbus_sent *ret)
+{
+    nimbus_sent sent;
+    size_t size;
+
+    if (queue == NULL || entry == NULL) {
+        return NIMBUS_E_INVALID;
+    }
+    memset(&sent, 0, sizeof sent);
+    sent.status = nb_accepting(&queue->object);
+    if (sent.status == NIMBUS_OK) {
+        sent.status = nb_queue_check(queue, entry, &size);
+    }
+    if (sent.status == NIMBUS_OK) {
+        nb_queue_send(queue, entry, &sent);
+    }
+    if (ret != NULL) {
+        *ret = sent;
+    }
+    return sent.status;
+}
+
+nimbus_status nimbus_queue_send_batch(nimbus_queue *queue, const nimbus_entry *entries, size_t count, nimbus_sent *ret)
+{
+    nimbus_status status = nb_accepting(queue != NULL ? &queue->object : NULL);
+    size_t total = 0, size = 0, max;
+    bool partial = false;
+
+    if (status != NIMBUS_OK || entries == NULL) {
+        return status != NIMBUS_OK ? status : NIMBUS_E_INVALID;
+    }
+    status = batch_size_status(queue, count);
+    max = queue->object.runtime->limits.max_message_size;
+    for (size_t i = 0; status == NIMBUS_OK && i < count; i++) {
+        if (nb_queue_check(queue, &entries[i], &size) == NIMBUS_OK) {
+            total = size > SIZE_MAX - total ? SIZE_MAX : total + size;
+        }
+        status = total > max ? NIMBUS_E_BATCH_TOO_LONG : NIMBUS_OK;
+    }
+    for (size_t i = 0; status == NIMBUS_OK && i < count; i++) {
+        partial = nimbus_queue_send(queue, &entries[i], ret != NULL ? &ret[i] : NULL) != NIMBUS_OK || partial;
+    }
+    return status == NIMBUS_OK && partial ? NIMBUS_PARTIAL : status;
+}
+
+/* The part of a receive's arguments that both forms share; *ret_visibility: for the store. */
+static nimbus_status check_receive(nimbus_queue *queue, nimbus_duration *wait, const nimbus_receive_options *options, size_t max,
+                                   int64_t *ret_visibility)
+{
+    nimbus_duration visibility = options != NULL ? options->visibility_timeout : 0;
+    const nimbus_limits *limits;
+    nimbus_status status = nb_usable(queue != NULL ? &queue->object : NULL);
+
+    if (status != NIMBUS_OK) {
+        return status;
+    }
+    limits = &queue->object.runtime->limits;
+    if (max == 0 || max > limits->max_batch || (*wait != NIMBUS_DEFAULT && !nb_duration_argument(wait)) ||
+        (options != NULL && !nb_reserved_clear(options->reserved_, 4))) {
+        return NIMBUS_E_INVALID;
+    }
+    if (visibility == 0) {
+        *ret_visibility = NB_STORE_VISIBILITY;
+        return NIMBUS_OK;
+    }
+    *ret_visibility = visibility;
+    return nb_duration_argument(ret_visibility) && *ret_visibility <= limits->max_visibility ? NIMBUS_OK : NIMBUS_E_INVALID;
+}
+
+nimbus_status nimbus_queue_receive(nimbus_queue *queue, nimbus_duration wait, const nimbus_receive_options *options, nimbus_delivery *ret,
+                                   size_t max, size_t *ret_count)
+{
+    int64_t visibility;
+    nimbus_status status = check_receive(queue, &wait, options, max, &visibility);
+
+    if (status == NIMBUS_OK && ret == NULL) {
+        status = NIMBUS_E_INVALID;
+    }
+    return status == NIMBUS_OK ? nb_queue_receive(queue, wait, visibility, ret, max, ret_count) : status;
+}
+
+nimbus_status nimbus_queue_receive_async(nimbus_queue *queue, nimbus_duration wait, const nimbus_receive_options *options, size_t max,
+                                         nimbus_receive_fn *fn, void *user, nimbus_receive_task **ret_task)
+{
+    int64_t visibility;
+    nimbus_status status = check_receive(queue, &wait, options, max, &visibility);
+
+    if (status == NIMBUS_OK && fn == NULL) {
+        status = NIMBUS_E_INVALID;
+    }
+    return status == NIMBUS_OK ? nb_receive_start(queue, wait, visibility, max, fn, user, ret_task) : status;
+}
+
+nimbus_status nimbus_receive_cancel(nimbus_receive_task *task)
+{
+    return task != NULL ? nb_receive_cancel(task) : NIMBUS_E_INVALID;
+}
+
+void nimbus_receive_task_release(nimbus_receive_task *task)
+{
+    if (task != NULL) {
+        nb_receive_release(task);
+    }
+}
+
+nimbus_status nimbus_queue_delete_message(nimbus_queue *queue, nimbus_receipt receipt)
+{
+    return queue != NULL ? nb_store_delete(&queue->store, receipt) : NIMBUS_E_INVALID;
+}
+
+nimbus_status nimbus_queue_change_visibility(nimbus_queue *queue, nimbus_receipt receipt, nimbus_duration timeout)
+{
+    if (queue == NULL || !nb_duration_argument(&timeout)) {
+        return NIMBUS_E_INVALID;
+    }
+    return nb_store_change(&queue->store, receipt, timeout);
+}
+
+nimbus_status nimbus_queue_delete_batch(nimbus_queue *queue, const nimbus_receipt *receipts, size_t count, nimbus_status *ret)
+{
+    nimbus_status status = nb_usable(queue != NULL ? &queue->object : NULL);
+    bool partial = false;
+
+    if (status != NIMBUS_OK || receipts == NULL) {
+        return status != NIMBUS_OK ? status : NIMBUS_E_INVALID;
+    }
+    status = batch_size_status(queue, count);
+    for (size_t i = 0; status == NIMBUS_OK && i < count; i++) {
+        nimbus_status one = nimbus_queue_delete_message(queue, receipts[i]);
+
+        partial = partial || nimbus_failed(one);
+        if (ret != NULL) {
+            ret[i] = one;
+        }
+    }
+    return status == NIMBUS_OK && partial ? NIMBUS_PARTIAL : status;
+}
+
+nimbus_status nimbus_queue_change_visibility_batch(nimbus_queue *queue, const nimbus_receipt *receipts, const nimbus_duration *timeouts,
+                                                   size_t count, nimbus_status *ret)
+{
+    nimbus_status status = nb_usable(queue != NULL ? &queue->object : NULL);
+    bool partial = false;
+
+    if (status != NIMBUS_OK || receipts == NULL || timeouts == NULL) {
+        return status != NIMBUS_OK ? status : NIMBUS_E_INVALID;
+    }
+    status = batch_size_status(queue, count);
+    for (size_t i = 0; status == NIMBUS_OK && i < count; i++) {
+        nimbus_status one = nimbus_queue_change_visibility(queue, receipts[i], timeouts[i]);
+
+        partial = partial || nimbus_failed(one);
+        if (ret != NULL) {
+            ret[i] = one;
+        }
+    }
+    return status == NIMBUS_OK && partial ? NIMBUS_PARTIAL : status;
+}

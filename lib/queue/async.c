@@ -1,0 +1,157 @@
+#include "queue/async.h"
+
+#include <string.h>
+
+#include "base/number.h"
+#include "exec/context.h"
+
+struct nimbus_receive_task {
+    nb_heap *heap;
+    atomic_uint references; /* lowered with acquire-release: the last one frees */
+    nimbus_queue *queue;    /* pinned until the callback has returned */
+    nb_waiter waiter;
+    nb_timer timer;
+    bool timed;
+    nb_task task;
+    nimbus_receive_fn *fn;
+    void *user;
+    size_t size;            /* of this block */
+    nimbus_delivery slots[];
+};
+
+void nb_receive_release(nimbus_receive_task *self)
+{
+    if (atomic_fetch_sub_explicit(&self->references, 1, memory_order_acq_rel) == 1) {
+        nb_free(self->heap, self, self->size);
+    }
+}
+
+static void call_back(nb_task *task, nb_turn *turn)
+{
+    nimbus_receive_task *self = NB_CONTAINER(task, nimbus_receive_task, task);
+    nimbus_queue *queue = self->queue;
+    nimbus_runtime *nb = queue->object.runtime;
+    nb_frame frame;
+
+    if (self->timed) {
+        nb_timer_fini(&nb->timers, &self->timer);
+    }
+    turn->calls_left -= turn->calls_left > 0;
+    nb_frame_enter(&frame, nb, self);
+    self->fn(queue, self->waiter.status, self->waiter.count > 0 ? self->slots : NULL, self->waiter.count, self->user);
+    nb_frame_leave(&frame);
+    for (uint32_t i = 0; i < self->waiter.count; i++) {
+        nb_delivery_let_go(nb_delivery_of(&self->slots[i]));
+    }
+    nb_receive_release(self);
+    nb_object_unpin(&queue->object);
+}
+
+static void submit(nb_waiter *waiter)
+{
+    nimbus_receive_task *self = NB_CONTAINER(waiter, nimbus_receive_task, waiter);
+
+    nb_exec_submit(&self->queue->object.runtime->exec, &self->task);
+}
+
+static void give_up(nb_timer *timer)
+{
+    nimbus_receive_task *self = NB_CONTAINER(timer, nimbus_receive_task, timer);
+
+    if (nb_store_unwait(&self->queue->store, &self->waiter, NIMBUS_EMPTY)) {
+        submit(&self->waiter);
+    }
+}
+
+nimbus_status nb_receive_cancel(nimbus_receive_task *self)
+{
+    nimbus_queue *queue = self->queue;
+
+    if (nb_object_ended(&queue->object) || !nb_store_unwait(&queue->store, &self->waiter, NIMBUS_E_CANCELLED)) {
+        return NIMBUS_STALE;
+    }
+    submit(&self->waiter);
+    return NIMBUS_OK;
+}
+
+static nimbus_receive_task *make(nimbus_queue *queue, int64_t visibility, size_t max, bool timed)
+{
+    nb_heap *heap = queue->object.heap;
+    size_t size = sizeof(nimbus_receive_task) + max * sizeof(nimbus_delivery);
+    nimbus_receive_task *self = nb_alloc_zero(heap, size);
+
+    if (self == NULL) {
+        return NULL;
+    }
+    if (timed && !nb_timer_init(&queue->object.runtime->timers, &self->timer, give_up)) {
+        nb_free(heap, self, size);
+        return NULL;
+    }
+    self->heap = heap;
+    self->size = size;
+    self->timed = timed;
+    self->queue = queue;
+    self->task.run = call_back;
+    nb_link_init(&self->task.link);
+    nb_link_init(&self->waiter.link);
+    self->waiter.max = (uint32_t)max;
+    self->waiter.visibility = visibility;
+    self->waiter.slots = (nb_delivery *)(void *)self->slots;
+    self->waiter.served = submit;
+    atomic_init(&self->references, 2);
+    nb_object_pin(&queue->object);
+    return self;
+}
+
+static void unmake(nimbus_receive_task *self)
+{
+    nimbus_queue *queue = self->queue;
+
+    if (self->timed) {
+        nb_timer_fini(&queue->object.runtime->timers, &self->timer);
+    }
+    nb_free(self->heap, self, self->size);
+    nb_object_unpin(&queue->object);
+}
+
+nimbus_status nb_receive_start(nimbus_queue *queue, int64_t wait, int64_t visibility, size_t max, nimbus_receive_fn *fn, void *user,
+                               nimbus_receive_task **ret_task)
+{
+    nimbus_runtime *nb = queue->object.runtime;
+    bool timed;
+    nimbus_receive_task *self;
+    nimbus_status status;
+
+    if (wait == NIMBUS_DEFAULT) {
+        nb_lock_acquire(&queue->lock);
+        wait = queue->options.receive_wait;
+        nb_lock_release(&queue->lock);
+    }
+    timed = wait != 0 && wait != NIMBUS_FOREVER;
+    self = make(queue, visibility, max, timed);
+    if (self == NULL) {
+        return nb_heap_failure(queue->object.heap, sizeof *self + max * sizeof(nimbus_delivery));
+    }
+    self->fn = fn;
+    self->user = user;
+    if (timed) { /* before the wait: afterwards the callback may run, and end the timer, at any moment */
+        nb_timer_set(&nb->timers, &self->timer, nb_add_time(nb_clock_elapsed(&nb->clock), wait));
+    }
+    status = nb_store_wait(&queue->store, &self->waiter);
+    if (nimbus_failed(status)) {
+        unmake(self);
+        return status;
+    }
+    if (ret_task != NULL) {
+        *ret_task = self;
+    }
+    if (status == NIMBUS_OK) {
+        submit(&self->waiter);
+    } else if (wait == 0) {
+        give_up(&self->timer);
+    }
+    if (ret_task == NULL) {
+        nb_receive_release(self);
+    }
+    return NIMBUS_OK;
+}

@@ -1,0 +1,326 @@
+#include "queue/queue.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/number.h"
+#include "memory/attribute.h"
+#include "queue/options.h"
+
+/* ------------------------------------------------------------------------------- what the store asks of us */
+
+static bool move_to_dead_letter(nb_object *owner, const nb_parcel *parcel, uint32_t own_receives, const char *reason)
+{
+    nimbus_queue *queue = nb_queue_of(owner);
+    nb_parcel dead = *parcel;
+    nb_name *name;
+    nb_object *target;
+    bool moved = false;
+
+    nb_lock_acquire(&queue->lock);
+    name = nb_name_retain(queue->dead_letter);
+    nb_lock_release(&queue->lock);
+    target = name != NULL ? nb_name_acquire(name) : NULL;
+    if (target != NULL && target != owner) {
+        dead.letter = nb_letter_make(owner->heap, queue->store.name,
+                                     reason != NULL ? reason : "received max_receive_count times and not deleted", own_receives);
+        moved = dead.letter != NULL && target->ops->offer(target, &dead) == NB_DELIVERED;
+    }
+    nb_trace(queue->store.nb, moved ? NIMBUS_TRACE_DEAD_LETTERED : NIMBUS_TRACE_MOVE_FAILED, "queue", queue->store.name, parcel->id,
+             moved ? NIMBUS_OK : target == NULL ? NIMBUS_E_NOT_FOUND : NIMBUS_E_FULL,
+             moved ? nb_letter_reason(dead.letter) : "the dead-letter queue did not take it; it stays", 1);
+    if (moved) {
+        nb_letter_release(parcel->letter); /* replaced by the new one */
+    } else if (dead.letter != parcel->letter) {
+        nb_letter_release(dead.letter);
+    }
+    if (target != NULL) {
+        nb_object_release(target);
+    }
+    nb_name_release(name);
+    return moved;
+}
+
+static void trace_gone(nb_object *owner, nimbus_trace_kind kind, const nb_parcel *parcel)
+{
+    nb_trace(owner->runtime, kind, "queue", nb_queue_of(owner)->store.name, parcel->id, NIMBUS_OK,
+             kind == NIMBUS_TRACE_EXPIRED   ? "older than the retention"
+             : kind == NIMBUS_TRACE_DROPPED ? "dropped to make room"
+                                            : "the queue was deleted or closed",
+             1);
+}
+
+static const nb_store_ops store_ops = { move_to_dead_letter, trace_gone };
+
+/* ------------------------------------------------------------------------------------------- the object */
+
+static nb_verdict offer(nb_object *object, const nb_parcel *parcel)
+{
+    nimbus_queue *queue = nb_queue_of(object);
+    nb_parcel mine = *parcel;
+    bool redriven = parcel->letter != NULL;
+    nimbus_duration delay = 0;
+    nimbus_status status;
+    size_t max_size;
+
+    nb_lock_acquire(&queue->lock);
+    max_size = queue->options.max_message_size;
+    delay = redriven ? 0 : queue->options.delay;
+    nb_lock_release(&queue->lock);
+    if (!redriven) { /* as a user's send would (X-10, SNS-D3); a dead letter keeps id, count and time (SQS-D5, D6) */
+        if (nb_message_size(parcel->message) > max_size) {
+            return NB_PERMANENT;
+        }
+        mine.id = nb_new_id(object->runtime);
+        mine.sent = nb_clock_wall(&object->runtime->clock);
+        mine.enqueued = nb_clock_elapsed(&object->runtime->clock);
+        mine.receive_count = 0;
+        mine.first_received = 0;
+    }
+    status = nb_store_offer(&queue->store, &mine, delay, redriven, NULL);
+    return status == NIMBUS_OK          ? NB_DELIVERED
+           : status == NIMBUS_E_FULL    ? NB_FULL
+           : status == NIMBUS_E_DELETED ? NB_MISSING
+                                        : NB_TRANSIENT;
+}
+
+static void stop(nb_object *object, bool closing)
+{
+    (void)closing;
+    nb_store_stop(&nb_queue_of(object)->store);
+}
+
+/* Lets go of the dead letter it shows, too: two queues may name each other, and pins would keep both for ever. */
+static void end(nb_object *object)
+{
+    nimbus_queue *queue = nb_queue_of(object), *shown;
+
+    nb_store_end(&queue->store, NIMBUS_E_DELETED, NIMBUS_TRACE_DISCARDED);
+    nb_lock_acquire(&queue->lock);
+    shown = queue->shown_dead_letter;
+    queue->shown_dead_letter = NULL;
+    nb_lock_release(&queue->lock);
+    if (shown != NULL) {
+        nb_object_unpin(&shown->object);
+    }
+}
+
+static void free_queue(nb_object *object)
+{
+    nimbus_queue *queue = nb_queue_of(object);
+
+    nb_name_release(queue->dead_letter);
+    nb_store_fini(&queue->store);
+    nb_lock_fini(&queue->lock);
+    nb_free(object->heap, queue, sizeof *queue);
+}
+
+static void leftovers(nb_object *object, nimbus_leftovers *sum)
+{
+    nb_store_counts counts;
+
+    nb_store_get_counts(&nb_queue_of(object)->store, &counts);
+    sum->ready += counts.ready;
+    sum->delayed += counts.delayed;
+    sum->in_flight += counts.in_flight;
+}
+
+static const nb_object_ops queue_ops = { offer, stop, end, free_queue, leftovers };
+
+/* ------------------------------------------------------------------------------------------- the source */
+
+static nimbus_status take(nb_object *source, uint32_t max, bool lease, nb_delivery *slots, uint32_t *ret_count)
+{
+    nb_store *store = &nb_queue_of(source)->store;
+
+    return nb_store_take(store, max, lease ? store->nb->limits.max_visibility : NB_STORE_VISIBILITY, slots, ret_count);
+}
+
+static void settle(nb_object *source, nb_delivery *delivery, const nb_settlement *how)
+{
+    nb_store *store = &nb_queue_of(source)->store;
+
+    if (how->outcome == NIMBUS_DONE) {
+        nb_store_delete(store, delivery->receipt);
+    } else if (how->outcome == NIMBUS_REJECT &&
+               nb_store_doom(store, delivery->receipt, how->reason[0] != '\0' ? how->reason : "rejected by the handler") == NIMBUS_OK) {
+        return;
+    } else if (how->lease) {
+        nb_store_change(store, delivery->receipt, NB_STORE_VISIBILITY); /* back at the end of the queue's own timeout (LA-Q3) */
+    }
+}
+
+static nimbus_status wait_source(nb_object *source, nb_waiter *waiter)
+{
+    return nb_store_wait(&nb_queue_of(source)->store, waiter);
+}
+
+static bool unwait_source(nb_object *source, nb_waiter *waiter, nimbus_status why)
+{
+    return nb_store_unwait(&nb_queue_of(source)->store, waiter, why);
+}
+
+static void pass_on(nb_object *source)
+{
+    nb_store_pass_on(&nb_queue_of(source)->store);
+}
+
+const nb_source_ops nb_queue_source = { take, settle, wait_source, unwait_source, pass_on };
+
+/* ------------------------------------------------------------------------------------- create and delete */
+
+static void bind_dead_letter(nimbus_queue *queue, const nimbus_queue_options *options)
+{
+    nimbus_queue *dead = options->dead_letter_queue;
+
+    if (dead != NULL) {
+        nb_object_pin(&dead->object); /* a pin, not a handle: two queues may name each other */
+    }
+    queue->dead_letter = dead != NULL ? nb_name_retain(dead->object.name) : NULL;
+    queue->shown_dead_letter = dead;
+    queue->options = *options;
+}
+
+static nimbus_queue *make(nimbus_runtime *nb, nb_name *name, const nimbus_queue_options *options)
+{
+    nimbus_queue *queue = nb_alloc_zero(nb->heap, sizeof *queue);
+    nb_store_config config = nb_queue_store_config(nb, options);
+
+    if (queue == NULL) {
+        return NULL;
+    }
+    nb_object_init(&queue->object, &queue_ops, NB_QUEUE, nb, name);
+    nb_lock_init(&queue->lock);
+    if (!nb_store_init(&queue->store, &queue->object, nb_name_text(name), nb_names_number(&nb->names), &config, &store_ops)) {
+        nb_object_forget(&queue->object);
+        nb_lock_fini(&queue->lock);
+        nb_free(nb->heap, queue, sizeof *queue);
+        return NULL;
+    }
+    bind_dead_letter(queue, options);
+    return queue;
+}
+
+/* The queue that fills the name already, if what was given agrees with it. */
+static nimbus_queue *existing(nb_object *object, const nimbus_queue_options *given, const nimbus_queue_options *resolved, const char *call,
+                              nimbus_error *err)
+{
+    nimbus_queue *queue = nb_queue_of(object);
+    const char *field;
+
+    nb_lock_acquire(&queue->lock);
+    field = nb_queue_options_differ(given, resolved, &queue->options);
+    nb_lock_release(&queue->lock);
+    if (field != NULL) {
+        nb_object_release(object);
+        nb_error_set(err, NIMBUS_E_EXISTS, call, field, "a queue of that name exists with another %s", field);
+        return NULL;
+    }
+    return queue;
+}
+
+nimbus_queue *nb_queue_create(nimbus_runtime *nb, const char *text, const nimbus_queue_options *given, const char *call, nimbus_error *err)
+{
+    nimbus_queue_options options;
+    nimbus_queue *queue = NULL;
+    nb_name *name;
+    nb_object *object;
+
+    if (nb_queue_options_resolve(nb, given, &options, call, err) != NIMBUS_OK) {
+        return NULL;
+    }
+    name = nb_names_intern(&nb->names, NB_QUEUE, text);
+    if (name == NULL) {
+        nb_error_set(err, nb_heap_failure(nb->heap, 256), call, NULL, "out of memory");
+        return NULL;
+    }
+    while (queue == NULL && (object = nb_name_acquire(name)) == NULL) {
+        queue = make(nb, name, &options);
+        if (queue == NULL) {
+            nb_error_set(err, nb_heap_failure(nb->heap, sizeof *queue), call, NULL, "out of memory");
+            break;
+        }
+        if (!nb_name_fill(name, &queue->object)) { /* somebody else was faster */
+            nb_object_end(&queue->object);
+            nb_object_release(&queue->object);
+            queue = NULL;
+        }
+    }
+    if (queue == NULL && object != NULL) {
+        queue = existing(object, given, &options, call, err);
+    }
+    nb_name_release(name);
+    return queue;
+}
+
+nimbus_status nb_queue_delete(nimbus_queue *queue)
+{
+    nb_object_pin(&queue->object);
+    nb_name_empty(queue->object.name, &queue->object);
+    if (!nb_object_end(&queue->object)) {
+        nb_object_unpin(&queue->object);
+        return NIMBUS_E_DELETED;
+    }
+    nb_object_unpin(&queue->object);
+    return NIMBUS_OK;
+}
+
+/* --------------------------------------------------------------------------------------------- options */
+
+static void spell_out(nimbus_duration *value)
+{
+    *value = *value == 0 ? NIMBUS_ZERO : *value;
+}
+
+void nb_queue_get_options(nimbus_queue *queue, nimbus_queue_options *ret)
+{
+    nb_lock_acquire(&queue->lock);
+    *ret = queue->options;
+    nb_lock_release(&queue->lock);
+    spell_out(&ret->visibility_timeout);
+    spell_out(&ret->delay);
+    spell_out(&ret->retention);
+    spell_out(&ret->receive_wait);
+}
+
+nimbus_status nb_queue_set_options(nimbus_queue *queue, const nimbus_queue_options *given, const char *call, nimbus_error *err)
+{
+    nimbus_queue_options options;
+    nb_store_config config;
+    nb_name *old_name;
+    nimbus_queue *old_shown;
+    nimbus_status status = nb_queue_options_resolve(queue->object.runtime, given, &options, call, err);
+
+    if (status != NIMBUS_OK) {
+        return status;
+    }
+    config = nb_queue_store_config(queue->object.runtime, &options);
+    nb_lock_acquire(&queue->lock);
+    if (nb_object_ended(&queue->object)) {
+        nb_lock_release(&queue->lock);
+        return nb_error_set(err, NIMBUS_E_DELETED, call, NULL, "the queue was deleted");
+    }
+    old_name = queue->dead_letter;
+    old_shown = queue->shown_dead_letter;
+    bind_dead_letter(queue, &options);
+    nb_lock_release(&queue->lock);
+    nb_store_configure(&queue->store, &config);
+    nb_name_release(old_name);
+    if (old_shown != NULL) {
+        nb_object_unpin(&old_shown->object);
+    }
+    return NIMBUS_OK;
+}
+
+void nb_queue_get_metrics(nimbus_queue *queue, nimbus_queue_metrics *ret)
+{
+    nb_store_counts c;
+
+    nb_store_get_counts(&queue->store, &c);
+    *ret = (nimbus_queue_metrics){
+        .ready = c.ready, .delayed = c.delayed, .in_flight = c.in_flight, .bytes = c.bytes, .waiters = c.waiters, .accepted = c.accepted,
+        .redriven_in = c.redriven_in, .received = c.received, .empty_receives = c.empty_receives, .deleted = c.deleted, .moved = c.moved,
+        .expired = c.expired, .purged = c.purged, .dropped = c.dropped, .discarded = c.discarded, .refused = c.refused,
+        .oldest_age = c.oldest_age,
+    };
+}

@@ -1,0 +1,42 @@
+/*
+ * queue.h - the queue: a store with a name, options and a dead letter. It is both a sink (targets offer to it) and a source (functions take
+ * from it).
+ *
+ * The dead letter binds to a name entry. Besides it the queue keeps a reference to the queue it was given, so that nimbus_queue_get_options
+ * can show it.
+ */
+#ifndef NB_QUEUE_QUEUE_H
+#define NB_QUEUE_QUEUE_H
+
+#include "store/store.h"
+#include "target/source.h"
+
+struct nimbus_queue {
+    nb_object object;
+    nb_store store;
+    nb_lock lock; /* of options, dead_letter, shown_dead_letter */
+    nimbus_queue_options options; /* every value spelled out: 0 is zero here */
+    nb_name *dead_letter;
+    nimbus_queue *shown_dead_letter;
+};
+
+static inline nimbus_queue *nb_queue_of(nb_object *object)
+{
+    return NB_CONTAINER(object, nimbus_queue, object);
+}
+
+extern const nb_source_ops nb_queue_source;
+
+nimbus_queue *nb_queue_create(nimbus_runtime *nb, const char *name, const nimbus_queue_options *options, const char *call,
+                              nimbus_error *err);
+nimbus_status nb_queue_delete(nimbus_queue *queue);
+void nb_queue_get_options(nimbus_queue *queue, nimbus_queue_options *ret);
+nimbus_status nb_queue_set_options(nimbus_queue *queue, const nimbus_queue_options *options, const char *call, nimbus_error *err);
+
+/* Checks everything about an entry that needs no lock but the queue's; *ret_size: body and attributes. */
+nimbus_status nb_queue_check(nimbus_queue *queue, const nimbus_entry *entry, size_t *ret_size);
+nimbus_status nb_queue_send(nimbus_queue *queue, const nimbus_entry *entry, nimbus_sent *ret); /* a checked entry */
+nimbus_status nb_queue_receive(nimbus_queue *queue, int64_t wait, int64_t visibility, nimbus_delivery *ret, size_t max, size_t *ret_count);
+void nb_queue_get_metrics(nimbus_queue *queue, nimbus_queue_metrics *ret);
+
+#endif

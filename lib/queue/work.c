@@ -1,0 +1,171 @@
+/*
+ * work.c - sending and receiving.
+ */
+#include <string.h>
+
+#include "base/check.h"
+#include "base/number.h"
+#include "exec/context.h"
+#include "memory/attribute.h"
+#include "queue/queue.h"
+
+static bool body_valid(const nimbus_body *body)
+{
+    return (unsigned)body->kind <= NIMBUS_BODY_SHARE && (body->kind == NIMBUS_BODY_SHARE || body->size == 0 || body->data != NULL);
+}
+
+static size_t body_size(const nimbus_body *body)
+{
+    return body->kind == NIMBUS_BODY_NONE    ? 0
+           : body->kind == NIMBUS_BODY_SHARE ? (body->message != NULL ? nb_message_body(body->message).size : 0)
+                                             : body->size;
+}
+
+nimbus_status nb_queue_check(nimbus_queue *queue, const nimbus_entry *entry, size_t *ret_size)
+{
+    const nimbus_limits *limits = &queue->object.runtime->limits;
+    nimbus_duration delay = entry->delay, wait = entry->wait;
+    size_t size = body_size(&entry->body), max;
+    nimbus_status status;
+
+    if (!nb_reserved_clear(entry->reserved_, 4) || entry->subject != NULL || !body_valid(&entry->body) ||
+        !nb_duration_argument(&delay) || delay > limits->max_delay || !nb_duration_argument(&wait)) {
+        return NIMBUS_E_INVALID;
+    }
+    if (entry->body.kind == NIMBUS_BODY_NONE || (size == 0 && limits->preset == NIMBUS_LIMITS_AWS)) {
+        return NIMBUS_E_MISSING;
+    }
+    status = nb_attributes_check(entry->attributes, entry->attribute_count, limits->max_attributes);
+    if (status != NIMBUS_OK) {
+        return status;
+    }
+    nb_lock_acquire(&queue->lock);
+    max = queue->options.max_message_size;
+    nb_lock_release(&queue->lock);
+    if (size > max || nb_attributes_size(entry->attributes, entry->attribute_count) > max - size) {
+        return NIMBUS_E_TOO_LARGE;
+    }
+    *ret_size = size + nb_attributes_size(entry->attributes, entry->attribute_count);
+    return NIMBUS_OK;
+}
+
+/* Offers until there is room, the wait is over or something else is wrong. */
+static nimbus_status offer_patiently(nimbus_queue *queue, const nb_parcel *parcel, nimbus_duration delay, nimbus_duration wait,
+                                     nimbus_bound *ret_bound)
+{
+    nimbus_runtime *nb = queue->object.runtime;
+    int64_t until = nb_add_time(nb_clock_elapsed(&nb->clock), wait);
+    nimbus_status status, waited = NIMBUS_OK;
+
+    for (;;) {
+        status = nb_store_offer(&queue->store, parcel, delay, false, ret_bound);
+        if (status != NIMBUS_E_FULL || wait == 0 || *ret_bound == NIMBUS_BOUND_MEMORY || waited != NIMBUS_OK) {
+            break;
+        }
+        nb_waiting_begin(nb);
+        waited = nb_store_wait_room(&queue->store, nb_message_size(parcel->message), until);
+        nb_waiting_end(nb);
+        if (waited == NIMBUS_E_WOULD_BLOCK || waited == NIMBUS_E_DELETED || waited == NIMBUS_E_CLOSED) {
+            return waited;
+        }
+    }
+    return status;
+}
+
+nimbus_status nb_queue_send(nimbus_queue *queue, const nimbus_entry *entry, nimbus_sent *ret)
+{
+    nimbus_runtime *nb = queue->object.runtime;
+    nb_message_spec spec = { .body = entry->body, .attributes = entry->attributes, .attribute_count = entry->attribute_count };
+    nimbus_duration delay = entry->delay, wait = entry->wait == NIMBUS_ZERO ? 0 : entry->wait;
+    nb_parcel parcel = { 0 };
+    nimbus_status status = nb_message_make(nb->heap, &spec, &parcel.message);
+
+    if (status != NIMBUS_OK) {
+        ret->bound = status == NIMBUS_E_FULL ? NIMBUS_BOUND_MEMORY : NIMBUS_BOUND_NONE;
+        return ret->status = status;
+    }
+    if (delay == 0) {
+        nb_lock_acquire(&queue->lock);
+        delay = queue->options.delay;
+        nb_lock_release(&queue->lock);
+    }
+    parcel.id = nb_new_id(nb);
+    parcel.sent = nb_clock_wall(&nb->clock);
+    parcel.enqueued = nb_clock_elapsed(&nb->clock);
+    status = offer_patiently(queue, &parcel, delay == NIMBUS_ZERO ? 0 : delay, wait, &ret->bound);
+    if (status == NIMBUS_OK) {
+        ret->bound = NIMBUS_BOUND_NONE;
+        ret->id = parcel.id;
+    } else {
+        nb_message_unmake(parcel.message);
+    }
+    return ret->status = status;
+}
+
+/* ------------------------------------------------------------------------------------------ receive */
+
+typedef struct parked {
+    nb_waiter waiter;
+    nb_parker parker;
+    nb_exec *exec;
+} parked;
+
+static void wake_parked(nb_waiter *waiter)
+{
+    parked *self = NB_CONTAINER(waiter, parked, waiter);
+
+    nb_exec_wake(self->exec, &self->parker);
+}
+
+/* Waits in line; the slots are filled by whoever serves it. */
+static nimbus_status wait_in_line(nimbus_queue *queue, int64_t until, int64_t visibility, nb_delivery *slots, uint32_t max,
+                                  uint32_t *ret_count)
+{
+    nimbus_runtime *nb = queue->object.runtime;
+    parked self = { .exec = &nb->exec };
+    nimbus_status status;
+    nb_slept slept;
+
+    self.waiter = (nb_waiter){ .max = max, .visibility = visibility, .slots = slots, .served = wake_parked };
+    nb_link_init(&self.waiter.link);
+    nb_parker_init(&self.parker);
+    nb_waiting_begin(nb);
+    status = nb_store_wait(&queue->store, &self.waiter);
+    if (status == NIMBUS_EMPTY) {
+        slept = nb_exec_sleep(&nb->exec, &self.parker, until);
+        nb_store_unwait(&queue->store, &self.waiter, slept == NB_SLEPT_WOULD_BLOCK ? NIMBUS_E_WOULD_BLOCK : NIMBUS_EMPTY);
+        status = self.waiter.status;
+    }
+    nb_waiting_end(nb);
+    nb_parker_fini(&self.parker);
+    *ret_count = self.waiter.count;
+    return status;
+}
+
+nimbus_status nb_queue_receive(nimbus_queue *queue, int64_t wait, int64_t visibility, nimbus_delivery *ret, size_t max, size_t *ret_count)
+{
+    nimbus_runtime *nb = queue->object.runtime;
+    uint32_t count = 0;
+    nimbus_status status;
+
+    if (wait == NIMBUS_DEFAULT) {
+        nb_lock_acquire(&queue->lock);
+        wait = queue->options.receive_wait;
+        nb_lock_release(&queue->lock);
+    }
+    for (size_t i = 0; i < max; i++) {
+        nb_delivery_let_go(nb_delivery_of(&ret[i]));
+    }
+    status = nb_store_take(&queue->store, (uint32_t)max, visibility, (nb_delivery *)(void *)ret, &count);
+    if (count == 0 && wait > 0 && (status == NIMBUS_OK || status == NIMBUS_E_OVER_LIMIT)) {
+        status = wait_in_line(queue, nb_add_time(nb_clock_elapsed(&nb->clock), wait), visibility, (nb_delivery *)(void *)ret,
+                              (uint32_t)max, &count);
+    }
+    if (status == NIMBUS_OK && count == 0) {
+        status = NIMBUS_EMPTY;
+    }
+    if (!nimbus_failed(status) && ret_count != NULL) {
+        *ret_count = count;
+    }
+    return status;
+}

@@ -1,0 +1,95 @@
+#include "runtime/object.h"
+
+#include "runtime/names.h"
+#include "runtime/runtime.h"
+
+#define ONE_HANDLE UINT64_C(1)
+#define ONE_PIN (UINT64_C(1) << 32)
+#define HANDLES (ONE_PIN - 1)
+
+void nb_object_init(nb_object *object, const nb_object_ops *ops, nb_kind kind, nimbus_runtime *runtime, nb_name *name)
+{
+    object->ops = ops;
+    object->kind = kind;
+    object->runtime = runtime;
+    object->heap = runtime->heap;
+    object->name = nb_name_retain(name);
+    atomic_init(&object->counts, ONE_HANDLE);
+    atomic_init(&object->ended, false);
+    atomic_init(&object->orphan, false);
+    nb_lock_acquire(&runtime->objects_lock);
+    nb_list_push(&runtime->objects, &object->link);
+    nb_lock_release(&runtime->objects_lock);
+}
+
+void nb_object_forget(nb_object *object)
+{
+    nb_lock_acquire(&object->runtime->objects_lock);
+    nb_link_remove(&object->link);
+    nb_lock_release(&object->runtime->objects_lock);
+    nb_name_release(object->name);
+}
+
+static void free_object(nb_object *object)
+{
+    nb_name *name = object->name;
+
+    if (!atomic_load_explicit(&object->orphan, memory_order_acquire)) {
+        nb_lock_acquire(&object->runtime->objects_lock);
+        nb_link_remove(&object->link);
+        nb_lock_release(&object->runtime->objects_lock);
+    }
+    object->ops->free(object);
+    nb_name_release(name);
+}
+
+static void lower(nb_object *object, uint64_t by)
+{
+    if (atomic_fetch_sub_explicit(&object->counts, by, memory_order_acq_rel) == by) {
+        free_object(object);
+    }
+}
+
+void nb_object_retain(nb_object *object)
+{
+    atomic_fetch_add_explicit(&object->counts, ONE_HANDLE, memory_order_relaxed);
+}
+
+void nb_object_release(nb_object *object)
+{
+    lower(object, ONE_HANDLE);
+}
+
+void nb_object_pin(nb_object *object)
+{
+    atomic_fetch_add_explicit(&object->counts, ONE_PIN, memory_order_relaxed);
+}
+
+void nb_object_unpin(nb_object *object)
+{
+    lower(object, ONE_PIN);
+}
+
+bool nb_object_end(nb_object *object)
+{
+    if (atomic_exchange_explicit(&object->ended, true, memory_order_acq_rel)) {
+        return false;
+    }
+    object->ops->end(object);
+    return true;
+}
+
+void nb_object_abandon(nb_object *object)
+{
+    uint64_t handles;
+
+    nb_object_pin(object);
+    nb_object_end(object);
+    if (object->name != NULL) {
+        nb_name_empty(object->name, object);
+    }
+    atomic_store_explicit(&object->orphan, true, memory_order_release);
+    handles = atomic_load_explicit(&object->counts, memory_order_relaxed) & HANDLES;
+    atomic_fetch_sub_explicit(&object->counts, handles, memory_order_acq_rel);
+    nb_object_unpin(object);
+}

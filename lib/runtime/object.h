@@ -1,0 +1,79 @@
+/*
+ * object.h - what every resource is: counted, named, and a place where messages can be offered.
+ *
+ * Two counts in one word. *Handles* are references of users and of the name that the resource fills. *Pins* are those of deliveries, tasks
+ * and other work that must find the memory even after the close. nb_object_end() ends the resource (delete, or the close of the instance):
+ * its operation lets go of all content. The memory goes when both counts are zero; the close gives up all handles.
+ *
+ * Ordering. The counts are lowered with acquire-release, so that whoever frees sees everybody's last accesses; raised relaxed, by somebody
+ * who holds a count already (or the lock of the name).
+ */
+#ifndef NB_RUNTIME_OBJECT_H
+#define NB_RUNTIME_OBJECT_H
+
+#include <nimbus/delivery.h>
+
+#include <stdatomic.h>
+
+#include "base/heap.h"
+#include "base/list.h"
+#include "memory/parcel.h"
+
+typedef struct nb_object nb_object;
+typedef struct nb_name nb_name;
+
+typedef enum nb_kind { NB_QUEUE, NB_TOPIC, NB_FUNCTION, NB_BUS, NB_ANONYMOUS } nb_kind;
+
+/* What became of an offer. Delivered and pending took the parcel's references; the others took nothing. */
+typedef enum nb_verdict {
+    NB_DELIVERED,
+    NB_PENDING,   /* taken; its end is still open */
+    NB_FULL,      /* no room now */
+    NB_TRANSIENT, /* not now: no memory, shut down */
+    NB_PERMANENT, /* never */
+    NB_MISSING    /* nobody is there */
+} nb_verdict;
+
+typedef struct nb_object_ops {
+    nb_verdict (*offer)(nb_object *object, const nb_parcel *parcel);
+    void (*stop)(nb_object *object, bool closing); /* wakes everybody who waits in it; closing: the instance was shut down. May be NULL */
+    void (*end)(nb_object *object);  /* called once: let go of all content */
+    void (*free)(nb_object *object); /* frees the memory; the object is unlinked already */
+    void (*leftovers)(nb_object *object, nimbus_leftovers *sum); /* adds what is undone; may be NULL */
+} nb_object_ops;
+
+struct nb_object {
+    const nb_object_ops *ops;
+    nb_kind kind;
+    nimbus_runtime *runtime; /* not to be used after the close */
+    nb_heap *heap;
+    nb_name *name;           /* counted; NULL: anonymous */
+    nb_link link;            /* in the instance's list of objects */
+    _Atomic uint64_t counts; /* handles in the low half, pins in the high half */
+    atomic_bool ended;
+    atomic_bool orphan;      /* the instance is closed */
+};
+
+/* One handle, for the caller. name may be NULL. */
+void nb_object_init(nb_object *object, const nb_object_ops *ops, nb_kind kind, nimbus_runtime *runtime, nb_name *name);
+
+/* Undoes the init of an object that nobody knows yet. */
+void nb_object_forget(nb_object *object);
+
+void nb_object_retain(nb_object *object);
+void nb_object_release(nb_object *object);
+void nb_object_pin(nb_object *object);
+void nb_object_unpin(nb_object *object);
+
+/* Ends it. False: it was ended before. */
+bool nb_object_end(nb_object *object);
+
+/* The close: ends it, and gives up all handles. */
+void nb_object_abandon(nb_object *object);
+
+static inline bool nb_object_ended(const nb_object *object)
+{
+    return atomic_load_explicit(&object->ended, memory_order_acquire);
+}
+
+#endif

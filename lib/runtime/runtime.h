@@ -1,0 +1,67 @@
+/*
+ * runtime.h - the instance.
+ *
+ * States: OPEN -> DRAINING -> STOPPED, never back. OPEN takes everything. DRAINING takes what handlers of the instance send, so that work
+ * in progress can end. STOPPED takes nothing; receives that do not wait, deletes and the like still work, until the close.
+ *
+ * Calls in progress are counted (nb_enter), so that the close can wait for them instead of pulling the ground away.
+ */
+#ifndef NB_RUNTIME_RUNTIME_H
+#define NB_RUNTIME_RUNTIME_H
+
+#include <nimbus/runtime.h>
+
+#include "exec/exec.h"
+#include "runtime/names.h"
+
+typedef enum nb_phase { NB_OPEN, NB_DRAINING, NB_STOPPED } nb_phase;
+
+struct nimbus_runtime {
+    nb_heap *heap;
+    nb_clock clock;
+    nb_timers timers;
+    nb_exec exec;
+    nb_names names;
+    nimbus_limits limits;
+    atomic_int phase;
+    atomic_uint waiting_calls; /* threads inside a call that may wait */
+    _Atomic uint64_t kept;     /* invocations that answered LATER */
+    uint64_t nonce;
+    _Atomic uint64_t last_id;
+    _Atomic uint64_t random;
+    nb_lock objects_lock;
+    nb_list objects;
+    nimbus_trace_fn *trace;
+    void *trace_user;
+    char *account, *region;
+    bool driven;
+    atomic_bool advancing;
+};
+
+/* NULL with *err filled. */
+nimbus_runtime *nb_runtime_open(const nimbus_options *options, const char *call, nimbus_error *err);
+nimbus_status nb_runtime_shutdown(nimbus_runtime *nb, nimbus_duration drain, nimbus_leftovers *ret_left);
+nimbus_status nb_runtime_close(nimbus_runtime *nb, nimbus_duration drain, nimbus_leftovers *ret_left);
+nimbus_status nb_runtime_advance(nimbus_runtime *nb, nimbus_duration by);
+nimbus_status nb_runtime_run(nimbus_runtime *nb, size_t max_callbacks, bool *ret_more);
+int nb_runtime_poll_timeout(nimbus_runtime *nb);
+
+/* Fills in every limit; false: *err is filled. */
+bool nb_limits_resolve(nimbus_limits *limits, const char *call, nimbus_error *err);
+
+/* NIMBUS_OK, or NIMBUS_E_CLOSED if this thread may not bring in new work. */
+nimbus_status nb_intake(const nimbus_runtime *nb);
+bool nb_stopped(const nimbus_runtime *nb);
+
+/* Around a call that may wait. */
+void nb_waiting_begin(nimbus_runtime *nb);
+void nb_waiting_end(nimbus_runtime *nb);
+
+nimbus_id nb_new_id(nimbus_runtime *nb);
+uint64_t nb_random(nimbus_runtime *nb);
+
+/* Tells the hook. Without any lock. */
+void nb_trace(nimbus_runtime *nb, nimbus_trace_kind kind, const char *noun, const char *name, nimbus_id id, nimbus_status status,
+              const char *reason, uint64_t count);
+
+#endif
