@@ -7,7 +7,6 @@
 #define NIMBUS_BUS_H
 
 #include <nimbus/target.h>
-#include <nimbus/topic.h>
 
 NIMBUS_BEGIN
 

@@ -25,7 +25,7 @@ typedef struct nimbus_receipt {
 
 /** A slot for a delivery. Zero-initialise it; everything in it is private. Must not be copied while it is occupied. */
 typedef struct nimbus_delivery {
-    uint64_t private_[14] NIMBUS_0;
+    uint64_t private_[16] NIMBUS_0;
 } nimbus_delivery;
 
 /* ------------------------------------------------------------------------------------------- accessors */

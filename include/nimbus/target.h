@@ -123,6 +123,18 @@ typedef struct nimbus_delivery_options {
     uint64_t reserved_[8] NIMBUS_0;
 } nimbus_delivery_options;
 
+/** Counters of one delivery path: a subscription or a rule's target. matched = delivered + pending + dead_lettered + discarded. */
+typedef struct nimbus_delivery_metrics {
+    uint64_t filtered NIMBUS_0;      /**< not matched by the filter */
+    uint64_t matched NIMBUS_0;
+    uint64_t delivered NIMBUS_0;     /**< the target took it; a callback: it answered NIMBUS_DONE */
+    uint64_t pending NIMBUS_0;       /**< gauge: waiting for its turn or its next try */
+    uint64_t retries NIMBUS_0;       /**< attempts after the first */
+    uint64_t dead_lettered NIMBUS_0;
+    uint64_t discarded NIMBUS_0;
+    uint64_t reserved_[4] NIMBUS_0;
+} nimbus_delivery_metrics;
+
 NIMBUS_END
 
 #endif

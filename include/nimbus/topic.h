@@ -175,18 +175,6 @@ NIMBUS_API nimbus_subscription *nimbus_subscription_retain(nimbus_subscription *
  */
 NIMBUS_API void nimbus_subscription_release(nimbus_subscription *subscription);
 
-/** Counters of one delivery path: a subscription or a rule's target. matched = delivered + pending + dead_lettered + discarded. */
-typedef struct nimbus_delivery_metrics {
-    uint64_t filtered NIMBUS_0;      /**< not matched by the filter */
-    uint64_t matched NIMBUS_0;
-    uint64_t delivered NIMBUS_0;     /**< the target took it; a callback: it answered NIMBUS_DONE */
-    uint64_t pending NIMBUS_0;       /**< gauge: waiting for its turn or its next try */
-    uint64_t retries NIMBUS_0;       /**< attempts after the first */
-    uint64_t dead_lettered NIMBUS_0;
-    uint64_t discarded NIMBUS_0;
-    uint64_t reserved_[4] NIMBUS_0;
-} nimbus_delivery_metrics;
-
 /**
  * Looks at the counters of a subscription.
  *

@@ -73,6 +73,7 @@ typedef struct nb_exec {
     nb_thread clock_thread;
     nb_parker clock_parker;
     bool clock_running;
+    atomic_bool refused;       /* a thread could not be started; the clock thread reports it */
 
     nb_bell bell;              /* driven only */
     atomic_bool bell_armed;

@@ -60,6 +60,9 @@ static void *clock_main(void *arg)
         if (stopping) {
             return NULL;
         }
+        if (atomic_exchange(&exec->refused, false)) {
+            exec->options.thread_refused(exec->options.user);
+        }
         nb_timers_fire(exec->timers);
         nb_parker_wait(&exec->clock_parker, exec->clock->manual ? INT64_MAX : nb_timers_next(exec->timers));
     }
@@ -89,11 +92,10 @@ static bool stuck_locked(const nb_exec *exec)
 
 static void grow_locked(nb_exec *exec)
 {
-    if (!start_worker_locked(exec) && exec->options.thread_refused != NULL) {
+    if (!start_worker_locked(exec)) {
         exec->options.max_workers = exec->worker_count; /* do not ask again and again */
-        nb_lock_release(&exec->lock);
-        exec->options.thread_refused(exec->options.user);
-        nb_lock_acquire(&exec->lock);
+        atomic_store(&exec->refused, true);
+        nb_parker_set(&exec->clock_parker);
     }
 }
 

@@ -163,18 +163,19 @@ static void leave_element(walk *w, const nb_node *array)
     w->scope = f->around;
 }
 
-/* The end of an array with a frame. */
-static void leave_array(walk *w, const nb_node *array)
+/*
+ * The end of an array with a frame. A field that is absent from all elements is absent from the best one, too: so where one element serves,
+ * no element at all cannot serve more.
+ */
+static void leave_array(walk *w)
 {
-    frame *f = &w->frames[--w->frame_count];
-    scope none = { 0, f->seen_in_all };
-    nb_field_set own = array->field >= 0 ? UINT64_C(1) << array->field : 0;
+    const frame *f = &w->frames[--w->frame_count];
 
-    if (f->score != 0 && f->score >= 2 * count_bits(served(w, array, none) & ~own)) {
+    if (f->score != 0) {
         w->scope.met |= f->best.met;
         w->scope.seen |= f->best.seen;
     } else {
-        w->scope.seen |= none.seen;
+        w->scope.seen |= f->seen_in_all;
     }
 }
 
@@ -202,17 +203,16 @@ static bool open_value(walk *w, nb_json_event event)
 static void close_value(walk *w)
 {
     unsigned depth = w->reader.depth; /* of the container around */
-    const nb_node *nodes = w->pattern->nodes;
 
     if (is_framed(w, depth + 1)) {
-        leave_array(w, &nodes[w->levels[depth] / 2]);
+        leave_array(w);
     }
     if (depth == 0) {
         return;
     }
     w->here = w->levels[depth - 1] / 2; /* for the next element of an array; in an object a key comes first */
     if (is_framed(w, depth)) {
-        leave_element(w, &nodes[w->here]);
+        leave_element(w, &w->pattern->nodes[w->here]);
     }
 }
 

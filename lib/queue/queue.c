@@ -9,7 +9,7 @@
 
 /* ------------------------------------------------------------------------------- what the store asks of us */
 
-static bool move_to_dead_letter(nb_object *owner, const nb_parcel *parcel, uint32_t own_receives, const char *reason)
+static bool move_to_dead_letter(nb_object *owner, const nb_parcel *parcel, uint32_t own_receives, const void *why)
 {
     nimbus_queue *queue = nb_queue_of(owner);
     nb_parcel dead = *parcel;
@@ -23,7 +23,7 @@ static bool move_to_dead_letter(nb_object *owner, const nb_parcel *parcel, uint3
     target = name != NULL ? nb_name_acquire(name) : NULL;
     if (target != NULL && target != owner) {
         dead.letter = nb_letter_make(owner->heap, queue->store.name,
-                                     reason != NULL ? reason : "received max_receive_count times and not deleted", own_receives);
+                                     why != NULL ? why : "received max_receive_count times and not deleted", own_receives);
         moved = dead.letter != NULL && target->ops->offer(target, &dead) == NB_DELIVERED;
     }
     nb_trace(queue->store.nb, moved ? NIMBUS_TRACE_DEAD_LETTERED : NIMBUS_TRACE_MOVE_FAILED, "queue", queue->store.name, parcel->id,
@@ -142,6 +142,8 @@ static void settle(nb_object *source, nb_delivery *delivery, const nb_settlement
 
     if (how->outcome == NIMBUS_DONE) {
         nb_store_delete(store, delivery->receipt);
+    } else if (how->outcome == NIMBUS_LATER) {
+        nb_store_change(store, delivery->receipt, 0);
     } else if (how->outcome == NIMBUS_REJECT &&
                nb_store_doom(store, delivery->receipt, how->reason[0] != '\0' ? how->reason : "rejected by the handler") == NIMBUS_OK) {
         return;

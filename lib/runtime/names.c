@@ -39,6 +39,7 @@ bool nb_names_init(nb_names *names, nb_heap *heap, uint64_t key)
         return false;
     }
     nb_lock_init(&names->lock);
+    nb_lock_init(&names->tell_lock);
     return true;
 }
 
@@ -51,6 +52,7 @@ void nb_names_fini(nb_names *names)
         }
     }
     nb_free(names->heap, names->buckets, names->bucket_count * sizeof *names->buckets);
+    nb_lock_fini(&names->tell_lock);
     nb_lock_fini(&names->lock);
 }
 
@@ -212,7 +214,7 @@ nb_object *nb_names_find(nb_names *names, nb_kind kind, const char *text)
     return object;
 }
 
-/* Calls each watcher once without the lock. A watcher that is being called is kept in the list behind a mark. */
+/* Calls each watcher once without the lock; tell_lock keeps nb_name_unwatch() from returning meanwhile. */
 static void tell_watchers(nb_name *name)
 {
     nb_names *names = name->names;
@@ -220,20 +222,19 @@ static void tell_watchers(nb_name *name)
     nb_link *link;
 
     nb_link_init(&told);
+    nb_lock_acquire(&names->tell_lock);
     nb_lock_acquire(&names->lock);
     while ((link = nb_list_pop(&name->watchers)) != NULL) {
         nb_watcher *watcher = NB_CONTAINER(link, nb_watcher, link);
-        nb_object *pinned = watcher->pinned;
 
         nb_list_push(&told, link);
-        nb_object_pin(pinned);
         nb_lock_release(&names->lock);
         watcher->filled(watcher);
-        nb_object_unpin(pinned);
         nb_lock_acquire(&names->lock);
     }
     nb_list_append_all(&name->watchers, &told);
     nb_lock_release(&names->lock);
+    nb_lock_release(&names->tell_lock);
 }
 
 bool nb_name_fill(nb_name *name, nb_object *object)
@@ -280,6 +281,8 @@ void nb_name_unwatch(nb_name *name, nb_watcher *watcher)
     nb_lock_acquire(&name->names->lock);
     nb_link_remove(&watcher->link);
     nb_lock_release(&name->names->lock);
+    nb_lock_acquire(&name->names->tell_lock);
+    nb_lock_release(&name->names->tell_lock);
 }
 
 uint32_t nb_names_number(nb_names *names)

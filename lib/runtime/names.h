@@ -15,6 +15,7 @@
 typedef struct nb_names {
     nb_heap *heap;
     nb_lock lock;
+    nb_lock tell_lock;    /* held while watchers are told; taken before everything else */
     nb_name **buckets;
     size_t bucket_count, count;
     uint64_t key;         /* of the hash: a secret of the instance */
@@ -24,7 +25,6 @@ typedef struct nb_names {
 typedef struct nb_watcher {
     nb_link link;
     void (*filled)(struct nb_watcher *watcher);
-    nb_object *pinned; /* kept alive while filled runs */
 } nb_watcher;
 
 bool nb_names_init(nb_names *names, nb_heap *heap, uint64_t key); /* false: out of memory */
@@ -51,7 +51,7 @@ bool nb_name_fill(nb_name *name, nb_object *object);
 void nb_name_empty(nb_name *name, nb_object *object);
 
 void nb_name_watch(nb_name *name, nb_watcher *watcher);
-void nb_name_unwatch(nb_name *name, nb_watcher *watcher); /* afterwards filled is not started any more */
+void nb_name_unwatch(nb_name *name, nb_watcher *watcher); /* afterwards filled neither runs nor starts */
 
 /* A number for a new resource, never 0 and never used before. */
 uint32_t nb_names_number(nb_names *names);

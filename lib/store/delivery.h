@@ -19,6 +19,8 @@ typedef struct nb_delivery {
     nimbus_time sent, first_received, visible_at;
     uint32_t receive_count;
     uint32_t own_receives;   /* of these: from this store */
+    int64_t enqueued;
+    uint64_t mark;           /* a batch handler's, see function/batch.h */
     uint64_t spare;
 } nb_delivery;
 

@@ -90,35 +90,6 @@ nimbus_status nb_store_change(nb_store *store, nimbus_receipt receipt, int64_t t
     return status;
 }
 
-nimbus_status nb_store_doom(nb_store *store, nimbus_receipt receipt, const char *reason)
-{
-    nb_slot *slot = NULL;
-    nimbus_status status;
-    uint64_t generation = receipt.generation;
-
-    nb_store_enter(store);
-    status = store->ended != NIMBUS_OK ? store->ended : nb_store_find(store, receipt, &slot);
-    if (status == NIMBUS_OK && slot->state != NB_IN_FLIGHT) {
-        status = NIMBUS_E_NOT_INFLIGHT;
-    }
-    if (status == NIMBUS_OK) {
-        slot->state = NB_MOVING;
-        slot->doomed = true;
-        slot->reason = reason;
-        nb_slot_rekey(store, slot);
-        nb_link_remove(&slot->link);
-        nb_list_push_front(&store->moving, &slot->link);
-    }
-    nb_store_leave(store);
-    if (status == NIMBUS_OK) { /* leave() has run the move; or another thread is at it, and will end it */
-        nb_store_enter(store);
-        status = slot->generation == generation && (slot->state == NB_IN_FLIGHT || slot->state == NB_READY) ? NIMBUS_E_NOT_FOUND
-                                                                                                            : NIMBUS_OK;
-        nb_store_leave(store);
-    }
-    return status;
-}
-
 /* ---------------------------------------------------------------------------------------------- moves */
 
 static nb_slot *next_move(nb_store *store)
@@ -178,30 +149,56 @@ static void finish_move(nb_store *store, nb_slot *slot, bool moved, int64_t now)
     nb_slot_free(store, slot);
 }
 
+/* Steps two and three of a move. Called with the lock held, which it leaves in between. */
+static bool try_move(nb_store *store, nb_slot *slot, const void *why)
+{
+    nb_parcel parcel = slot->parcel;
+    uint32_t own_receives = slot->own_receives;
+    bool moved;
+
+    nb_parcel_retain(&parcel); /* one set of references for us, one to give away */
+    nb_lock_release(&store->lock);
+    moved = store->ops->move != NULL && store->ops->move(store->owner, &parcel, own_receives, why);
+    nb_lock_acquire(&store->lock);
+    if (moved) {
+        parcel = slot->parcel; /* the slot's own references end with it */
+    }
+    finish_move(store, slot, moved, nb_clock_elapsed(&store->nb->clock));
+    nb_lock_release(&store->lock);
+    nb_parcel_release(&parcel);
+    nb_lock_acquire(&store->lock);
+    return moved;
+}
+
 void nb_store_run_moves(nb_store *store)
 {
     nb_slot *slot;
 
     nb_store_enter(store);
     while ((slot = next_move(store)) != NULL) {
-        nb_parcel parcel = slot->parcel;
-        uint32_t own_receives = slot->own_receives;
-        const char *reason = slot->doomed ? slot->reason : NULL;
-        bool moved;
-
-        nb_parcel_retain(&parcel); /* once for us, and once to give away */
-        nb_lock_release(&store->lock);
-        moved = store->ops->move != NULL && store->ops->move(store->owner, &parcel, own_receives, reason);
-        nb_lock_acquire(&store->lock);
-        if (moved) {
-            parcel = slot->parcel; /* the slot's own references end with it */
-        }
-        finish_move(store, slot, moved, nb_clock_elapsed(&store->nb->clock));
-        nb_lock_release(&store->lock);
-        nb_parcel_release(&parcel);
-        nb_store_enter(store);
+        try_move(store, slot, NULL);
     }
     nb_store_leave(store);
+}
+
+nimbus_status nb_store_doom(nb_store *store, nimbus_receipt receipt, const void *why)
+{
+    nb_slot *slot = NULL;
+    nimbus_status status;
+
+    nb_store_enter(store);
+    status = store->ended != NIMBUS_OK ? store->ended : nb_store_find(store, receipt, &slot);
+    if (status == NIMBUS_OK && slot->state != NB_IN_FLIGHT) {
+        status = NIMBUS_E_NOT_INFLIGHT;
+    }
+    if (status == NIMBUS_OK) {
+        slot->state = NB_MOVING;
+        slot->doomed = true;
+        nb_slot_rekey(store, slot);
+        status = try_move(store, slot, why) ? NIMBUS_OK : NIMBUS_E_NOT_FOUND;
+    }
+    nb_store_leave(store);
+    return status;
 }
 
 /* ------------------------------------------------------------------------------- purge, configuration */

@@ -41,8 +41,8 @@
 
 /* Told without the lock. */
 typedef struct nb_store_ops {
-    /* Offers a parcel to the dead letter; true: it took the references. reason: NULL for too many receives. May be NULL. */
-    bool (*move)(nb_object *owner, const nb_parcel *parcel, uint32_t own_receives, const char *reason);
+    /* Offers a parcel to the dead letter; true: it took the references. why: as given to nb_store_doom; NULL: too many receives. */
+    bool (*move)(nb_object *owner, const nb_parcel *parcel, uint32_t own_receives, const void *why);
     /* One message expired, was dropped or discarded. May be NULL. */
     void (*gone)(nb_object *owner, nimbus_trace_kind kind, const nb_parcel *parcel);
 } nb_store_ops;
@@ -140,7 +140,7 @@ nimbus_status nb_store_delete(nb_store *store, nimbus_receipt receipt);
 nimbus_status nb_store_change(nb_store *store, nimbus_receipt receipt, int64_t timeout);
 
 /* To the dead letter at once; NIMBUS_OK: moved; NIMBUS_E_NOT_FOUND: it could not, and stays in flight; else as nb_store_change. */
-nimbus_status nb_store_doom(nb_store *store, nimbus_receipt receipt, const char *reason);
+nimbus_status nb_store_doom(nb_store *store, nimbus_receipt receipt, const void *why);
 
 /* Deletes it and counts it as discarded. */
 nimbus_status nb_store_discard(nb_store *store, nimbus_receipt receipt);

@@ -24,6 +24,7 @@ static void fill(nb_store *store, const nb_slot *slot, nb_delivery *delivery, in
         .visible_at = nb_add_time(nb_clock_wall(&store->nb->clock), slot->due == INT64_MAX ? INT64_MAX : slot->due - now),
         .receive_count = parcel->receive_count,
         .own_receives = slot->own_receives,
+        .enqueued = parcel->enqueued,
     };
 }
 

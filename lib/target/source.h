@@ -9,7 +9,7 @@
 
 /* Settling: how a handler's answer ends a message. */
 typedef struct nb_settlement {
-    nimbus_outcome outcome;  /* never LATER */
+    nimbus_outcome outcome;  /* NIMBUS_LATER: it was not handled, and goes back at once */
     bool lease;              /* it was taken with a lease: NIMBUS_RETRY ends the lease, see nb_source_ops.take */
     const char *reason;      /* of a failure; "" */
     nimbus_message *reply;   /* borrowed; NULL */

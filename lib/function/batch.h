@@ -1,0 +1,26 @@
+/* batch.h - batches: what a batch handler sees, and how one is gathered over a window. */
+#ifndef NB_FUNCTION_BATCH_H
+#define NB_FUNCTION_BATCH_H
+
+#include "function/function.h"
+
+struct nimbus_batch {
+    nb_delivery *slots;
+    uint32_t count;
+};
+
+#define NB_UNMARKED UINT64_MAX /* nb_delivery.mark: else an outcome */
+
+/* Somebody who waits until no call runs. */
+typedef struct nb_leaver {
+    nb_link link;
+    nb_parker parker;
+} nb_leaver;
+
+/* The feed's gather, a new one if need be, for the worker that has feed->gathering. NULL: not needed, or no memory. */
+nb_gather *nb_gather_take(nb_feed *feed);
+
+/* Puts it back: NULL. Or it is full or its window is over: it is the caller's to run. gather may be NULL. */
+nb_gather *nb_gather_ready(nb_feed *feed, nb_gather *gather);
+
+#endif

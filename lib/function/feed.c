@@ -1,0 +1,168 @@
+/*
+ * feed.c - feeds: watching a source, and what happens when it has something.
+ */
+#include <string.h>
+
+#include "base/number.h"
+#include "function/function.h"
+
+/* Called by the store with its lock held: something became ready. True: a worker will come for it. */
+static bool something_ready(nb_waiter *waiter)
+{
+    nb_feed *feed = NB_CONTAINER(waiter, nb_feed, waiter);
+    nimbus_function *function = feed->function;
+    bool place;
+
+    nb_lock_acquire(&function->lock);
+    feed->armed = false;
+    feed->signalled = true;
+    place = feed->enabled && !feed->ended && !function->ended && function->running < function->limit &&
+            feed->running < feed->options.limit;
+    nb_function_wake_locked(function);
+    nb_lock_release(&function->lock);
+    return place;
+}
+
+/* Called by the store with its lock held: it has ended, or nobody may wait any more. */
+static void dismissed(nb_waiter *waiter)
+{
+    nb_feed *feed = NB_CONTAINER(waiter, nb_feed, waiter);
+
+    nb_lock_acquire(&feed->function->lock);
+    feed->armed = false;
+    nb_lock_release(&feed->function->lock);
+}
+
+static void window_over(nb_timer *timer)
+{
+    nb_feed *feed = NB_CONTAINER(timer, nb_feed, timer);
+
+    nb_lock_acquire(&feed->function->lock);
+    feed->signalled = true;
+    nb_function_wake_locked(feed->function);
+    nb_lock_release(&feed->function->lock);
+}
+
+void nb_feed_init(nb_feed *feed, nimbus_function *function, const nb_source_ops *ops, const nb_feed_options *options)
+{
+    feed->function = function;
+    feed->ops = ops;
+    feed->options = *options;
+    feed->enabled = true;
+    nb_link_init(&feed->link);
+    nb_link_init(&feed->waiter.link);
+    feed->waiter.notify = something_ready;
+    feed->waiter.served = dismissed;
+    if (options->window > 0) {
+        feed->has_timer = nb_timer_init(&function->object.runtime->timers, &feed->timer, window_over);
+    }
+}
+
+void nb_feed_start(nb_feed *feed)
+{
+    nb_lock_acquire(&feed->function->lock);
+    if (!feed->ended) {
+        feed->signalled = true;
+        nb_function_wake_locked(feed->function);
+    }
+    nb_lock_release(&feed->function->lock);
+}
+
+void nb_feed_attach(nb_feed *feed, nb_object *source)
+{
+    nb_object *before;
+    bool refused;
+
+    nb_lock_acquire(&feed->function->lock);
+    before = feed->source;
+    refused = feed->ended;
+    feed->source = refused ? NULL : source;
+    nb_lock_release(&feed->function->lock);
+    if (before != NULL) {
+        if (feed->ops->unwait(before, &feed->waiter, NIMBUS_E_CANCELLED)) {
+            dismissed(&feed->waiter);
+        }
+        nb_object_unpin(before);
+    }
+    if (refused) {
+        nb_object_unpin(source);
+    }
+    nb_feed_start(feed);
+}
+
+void nb_feed_enable(nb_feed *feed, bool enabled)
+{
+    nb_object *source;
+
+    nb_lock_acquire(&feed->function->lock);
+    feed->enabled = enabled;
+    feed->signalled = true;
+    source = feed->source;
+    if (source != NULL) {
+        nb_object_pin(source);
+    }
+    nb_function_wake_locked(feed->function);
+    nb_lock_release(&feed->function->lock);
+    if (source != NULL) {
+        if (!enabled && feed->ops->unwait(source, &feed->waiter, NIMBUS_E_CANCELLED)) {
+            dismissed(&feed->waiter);
+        }
+        nb_object_unpin(source);
+    }
+}
+
+/* What was gathered goes back at once: nobody has seen it. */
+static void give_back(nb_feed *feed, nb_object *source, nb_gather *gather)
+{
+    for (uint32_t i = 0; i < gather->count; i++) {
+        if (source != NULL) {
+            feed->ops->settle(source, &gather->slots[i], &(nb_settlement){ .outcome = NIMBUS_LATER, .reason = "" });
+        }
+        nb_delivery_let_go(&gather->slots[i]);
+    }
+    nb_free(feed->function->object.heap, gather, sizeof *gather + gather->capacity * sizeof(nb_delivery));
+}
+
+void nb_feed_end(nb_feed *feed)
+{
+    nimbus_function *function = feed->function;
+    nb_object *source;
+    nb_gather *gather;
+    bool last;
+
+    nb_lock_acquire(&function->lock);
+    if (feed->ended) {
+        nb_lock_release(&function->lock);
+        return;
+    }
+    feed->ended = true;
+    feed->running++; /* as if somebody ran in it, until the end of this function */
+    source = feed->source;
+    feed->source = NULL;
+    gather = feed->gathering ? NULL : feed->gather;
+    if (gather != NULL) {
+        feed->gather = NULL;
+    }
+    nb_lock_release(&function->lock);
+    if (source != NULL) {
+        feed->ops->unwait(source, &feed->waiter, NIMBUS_E_CANCELLED);
+        feed->ops->pass_on(source);
+    }
+    if (feed->has_timer) {
+        nb_timer_fini(&function->object.runtime->timers, &feed->timer);
+    }
+    if (gather != NULL) {
+        give_back(feed, source, gather);
+    }
+    if (source != NULL) {
+        nb_object_unpin(source);
+    }
+    nb_pattern_release(feed->options.filter);
+    nb_lock_acquire(&function->lock);
+    nb_link_remove(&feed->link);
+    last = --feed->running == 0;
+    nb_lock_release(&function->lock);
+    if (last && feed->free != NULL) {
+        feed->free(feed);
+    }
+}

@@ -1,0 +1,386 @@
+/*
+ * function.c - making, ending, invoking and looking at functions. What runs is in run.c.
+ */
+#include "function/function.h"
+
+#include <string.h>
+
+#include "base/number.h"
+#include "function/batch.h"
+#include "platform/clock.h"
+
+/* ------------------------------------------------------------------------------------------- the object */
+
+static nb_verdict offer(nb_object *object, const nb_parcel *parcel)
+{
+    nimbus_function *function = nb_function_of(object);
+    nb_parcel mine = *parcel;
+    nimbus_status status;
+    bool stopped;
+
+    mine.receive_count = 0;
+    mine.first_received = 0;
+    nb_lock_acquire(&function->lock);
+    stopped = function->limit == 0;
+    nb_lock_release(&function->lock);
+    if (stopped) { /* no try at all (LA-A4) */
+        nb_failure why = nb_failure_stopped;
+
+        if (!nb_mailbox_bury(function, &mine, &why)) {
+            nb_dead_letter_none(object->runtime, &function->dead_letter, &mine, &why);
+        }
+        nb_parcel_release(&mine);
+        return NB_PENDING;
+    }
+    status = nb_store_offer(&function->mailbox, &mine, 0, false, NULL);
+    return status == NIMBUS_OK          ? NB_PENDING
+           : status == NIMBUS_E_FULL    ? NB_FULL
+           : status == NIMBUS_E_DELETED ? NB_MISSING
+                                        : NB_TRANSIENT;
+}
+
+/* Wakes invokers whose calls have not been started. */
+static void dismiss_calls(nimbus_function *function, nimbus_status why)
+{
+    nb_link *link;
+
+    nb_lock_acquire(&function->lock);
+    while ((link = nb_list_pop(&function->calls)) != NULL) {
+        nb_sync *sync = NB_CONTAINER(link, nb_sync, link);
+
+        sync->status = why;
+        sync->waiting = false;
+        nb_exec_wake(sync->exec, &sync->parker);
+        nb_lock_release(&function->lock);
+        nb_sync_release(sync);
+        nb_lock_acquire(&function->lock);
+    }
+    nb_lock_release(&function->lock);
+}
+
+static void stop(nb_object *object, bool closing)
+{
+    nimbus_function *function = nb_function_of(object);
+
+    (void)closing;
+    nb_lock_acquire(&function->lock);
+    function->stopped = true;
+    nb_lock_release(&function->lock);
+    nb_store_stop(&function->mailbox);
+    dismiss_calls(function, NIMBUS_E_CLOSED);
+}
+
+/* All feeds but the mailbox's are mappings; they free themselves. */
+static void end_feeds(nimbus_function *function)
+{
+    nb_link *link;
+
+    for (;;) {
+        nb_lock_acquire(&function->lock);
+        link = nb_list_first(&function->feeds);
+        nb_lock_release(&function->lock);
+        if (link == NULL) {
+            return;
+        }
+        nb_feed_end(NB_CONTAINER(link, nb_feed, link));
+    }
+}
+
+static void end(nb_object *object)
+{
+    nimbus_function *function = nb_function_of(object);
+    nb_handler *handler;
+
+    nb_lock_acquire(&function->lock);
+    function->ended = true;
+    handler = function->handler_owned ? function->handler : NULL;
+    function->handler_owned = false;
+    nb_lock_release(&function->lock);
+    end_feeds(function);
+    nb_store_end(&function->mailbox, NIMBUS_E_DELETED, NIMBUS_TRACE_DISCARDED);
+    dismiss_calls(function, NIMBUS_E_DELETED);
+    nb_handler_release(handler); /* calls that run hold their own reference */
+    if (nb_stopped(object->runtime)) {
+        nb_function_give_up_kept(function);
+    }
+}
+
+static void free_function(nb_object *object)
+{
+    nimbus_function *function = nb_function_of(object);
+
+    nb_store_fini(&function->mailbox);
+    nb_dead_letter_free(object->heap, &function->dead_letter);
+    nb_name_release(function->on_success);
+    nb_name_release(function->on_failure);
+    nb_lock_fini(&function->lock);
+    nb_text_free(object->heap, function->name);
+    nb_free(object->heap, function, sizeof *function);
+}
+
+static void leftovers(nb_object *object, nimbus_leftovers *sum)
+{
+    nb_store_counts counts;
+
+    nb_store_get_counts(&nb_function_of(object)->mailbox, &counts);
+    sum->pending += counts.ready + counts.delayed + counts.in_flight;
+}
+
+static const nb_object_ops function_ops = { offer, stop, end, free_function, leftovers };
+
+nimbus_function *nb_function_make(nimbus_runtime *nb, const nb_function_spec *spec)
+{
+    nb_store_config config = { .visibility = INT64_MAX, .retention = INT64_MAX, .capacity_messages = spec->capacity,
+                               .capacity_bytes = SIZE_MAX, .max_in_flight = SIZE_MAX, .max_visibility = INT64_MAX };
+    nb_feed_options feed = { .batch = NB_FUNCTION_BATCH, .limit = UINT32_MAX };
+    nimbus_function *function = nb_alloc_zero(nb->heap, sizeof *function);
+    char *name = nb_text_copy(nb->heap, spec->name);
+
+    if (function == NULL || name == NULL) {
+        nb_free(nb->heap, function, sizeof *function);
+        nb_text_free(nb->heap, name);
+        return NULL;
+    }
+    nb_object_init(&function->object, &function_ops, spec->entry != NULL ? NB_FUNCTION : NB_ANONYMOUS, nb, spec->entry);
+    if (!nb_store_init(&function->mailbox, &function->object, name, nb_names_number(&nb->names), &config, &nb_mailbox_ops)) {
+        nb_object_forget(&function->object);
+        nb_free(nb->heap, function, sizeof *function);
+        nb_text_free(nb->heap, name);
+        return NULL;
+    }
+    nb_lock_init(&function->lock);
+    nb_link_init(&function->task.link);
+    nb_link_init(&function->calls);
+    nb_link_init(&function->feeds);
+    nb_link_init(&function->kept);
+    nb_link_init(&function->leavers);
+    function->name = name;
+    function->task.run = nb_function_run;
+    function->handler = spec->handler;
+    function->handler_owned = true;
+    function->batches = spec->handler->batch != NULL;
+    function->limit = spec->limit;
+    function->timeout = spec->timeout;
+    function->retry = spec->retry;
+    function->dead_letter = spec->dead_letter;
+    function->on_success = spec->on_success;
+    function->on_failure = spec->on_failure;
+    feed.batch = spec->handler->batch != NULL ? 1 : feed.batch; /* an invocation is one event */
+    nb_feed_init(&function->mailbox_feed, function, &nb_mailbox_source, &feed);
+    nb_object_pin(&function->object);
+    function->mailbox_feed.source = &function->object;
+    nb_list_push(&function->feeds, &function->mailbox_feed.link);
+    nb_store_wait(&function->mailbox, &function->mailbox_feed.waiter);
+    function->mailbox_feed.armed = true;
+    return function;
+}
+
+bool nb_function_end(nimbus_function *function)
+{
+    bool ended;
+
+    nb_object_pin(&function->object);
+    if (function->object.name != NULL) {
+        nb_name_empty(function->object.name, &function->object);
+    }
+    ended = nb_object_end(&function->object);
+    nb_object_unpin(&function->object);
+    return ended;
+}
+
+bool nb_function_wait(nimbus_function *function, int64_t until)
+{
+    nb_exec *exec = &function->object.runtime->exec;
+    nb_leaver leaver;
+    bool idle;
+
+    nb_parker_init(&leaver.parker);
+    nb_link_init(&leaver.link);
+    nb_lock_acquire(&function->lock);
+    idle = function->running == 0;
+    if (!idle) {
+        nb_list_push(&function->leavers, &leaver.link);
+    }
+    nb_lock_release(&function->lock);
+    if (!idle) {
+        nb_exec_sleep(exec, &leaver.parker, until);
+        nb_lock_acquire(&function->lock);
+        nb_link_remove(&leaver.link);
+        idle = function->running == 0;
+        nb_lock_release(&function->lock);
+    }
+    nb_parker_fini(&leaver.parker);
+    return idle;
+}
+
+void nb_function_set_limit(nimbus_function *function, uint32_t limit)
+{
+    nb_lock_acquire(&function->lock);
+    function->limit = limit;
+    nb_function_wake_locked(function);
+    nb_lock_release(&function->lock);
+}
+
+/* -------------------------------------------------------------------------------------------- invoking */
+
+void nb_sync_release(nb_sync *sync)
+{
+    if (atomic_fetch_sub_explicit(&sync->references, 1, memory_order_acq_rel) == 1) {
+        nb_message_release(sync->reply);
+        nb_parker_fini(&sync->parker);
+        nb_message_release(sync->parcel.message);
+        nb_free(sync->heap, sync, sizeof *sync);
+    }
+}
+
+/* The invoker stops waiting. NIMBUS_OK: there is a result. *ret_untouched: it was never started. */
+static nimbus_status stop_waiting(nimbus_function *function, nb_sync *sync, nb_slept slept, bool *ret_untouched)
+{
+    nimbus_status status;
+    bool withdrawn = false;
+
+    nb_lock_acquire(&function->lock);
+    if (sync->waiting) {
+        sync->waiting = false;
+        withdrawn = nb_link_in(&sync->link);
+        nb_link_remove(&sync->link);
+        status = slept == NB_SLEPT_WOULD_BLOCK ? NIMBUS_E_WOULD_BLOCK : NIMBUS_E_TIMEOUT;
+    } else {
+        status = sync->status;
+    }
+    *ret_untouched = !sync->started;
+    nb_lock_release(&function->lock);
+    if (withdrawn) {
+        nb_sync_release(sync); /* the function's reference */
+    }
+    return status;
+}
+
+static nb_sync *make_sync(nimbus_function *function, nimbus_message *message)
+{
+    nimbus_runtime *nb = function->object.runtime;
+    nb_sync *sync = nb_alloc_zero(nb->heap, sizeof *sync);
+
+    if (sync != NULL) {
+        sync->heap = nb->heap;
+        sync->exec = &nb->exec;
+        sync->waiting = true;
+        sync->parcel = (nb_parcel){ .message = message, .id = nb_new_id(nb), .sent = nb_clock_wall(&nb->clock) };
+        atomic_init(&sync->references, 2);
+        nb_parker_init(&sync->parker);
+        nb_link_init(&sync->link);
+    }
+    return sync;
+}
+
+static nimbus_status may_invoke(nimbus_function *function)
+{
+    nimbus_runtime *nb = function->object.runtime;
+    nimbus_status status = NIMBUS_OK;
+
+    if (nb->driven && nb_inside(nb)) {
+        return NIMBUS_E_WOULD_BLOCK;
+    }
+    nb_lock_acquire(&function->lock);
+    status = function->ended                                            ? NIMBUS_E_DELETED
+             : function->stopped                                        ? NIMBUS_E_CLOSED
+             : function->limit == 0                                     ? NIMBUS_E_OVER_LIMIT
+             : function->limit == 1 && nb_inside_owner(function) ? NIMBUS_E_WOULD_DEADLOCK
+                                                                        : NIMBUS_OK;
+    nb_lock_release(&function->lock);
+    return status;
+}
+
+nimbus_status nb_function_invoke(nimbus_function *function, nimbus_message *message, int64_t wait, nimbus_invoke_result *ret)
+{
+    nimbus_runtime *nb = function->object.runtime;
+    nimbus_status status = may_invoke(function);
+    nb_sync *sync;
+    nb_slept slept;
+    bool untouched;
+
+    if (status != NIMBUS_OK) {
+        return status;
+    }
+    sync = make_sync(function, message);
+    if (sync == NULL) {
+        return nb_heap_failure(nb->heap, sizeof *sync);
+    }
+    nb_waiting_begin(nb);
+    nb_lock_acquire(&function->lock);
+    nb_list_push(&function->calls, &sync->link);
+    nb_function_wake_locked(function);
+    nb_lock_release(&function->lock);
+    slept = nb_exec_sleep(&nb->exec, &sync->parker, nb_add_time(nb_clock_elapsed(&nb->clock), wait));
+    status = stop_waiting(function, sync, slept, &untouched);
+    nb_waiting_end(nb);
+    if (status == NIMBUS_OK && ret != NULL) {
+        memset(ret, 0, sizeof *ret);
+        ret->payload = nb_message_retain(sync->reply);
+        ret->function_error = sync->function_error;
+        memcpy(ret->reason, sync->reason, sizeof ret->reason);
+    }
+    if (status != NIMBUS_OK && status != NIMBUS_E_TIMEOUT && untouched) {
+        nb_message_retain(message); /* it is still the caller's */
+    }
+    nb_sync_release(sync);
+    return status;
+}
+
+nimbus_status nb_function_invoke_async(nimbus_function *function, nimbus_message *message, nimbus_id *ret_id)
+{
+    nimbus_runtime *nb = function->object.runtime;
+    nb_parcel parcel = { .message = message, .id = nb_new_id(nb), .sent = nb_clock_wall(&nb->clock),
+                         .enqueued = nb_clock_elapsed(&nb->clock) };
+    nb_verdict verdict = offer(&function->object, &parcel);
+
+    if (verdict != NB_PENDING) {
+        return verdict == NB_FULL ? NIMBUS_E_FULL : verdict == NB_MISSING ? NIMBUS_E_DELETED : NIMBUS_E_NO_MEMORY;
+    }
+    if (ret_id != NULL) {
+        *ret_id = parcel.id;
+    }
+    return NIMBUS_OK;
+}
+
+/* --------------------------------------------------------------------------------------------- looking */
+
+void nb_function_get_metrics(nimbus_function *function, nimbus_function_metrics *ret)
+{
+    nb_store_counts mailbox;
+
+    nb_store_get_counts(&function->mailbox, &mailbox);
+    memset(ret, 0, sizeof *ret);
+    nb_lock_acquire(&function->lock);
+    ret->invocations = function->counts.invocations;
+    ret->messages = function->counts.messages;
+    ret->succeeded = function->counts.succeeded;
+    ret->errors = function->counts.errors;
+    ret->retries = function->counts.retries;
+    ret->filtered = function->counts.filtered;
+    ret->abandoned = function->counts.abandoned;
+    ret->kept = function->counts.kept;
+    ret->running = function->running - function->counts.kept;
+    ret->p50 = nb_histogram_quantile(&function->times, 500);
+    ret->p99 = nb_histogram_quantile(&function->times, 990);
+    ret->max = function->times.max;
+    nb_lock_release(&function->lock);
+    ret->dead_lettered = mailbox.moved;
+    ret->discarded = mailbox.discarded;
+    ret->waiting = mailbox.ready + mailbox.delayed;
+}
+
+void nb_function_delivery_metrics(nimbus_function *function, nimbus_delivery_metrics *ret)
+{
+    nb_store_counts mailbox;
+
+    nb_store_get_counts(&function->mailbox, &mailbox);
+    memset(ret, 0, sizeof *ret);
+    ret->delivered = mailbox.deleted;
+    ret->pending = mailbox.ready + mailbox.delayed + mailbox.in_flight;
+    ret->dead_lettered = mailbox.moved;
+    ret->discarded = mailbox.discarded;
+    nb_lock_acquire(&function->lock);
+    ret->retries = function->counts.retries;
+    nb_lock_release(&function->lock);
+}

@@ -1,0 +1,182 @@
+/*
+ * function.h - the function: a handler, a concurrency limit, and the places its work comes from.
+ *
+ * Work comes from synchronous calls (a list), and from feeds: the mailbox of asynchronous invocations, and one feed for each mapped queue.
+ * A feed takes from a source (target/source.h) only when the function has a free place, so waiting for a place never costs a receive count.
+ *
+ * The activation. The function's task is in the run queue at most once (`queued`). A worker that runs it takes a place (`running`), does
+ * one piece of work, and goes on until its turn is over or nothing is signalled. If there is more work and another place, it puts the task
+ * back first, so that another worker joins. `signalled` of a feed means: look there. It is set by the feed's waiter (something became
+ * ready) and by whoever found a full batch; it is cleared only under the lock by a worker that goes and looks. A worker leaves only under
+ * the lock with nothing signalled that has a place: so no message is left behind.
+ *
+ * Lock order: a store's lock, then function->lock, then exec. No store is called with function->lock held.
+ */
+#ifndef NB_FUNCTION_FUNCTION_H
+#define NB_FUNCTION_FUNCTION_H
+
+#include "function/histogram.h"
+#include "pattern/pattern.h"
+#include "target/dead_letter.h"
+#include "target/handler.h"
+#include "target/source.h"
+
+#define NB_FUNCTION_BATCH 32 /* deliveries on a worker's stack */
+
+typedef struct nb_feed nb_feed;
+
+typedef struct nb_feed_options {
+    uint32_t batch;
+    int64_t window;     /* 0: none */
+    uint32_t limit;     /* batches at once; UINT32_MAX: as the function */
+    bool lease;         /* messages stay hidden while they are worked on */
+    nb_pattern *filter; /* a reference to take over; NULL */
+} nb_feed_options;
+
+/* Deliveries that are gathered until the batch is full or the window is over. */
+typedef struct nb_gather {
+    uint32_t count, capacity;
+    int64_t ends;
+    nb_delivery slots[];
+} nb_gather;
+
+struct nb_feed {
+    nb_link link; /* in the function's list */
+    nimbus_function *function;
+    nb_name *queue; /* of a mapping; NULL: the mailbox */
+    const nb_source_ops *ops;
+    nb_feed_options options;
+    nb_waiter waiter;
+    nb_timer timer;      /* end of the window */
+    bool has_timer;
+    /* under function->lock: */
+    nb_object *source;   /* pinned; NULL: nobody fills the name */
+    bool signalled, armed, arming, enabled, ended;
+    uint32_t running;
+    nb_gather *gather;   /* NULL: nothing gathered */
+    bool gathering;      /* a worker is filling it */
+    void (*free)(nb_feed *feed); /* when it has ended and nobody runs in it */
+};
+
+/* A synchronous invocation. Two references: the invoker's and the function's. */
+typedef struct nb_sync {
+    nb_link link;
+    nb_heap *heap;
+    atomic_uint references;
+    nb_parcel parcel;
+    nb_parker parker;
+    nb_exec *exec;
+    /* under function->lock: */
+    bool waiting;   /* the invoker is still there */
+    bool started;
+    nimbus_status status;
+    bool function_error;
+    nimbus_message *reply;
+    char reason[NB_REASON_SIZE];
+} nb_sync;
+
+struct nimbus_function {
+    nb_object object;
+    nb_handler *handler;
+    bool handler_owned; /* under lock: until the end */
+    bool batches;       /* it takes batches */
+    char *name;
+    nimbus_subscription *subscription; /* whose callback it is, not counted: the subscription outlives it; NULL */
+    nb_retry retry;
+    nb_dead_letter dead_letter;        /* of asynchronous invocations */
+    nb_name *on_success, *on_failure;  /* counted; NULL */
+    int64_t timeout;                   /* of kept invocations; 0: none */
+    nb_store mailbox;
+    nb_feed mailbox_feed;
+
+    nb_lock lock;
+    nb_task task;
+    bool queued, ended, stopped;
+    uint32_t limit, running;           /* running: kept ones included */
+    nb_list calls;                     /* nb_sync */
+    nb_list feeds;                     /* nb_feed; the next to be looked at first */
+    nb_list kept;                      /* nimbus_invocation */
+    nb_list leavers;                   /* who wait until nothing runs */
+    struct {
+        uint64_t invocations, messages, succeeded, errors, retries, filtered, abandoned, kept;
+    } counts;
+    nb_histogram times;
+};
+
+typedef struct nb_function_spec {
+    const char *name;        /* copied; for an anonymous one too */
+    nb_name *entry;          /* NULL: anonymous */
+    nb_handler *handler;     /* a reference to take over */
+    uint32_t limit;
+    int64_t timeout;
+    nb_retry retry;
+    nb_dead_letter dead_letter; /* to take over */
+    nb_name *on_success, *on_failure; /* references to take over */
+    size_t capacity;
+} nb_function_spec;
+
+static inline nimbus_function *nb_function_of(nb_object *object)
+{
+    return NB_CONTAINER(object, nimbus_function, object);
+}
+
+/* A handle; takes over what spec holds. NULL: out of memory, and spec is still the caller's. */
+nimbus_function *nb_function_make(nimbus_runtime *nb, const nb_function_spec *spec);
+
+/* Ends it: no new call. False: it had ended. */
+bool nb_function_end(nimbus_function *function);
+
+/* Waits until no call runs, kept ones included; system time. */
+bool nb_function_wait(nimbus_function *function, int64_t until);
+void nb_function_set_limit(nimbus_function *function, uint32_t limit);
+void nb_function_get_metrics(nimbus_function *function, nimbus_function_metrics *ret);
+void nb_function_delivery_metrics(nimbus_function *function, nimbus_delivery_metrics *ret);
+
+/* Takes the message's reference on NIMBUS_OK and NIMBUS_E_TIMEOUT. */
+nimbus_status nb_function_invoke(nimbus_function *function, nimbus_message *message, int64_t wait, nimbus_invoke_result *ret);
+
+/* Takes the message's reference on NIMBUS_OK. */
+nimbus_status nb_function_invoke_async(nimbus_function *function, nimbus_message *message, nimbus_id *ret_id);
+
+void nb_sync_release(nb_sync *sync);
+
+/* feed.c: what is fed to a function. */
+void nb_feed_init(nb_feed *feed, nimbus_function *function, const nb_source_ops *ops, const nb_feed_options *options);
+void nb_feed_start(nb_feed *feed);                      /* first look at the source */
+void nb_feed_attach(nb_feed *feed, nb_object *source);  /* takes over a pin; replaces the source before */
+void nb_feed_enable(nb_feed *feed, bool enabled);
+void nb_feed_end(nb_feed *feed);                        /* takes nothing more; feed->free is called when nobody runs in it */
+
+/* run.c */
+void nb_function_run(nb_task *task, nb_turn *turn);
+void nb_function_wake_locked(nimbus_function *function); /* submits the task if there is work and a place */
+void nb_function_leave_locked(nimbus_function *function);
+void nb_function_leave(nimbus_function *function, nb_feed *feed); /* gives a place back; feed may be NULL */
+
+/* settle.c: the dead letter of the mailbox; false: nothing took it. The parcel stays the caller's. */
+bool nb_mailbox_bury(nimbus_function *function, const nb_parcel *parcel, const nb_failure *why);
+
+/* settle.c: the mailbox as a source, and what its messages come to. */
+extern const nb_source_ops nb_mailbox_source;
+extern const nb_store_ops nb_mailbox_ops;
+
+/* keep.c */
+nimbus_invocation *nb_call_keep(nb_call *call, const nb_delivery *delivery);
+nimbus_status nb_invocation_finish(nimbus_invocation *invocation, nimbus_outcome outcome);
+const nimbus_delivery *nb_invocation_delivery(const nimbus_invocation *invocation);
+
+/* What a keep needs to know of the call: in whose name the message is settled later. */
+typedef struct nb_function_call {
+    nimbus_function *function;
+    nb_feed *feed; /* NULL: a synchronous call */
+    nb_sync *sync;
+} nb_function_call;
+
+/* The handler of a kept one has returned. The invocation settles its message, now or later. */
+void nb_invocation_handler_returned(struct nimbus_invocation *kept, nb_call *call, nimbus_outcome outcome);
+void nb_function_give_up_kept(nimbus_function *function);
+
+/* Ends one message as the outcome says; NIMBUS_LATER: gives it back unhandled. said: reply and reason; NULL: none. */
+void nb_function_settle(const nb_function_call *call, nb_delivery *delivery, nimbus_outcome outcome, const nb_call *said);
+
+#endif
