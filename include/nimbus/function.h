@@ -135,7 +135,8 @@ typedef struct nimbus_invoke_result {
  *          NIMBUS_E_WOULD_DEADLOCK: inside a handler of this very function with no other place in its concurrency.
  *          NIMBUS_E_WOULD_BLOCK: in a handler of a driven instance, or under a manual clock of a driven instance if nothing that can
  *          run now ends it. NIMBUS_E_TOO_LARGE (above max_message_size), NIMBUS_E_FULL (memory budget), NIMBUS_E_DELETED,
- *          NIMBUS_E_CLOSED, NIMBUS_E_NO_MEMORY, NIMBUS_E_INVALID. An adopted body is taken on NIMBUS_OK and NIMBUS_E_TIMEOUT only.
+ *          NIMBUS_E_CLOSED (shut down, also while it waited), NIMBUS_E_NO_MEMORY, NIMBUS_E_INVALID. An adopted body is taken on
+ *          NIMBUS_OK, NIMBUS_E_TIMEOUT and NIMBUS_E_CLOSED: the function may still be reading it; with all others it is yours.
  * Threads: any. Blocks: up to wait; a driven instance is driven meanwhile. Allocates: yes.
  * Source: LA-I1, I4, C1, C3.
  */

@@ -198,11 +198,16 @@ nimbus_status nimbus_invoke(nimbus_function *function, nimbus_body body, nimbus_
     if (status == NIMBUS_OK) {
         status = make_payload(function, body, &message);
     }
+    if (status == NIMBUS_E_CLOSED && body.kind == NIMBUS_BODY_ADOPT && body.free_fn != NULL) {
+        body.free_fn(body.data, body.size, body.user); /* taken, as it is when the instance is shut down later */
+    }
     if (status != NIMBUS_OK) {
         return status;
     }
     status = nb_function_invoke(function, message, wait, ret);
-    if (status != NIMBUS_OK && status != NIMBUS_E_TIMEOUT) {
+    if (status == NIMBUS_OK || status == NIMBUS_E_TIMEOUT || status == NIMBUS_E_CLOSED) {
+        nb_message_release(message);
+    } else {
         nb_message_unmake(message);
     }
     return status;

@@ -200,6 +200,7 @@ static nimbus_status fill_spec(nimbus_runtime *nb, nimbus_target target, const n
         status = nb_pattern_compile(nb->heap, o->filter, strlen(o->filter),
                                     o->filter_scope == NIMBUS_FILTER_BODY ? NB_PROFILE_SNS_BODY : NB_PROFILE_SNS_ATTRIBUTES,
                                     &spec->filter, err, call);
+        nb_error_rename(err, "filter");
     }
     spec->filter_scope = o->filter_scope;
     spec->envelope = o->envelope;
@@ -221,6 +222,7 @@ nimbus_status nb_link_make(nimbus_runtime *nb, nimbus_target target, const nimbu
     }
     if (route->callback != NULL && place->subscription) {
         nb_function_of(route->callback)->subscription = route;
+        nb_function_of(route->callback)->subscription_object = &route->object;
     }
     *ret = route;
     return NIMBUS_OK;

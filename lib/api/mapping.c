@@ -50,6 +50,7 @@ nimbus_status nimbus_function_map(nimbus_function *function, nimbus_queue *queue
     }
     if (status == NIMBUS_OK && o->filter != NULL) {
         status = nb_pattern_compile(function->object.heap, o->filter, strlen(o->filter), NB_PROFILE_EVENT, &feed.filter, err, __func__);
+        nb_error_rename(err, "filter");
     }
     if (status != NIMBUS_OK) {
         return status;

@@ -8,7 +8,8 @@ bool nb_error_blocked(const nimbus_error *err)
     return err != NULL && nimbus_failed(err->status);
 }
 
-static void fill(nimbus_error *err, nimbus_status status, const char *call, const char *field, size_t offset, const char *reason,
+static void __attribute__((format(printf, 6, 0)))
+fill(nimbus_error *err, nimbus_status status, const char *call, const char *field, size_t offset, const char *reason,
                  va_list args)
 {
     if (err == NULL || nb_error_blocked(err)) {
@@ -29,6 +30,13 @@ nimbus_status nb_error_set(nimbus_error *err, nimbus_status status, const char *
     fill(err, status, call, field, NB_NO_OFFSET, reason, args);
     va_end(args);
     return status;
+}
+
+void nb_error_rename(nimbus_error *err, const char *field)
+{
+    if (nb_error_blocked(err)) {
+        snprintf(err->field, sizeof err->field, "%s", field);
+    }
 }
 
 nimbus_status nb_error_set_at(nimbus_error *err, nimbus_status status, const char *call, const char *field, size_t offset,

@@ -24,4 +24,7 @@ nimbus_status nb_error_set(nimbus_error *err, nimbus_status status, const char *
 nimbus_status nb_error_set_at(nimbus_error *err, nimbus_status status, const char *call, const char *field, size_t offset,
                               const char *reason, ...) __attribute__((format(printf, 6, 7)));
 
+/* Another name for the field at fault, unless *err holds no failure. */
+void nb_error_rename(nimbus_error *err, const char *field);
+
 #endif

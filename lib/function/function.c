@@ -39,6 +39,15 @@ static nb_verdict offer(nb_object *object, const nb_parcel *parcel)
                                         : NB_TRANSIENT;
 }
 
+static void wake_invoker_locked(nb_sync *sync, nimbus_status why)
+{
+    if (sync->waiting) {
+        sync->status = why;
+        sync->waiting = false;
+        nb_exec_wake(sync->exec, &sync->parker);
+    }
+}
+
 /* Wakes invokers whose calls have not been started. */
 static void dismiss_calls(nimbus_function *function, nimbus_status why)
 {
@@ -48,12 +57,20 @@ static void dismiss_calls(nimbus_function *function, nimbus_status why)
     while ((link = nb_list_pop(&function->calls)) != NULL) {
         nb_sync *sync = NB_CONTAINER(link, nb_sync, link);
 
-        sync->status = why;
-        sync->waiting = false;
-        nb_exec_wake(sync->exec, &sync->parker);
+        wake_invoker_locked(sync, why);
         nb_lock_release(&function->lock);
         nb_sync_release(sync);
         nb_lock_acquire(&function->lock);
+    }
+    nb_lock_release(&function->lock);
+}
+
+/* Wakes those whose handler runs, too: it runs on, and its result is dropped. */
+static void abandon_started(nimbus_function *function)
+{
+    nb_lock_acquire(&function->lock);
+    for (nb_link *at = function->started.next; at != &function->started; at = at->next) {
+        wake_invoker_locked(NB_CONTAINER(at, nb_sync, link), NIMBUS_E_CLOSED);
     }
     nb_lock_release(&function->lock);
 }
@@ -68,6 +85,7 @@ static void stop(nb_object *object, bool closing)
     nb_lock_release(&function->lock);
     nb_store_stop(&function->mailbox);
     dismiss_calls(function, NIMBUS_E_CLOSED);
+    abandon_started(function);
 }
 
 /* All feeds but the mailbox's are mappings; they free themselves. */
@@ -132,7 +150,7 @@ nimbus_function *nb_function_make(nimbus_runtime *nb, const nb_function_spec *sp
 {
     nb_store_config config = { .visibility = INT64_MAX, .retention = INT64_MAX, .capacity_messages = spec->capacity,
                                .capacity_bytes = SIZE_MAX, .max_in_flight = SIZE_MAX, .max_visibility = INT64_MAX };
-    nb_feed_options feed = { .batch = NB_FUNCTION_BATCH, .limit = UINT32_MAX };
+    nb_feed_options feed = { .batch = 1, .limit = UINT32_MAX }; /* one event each: others may run beside it */
     nimbus_function *function = nb_alloc_zero(nb->heap, sizeof *function);
     char *name = nb_text_copy(nb->heap, spec->name);
 
@@ -151,6 +169,7 @@ nimbus_function *nb_function_make(nimbus_runtime *nb, const nb_function_spec *sp
     nb_lock_init(&function->lock);
     nb_link_init(&function->task.link);
     nb_link_init(&function->calls);
+    nb_link_init(&function->started);
     nb_link_init(&function->feeds);
     nb_link_init(&function->kept);
     nb_link_init(&function->leavers);
@@ -165,7 +184,6 @@ nimbus_function *nb_function_make(nimbus_runtime *nb, const nb_function_spec *sp
     function->dead_letter = spec->dead_letter;
     function->on_success = spec->on_success;
     function->on_failure = spec->on_failure;
-    feed.batch = spec->handler->batch != NULL ? 1 : feed.batch; /* an invocation is one event */
     nb_feed_init(&function->mailbox_feed, function, &nb_mailbox_source, &feed);
     nb_object_pin(&function->object);
     function->mailbox_feed.source = &function->object;
@@ -233,8 +251,8 @@ void nb_sync_release(nb_sync *sync)
     }
 }
 
-/* The invoker stops waiting. NIMBUS_OK: there is a result. *ret_untouched: it was never started. */
-static nimbus_status stop_waiting(nimbus_function *function, nb_sync *sync, nb_slept slept, bool *ret_untouched)
+/* The invoker stops waiting. NIMBUS_OK: there is a result. */
+static nimbus_status stop_waiting(nimbus_function *function, nb_sync *sync, nb_slept slept)
 {
     nimbus_status status;
     bool withdrawn = false;
@@ -242,13 +260,14 @@ static nimbus_status stop_waiting(nimbus_function *function, nb_sync *sync, nb_s
     nb_lock_acquire(&function->lock);
     if (sync->waiting) {
         sync->waiting = false;
-        withdrawn = nb_link_in(&sync->link);
-        nb_link_remove(&sync->link);
+        withdrawn = !sync->started;
+        if (withdrawn) {
+            nb_link_remove(&sync->link);
+        }
         status = slept == NB_SLEPT_WOULD_BLOCK ? NIMBUS_E_WOULD_BLOCK : NIMBUS_E_TIMEOUT;
     } else {
         status = sync->status;
     }
-    *ret_untouched = !sync->started;
     nb_lock_release(&function->lock);
     if (withdrawn) {
         nb_sync_release(sync); /* the function's reference */
@@ -265,7 +284,7 @@ static nb_sync *make_sync(nimbus_function *function, nimbus_message *message)
         sync->heap = nb->heap;
         sync->exec = &nb->exec;
         sync->waiting = true;
-        sync->parcel = (nb_parcel){ .message = message, .id = nb_new_id(nb), .sent = nb_clock_wall(&nb->clock) };
+        sync->parcel = (nb_parcel){ .message = nb_message_retain(message), .id = nb_new_id(nb), .sent = nb_clock_wall(&nb->clock) };
         atomic_init(&sync->references, 2);
         nb_parker_init(&sync->parker);
         nb_link_init(&sync->link);
@@ -297,7 +316,6 @@ nimbus_status nb_function_invoke(nimbus_function *function, nimbus_message *mess
     nimbus_status status = may_invoke(function);
     nb_sync *sync;
     nb_slept slept;
-    bool untouched;
 
     if (status != NIMBUS_OK) {
         return status;
@@ -312,16 +330,13 @@ nimbus_status nb_function_invoke(nimbus_function *function, nimbus_message *mess
     nb_function_wake_locked(function);
     nb_lock_release(&function->lock);
     slept = nb_exec_sleep(&nb->exec, &sync->parker, nb_add_time(nb_clock_elapsed(&nb->clock), wait));
-    status = stop_waiting(function, sync, slept, &untouched);
+    status = stop_waiting(function, sync, slept);
     nb_waiting_end(nb);
     if (status == NIMBUS_OK && ret != NULL) {
         memset(ret, 0, sizeof *ret);
         ret->payload = nb_message_retain(sync->reply);
         ret->function_error = sync->function_error;
         memcpy(ret->reason, sync->reason, sizeof ret->reason);
-    }
-    if (status != NIMBUS_OK && status != NIMBUS_E_TIMEOUT && untouched) {
-        nb_message_retain(message); /* it is still the caller's */
     }
     nb_sync_release(sync);
     return status;

@@ -81,7 +81,8 @@ struct nimbus_function {
     bool handler_owned; /* under lock: until the end */
     bool batches;       /* it takes batches */
     char *name;
-    nimbus_subscription *subscription; /* whose callback it is, not counted: the subscription outlives it; NULL */
+    nimbus_subscription *subscription; /* whose callback it is; pinned for each call; NULL */
+    nb_object *subscription_object;    /* the same, as what can be pinned */
     nb_retry retry;
     nb_dead_letter dead_letter;        /* of asynchronous invocations */
     nb_name *on_success, *on_failure;  /* counted; NULL */
@@ -93,7 +94,8 @@ struct nimbus_function {
     nb_task task;
     bool queued, ended, stopped;
     uint32_t limit, running;           /* running: kept ones included */
-    nb_list calls;                     /* nb_sync */
+    nb_list calls;                     /* nb_sync that wait for a place */
+    nb_list started;                   /* nb_sync whose handler runs, or which are kept */
     nb_list feeds;                     /* nb_feed; the next to be looked at first */
     nb_list kept;                      /* nimbus_invocation */
     nb_list leavers;                   /* who wait until nothing runs */
@@ -132,7 +134,7 @@ void nb_function_set_limit(nimbus_function *function, uint32_t limit);
 void nb_function_get_metrics(nimbus_function *function, nimbus_function_metrics *ret);
 void nb_function_delivery_metrics(nimbus_function *function, nimbus_delivery_metrics *ret);
 
-/* Takes the message's reference on NIMBUS_OK and NIMBUS_E_TIMEOUT. */
+/* The message's reference stays the caller's. */
 nimbus_status nb_function_invoke(nimbus_function *function, nimbus_message *message, int64_t wait, nimbus_invoke_result *ret);
 
 /* Takes the message's reference on NIMBUS_OK. */

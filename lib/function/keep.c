@@ -207,6 +207,9 @@ void nb_function_give_up_kept(nimbus_function *function)
         self->call.reply = NULL;
         nb_delivery_let_go(nb_delivery_of(&self->slot));
         if (self->at.sync != NULL) {
+            nb_lock_acquire(&function->lock);
+            nb_link_remove(&self->at.sync->link);
+            nb_lock_release(&function->lock);
             nb_sync_release(self->at.sync);
         }
         atomic_fetch_sub(&function->object.runtime->kept, 1);

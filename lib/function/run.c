@@ -57,6 +57,7 @@ static bool find_work_locked(nimbus_function *function, work *ret)
     if (!nb_list_empty(&function->calls)) {
         ret->sync = NB_CONTAINER(nb_list_pop(&function->calls), nb_sync, link);
         ret->sync->started = true;
+        nb_list_push(&function->started, &ret->sync->link);
         return true;
     }
     ret->feed = next_feed_locked(function);
@@ -135,6 +136,9 @@ static void run_single(nb_function_call *at, nimbus_delivery *slot)
         give_back(at, delivery);
         return;
     }
+    if (function->subscription != NULL) { /* it has not ended: so it is there, and stays for the call */
+        nb_object_pin(function->subscription_object);
+    }
     delivery->call = &call;
     outcome = call_handler(function, handler, &call, slot, NULL);
     delivery->call = NULL;
@@ -146,6 +150,9 @@ static void run_single(nb_function_call *at, nimbus_delivery *slot)
     }
     nb_message_release(call.reply);
     nb_delivery_let_go(delivery);
+    if (function->subscription != NULL) {
+        nb_object_unpin(function->subscription_object);
+    }
 }
 
 static void run_batch(nb_function_call *at, nb_delivery *slots, uint32_t count)
@@ -199,15 +206,15 @@ static bool filtered_out(nb_feed *feed, nb_object *source, nb_delivery *delivery
     return true;
 }
 
-static uint32_t take(nb_feed *feed, nb_object *source, nb_delivery *slots, uint32_t max, bool *ret_full)
+static uint32_t take(nb_feed *feed, nb_object *source, nb_delivery *slots, uint32_t max, bool *ret_more)
 {
     uint32_t taken = 0, kept = 0;
 
+    *ret_more = false;
     memset(slots, 0, max * sizeof *slots);
-    if (feed->ops->take(source, max, feed->options.lease, slots, &taken) != NIMBUS_OK) {
+    if (feed->ops->take(source, max, feed->options.lease, slots, &taken, ret_more) != NIMBUS_OK) {
         taken = 0;
     }
-    *ret_full = taken == max;
     for (uint32_t i = 0; i < taken; i++) {
         if (!filtered_out(feed, source, &slots[i])) {
             if (kept != i) {
@@ -263,6 +270,25 @@ static void watch(nb_feed *feed, nb_object *source, bool more)
     }
 }
 
+/* A kept invocation has taken the place of the next one, or the limit was lowered. */
+static bool over_limit(nimbus_function *function)
+{
+    bool over;
+
+    nb_lock_acquire(&function->lock);
+    over = function->running > function->limit;
+    nb_lock_release(&function->lock);
+    return over;
+}
+
+/* The last one first, so that they stand in the queue as before. */
+static void give_back_rest(const nb_function_call *at, nb_delivery *slots, uint32_t count)
+{
+    while (count-- > 0) {
+        give_back(at, &slots[count]);
+    }
+}
+
 static void run_deliveries(nb_feed *feed, nb_delivery *slots, uint32_t count, nb_turn *turn)
 {
     nb_function_call at = { .function = feed->function, .feed = feed };
@@ -275,6 +301,10 @@ static void run_deliveries(nb_feed *feed, nb_delivery *slots, uint32_t count, nb
     for (uint32_t i = 0; i < count; i++) {
         turn->calls_left -= turn->calls_left > 0;
         run_single(&at, (nimbus_delivery *)(void *)&slots[i]);
+        if (i + 1 < count && over_limit(feed->function)) {
+            give_back_rest(&at, &slots[i + 1], count - i - 1);
+            break;
+        }
     }
 }
 
@@ -289,15 +319,15 @@ static uint32_t batch_size(const nb_feed *feed, const nb_turn *turn)
 static bool run_gathering(nb_feed *feed, nb_object *source, nb_turn *turn)
 {
     nb_gather *gather = nb_gather_take(feed);
-    bool full = false;
+    bool more = false;
 
     if (gather == NULL) {
         nb_gather_ready(feed, NULL);
         return false;
     }
-    gather->count += take(feed, source, gather->slots + gather->count, gather->capacity - gather->count, &full);
+    gather->count += take(feed, source, gather->slots + gather->count, gather->capacity - gather->count, &more);
     gather = nb_gather_ready(feed, gather);
-    watch(feed, source, full);
+    watch(feed, source, more);
     if (gather != NULL) {
         run_deliveries(feed, gather->slots, gather->count, turn);
         nb_free(feed->function->object.heap, gather, sizeof *gather + gather->capacity * sizeof(nb_delivery));
@@ -308,14 +338,14 @@ static bool run_gathering(nb_feed *feed, nb_object *source, nb_turn *turn)
 static void run_feed(nb_feed *feed, nb_object *source, nb_turn *turn)
 {
     nb_delivery slots[NB_FUNCTION_BATCH];
-    bool full;
+    bool more;
     uint32_t count;
 
     if (feed->has_timer && run_gathering(feed, source, turn)) {
         return;
     }
-    count = take(feed, source, slots, batch_size(feed, turn), &full);
-    watch(feed, source, full);
+    count = take(feed, source, slots, batch_size(feed, turn), &more);
+    watch(feed, source, more);
     run_deliveries(feed, slots, count, turn);
 }
 

@@ -130,7 +130,7 @@ static void settle(nb_object *source, nb_delivery *delivery, const nb_settlement
         fail_for_good(function, delivery, &nb_failure_rejected, how->reason);
         break;
     case NIMBUS_LATER:
-        nb_store_change(&function->mailbox, delivery->receipt, 0);
+        nb_store_untake(&function->mailbox, delivery->receipt);
         break;
     case NIMBUS_RETRY:
     default:
@@ -140,11 +140,11 @@ static void settle(nb_object *source, nb_delivery *delivery, const nb_settlement
 }
 
 /* Those that have failed for good already and only wait for their destination do not reach the handler again. */
-static nimbus_status take(nb_object *source, uint32_t max, bool lease, nb_delivery *slots, uint32_t *ret_count)
+static nimbus_status take(nb_object *source, uint32_t max, bool lease, nb_delivery *slots, uint32_t *ret_count, bool *ret_more)
 {
     nimbus_function *function = nb_function_of(source);
     uint32_t taken = 0, kept = 0;
-    nimbus_status status = nb_store_take(&function->mailbox, max, INT64_MAX, slots, &taken);
+    nimbus_status status = nb_store_take(&function->mailbox, max, INT64_MAX, slots, &taken, ret_more);
 
     (void)lease;
     for (uint32_t i = 0; i < taken; i++) {
@@ -189,6 +189,7 @@ static void answer_sync(const nb_function_call *call, nimbus_outcome outcome, co
     bool listening;
 
     nb_lock_acquire(&function->lock);
+    nb_link_remove(&sync->link);
     listening = sync->waiting;
     if (listening) {
         sync->status = outcome == NIMBUS_LATER ? NIMBUS_E_DELETED : NIMBUS_OK;

@@ -129,11 +129,11 @@ static const nb_object_ops queue_ops = { offer, stop, end, free_queue, leftovers
 
 /* ------------------------------------------------------------------------------------------- the source */
 
-static nimbus_status take(nb_object *source, uint32_t max, bool lease, nb_delivery *slots, uint32_t *ret_count)
+static nimbus_status take(nb_object *source, uint32_t max, bool lease, nb_delivery *slots, uint32_t *ret_count, bool *ret_more)
 {
     nb_store *store = &nb_queue_of(source)->store;
 
-    return nb_store_take(store, max, lease ? store->nb->limits.max_visibility : NB_STORE_VISIBILITY, slots, ret_count);
+    return nb_store_take(store, max, lease ? store->nb->limits.max_visibility : NB_STORE_VISIBILITY, slots, ret_count, ret_more);
 }
 
 static void settle(nb_object *source, nb_delivery *delivery, const nb_settlement *how)
@@ -143,7 +143,7 @@ static void settle(nb_object *source, nb_delivery *delivery, const nb_settlement
     if (how->outcome == NIMBUS_DONE) {
         nb_store_delete(store, delivery->receipt);
     } else if (how->outcome == NIMBUS_LATER) {
-        nb_store_change(store, delivery->receipt, 0);
+        nb_store_untake(store, delivery->receipt);
     } else if (how->outcome == NIMBUS_REJECT &&
                nb_store_doom(store, delivery->receipt, how->reason[0] != '\0' ? how->reason : "rejected by the handler") == NIMBUS_OK) {
         return;

@@ -147,6 +147,7 @@ nimbus_status nb_queue_receive(nimbus_queue *queue, int64_t wait, int64_t visibi
     nimbus_runtime *nb = queue->object.runtime;
     uint32_t count = 0;
     nimbus_status status;
+    bool more;
 
     if (wait == NIMBUS_DEFAULT) {
         nb_lock_acquire(&queue->lock);
@@ -156,7 +157,7 @@ nimbus_status nb_queue_receive(nimbus_queue *queue, int64_t wait, int64_t visibi
     for (size_t i = 0; i < max; i++) {
         nb_delivery_let_go(nb_delivery_of(&ret[i]));
     }
-    status = nb_store_take(&queue->store, (uint32_t)max, visibility, (nb_delivery *)(void *)ret, &count);
+    status = nb_store_take(&queue->store, (uint32_t)max, visibility, (nb_delivery *)(void *)ret, &count, &more);
     if (count == 0 && wait > 0 && (status == NIMBUS_OK || status == NIMBUS_E_OVER_LIMIT)) {
         status = wait_in_line(queue, nb_add_time(nb_clock_elapsed(&nb->clock), wait), visibility, (nb_delivery *)(void *)ret,
                               (uint32_t)max, &count);

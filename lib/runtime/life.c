@@ -96,29 +96,33 @@ static bool drain_work(nimbus_runtime *nb, int64_t until)
     return idle;
 }
 
-/* Somebody is inside, or about to be: a handler, a queued task, a call that waits, a driver. */
-static bool busy(nimbus_runtime *nb)
+/* A handler runs, or a task waits to be run. */
+static bool working(nimbus_runtime *nb)
 {
-    bool working;
+    bool yes;
 
     nb_lock_acquire(&nb->exec.lock);
-    working = nb->exec.running > 0 || !nb_list_empty(&nb->exec.tasks);
+    yes = nb->exec.running > 0 || !nb_list_empty(&nb->exec.tasks);
     nb_lock_release(&nb->exec.lock);
-    return working || atomic_load(&nb->exec.driving) || atomic_load(&nb->waiting_calls) > 0;
+    return yes;
+}
+
+/* Somebody is inside, or about to be: a handler, a task, a call that waits, a driver. */
+static bool busy(nimbus_runtime *nb)
+{
+    return working(nb) || atomic_load(&nb->exec.driving) || atomic_load(&nb->waiting_calls) > 0;
 }
 
 nimbus_status nb_runtime_shutdown(nimbus_runtime *nb, nimbus_duration drain, nimbus_leftovers *ret_left)
 {
     int open = NB_OPEN;
-    bool idle = true;
+    bool idle;
 
     if (drain != 0 && nb_inside(nb)) {
         return NIMBUS_E_WOULD_DEADLOCK;
     }
     atomic_compare_exchange_strong(&nb->phase, &open, NB_DRAINING);
-    if (drain != 0) {
-        idle = drain_work(nb, deadline(drain));
-    }
+    idle = drain != 0 ? drain_work(nb, deadline(drain)) : !working(nb);
     atomic_store(&nb->phase, NB_STOPPED);
     each_object(nb, stop_object, NULL);
     report(nb, ret_left);

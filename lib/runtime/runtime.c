@@ -136,7 +136,7 @@ nimbus_status nb_intake(const nimbus_runtime *nb)
 {
     int phase = atomic_load_explicit(&nb->phase, memory_order_acquire);
 
-    return phase == NB_OPEN || (phase == NB_DRAINING && nb_inside(nb)) ? NIMBUS_OK : NIMBUS_E_CLOSED;
+    return phase == NB_OPEN || nb_inside(nb) ? NIMBUS_OK : NIMBUS_E_CLOSED; /* handlers that still run may go on sending */
 }
 
 bool nb_stopped(const nimbus_runtime *nb)

@@ -121,8 +121,11 @@ nimbus_status nb_store_offer(nb_store *store, const nb_parcel *parcel, int64_t d
  * NIMBUS_E_TIMEOUT, NIMBUS_E_WOULD_BLOCK, NIMBUS_E_CLOSED, or why the store has ended. */
 nimbus_status nb_store_wait_room(nb_store *store, size_t size, int64_t until);
 
-/* Up to max messages into empty slots. NIMBUS_OK with *ret_count 0: none; NIMBUS_E_OVER_LIMIT; ended. visibility: see above. */
-nimbus_status nb_store_take(nb_store *store, uint32_t max, int64_t visibility, nb_delivery *slots, uint32_t *ret_count);
+/* Up to max messages into empty slots. NIMBUS_OK with *ret_count 0: none; NIMBUS_E_OVER_LIMIT; ended. *ret_more: others could be taken. */
+nimbus_status nb_store_take(nb_store *store, uint32_t max, int64_t visibility, nb_delivery *slots, uint32_t *ret_count, bool *ret_more);
+
+/* Undoes a take that nobody has seen: count and place are as before; the receipt is not good any more. */
+void nb_store_untake(nb_store *store, nimbus_receipt receipt);
 
 /* Puts a waiter at the end of the line, unless something can be taken at once: then a handing waiter is served on the spot (NIMBUS_OK)
  * and a notified one gets NIMBUS_OK. NIMBUS_EMPTY: it waits. Else why it cannot. */

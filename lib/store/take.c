@@ -84,7 +84,7 @@ uint32_t nb_store_take_locked(nb_store *store, uint32_t max, int64_t visibility,
     return count;
 }
 
-nimbus_status nb_store_take(nb_store *store, uint32_t max, int64_t visibility, nb_delivery *slots, uint32_t *ret_count)
+nimbus_status nb_store_take(nb_store *store, uint32_t max, int64_t visibility, nb_delivery *slots, uint32_t *ret_count, bool *ret_more)
 {
     int64_t now = nb_store_enter(store);
     nimbus_status status = store->ended;
@@ -99,9 +99,30 @@ nimbus_status nb_store_take(nb_store *store, uint32_t max, int64_t visibility, n
         }
         *ret_count = count;
     }
+    *ret_more = nb_store_takeable(store);
     store->claims = 0; /* whoever was notified and comes now finds what is left, and waits again if it is nothing */
     nb_store_leave(store);
     return status;
+}
+
+void nb_store_untake(nb_store *store, nimbus_receipt receipt)
+{
+    nb_slot *slot = NULL;
+
+    nb_store_enter(store);
+    if (store->ended == NIMBUS_OK && nb_store_find(store, receipt, &slot) == NIMBUS_OK && slot->state == NB_IN_FLIGHT) {
+        nb_store_count_out(store, slot);
+        nb_store_make_ready(store, slot);
+        nb_link_remove(&slot->link);
+        nb_list_push_front(&store->ready, &slot->link);
+        slot->generation++;
+        slot->own_receives--;
+        if (--slot->parcel.receive_count == 0) {
+            slot->parcel.first_received = 0;
+        }
+        store->counts.received--;
+    }
+    nb_store_leave(store);
 }
 
 /* ------------------------------------------------------------------------------------------- waiters */

@@ -246,12 +246,11 @@ static void retry_or_fail(nb_route *route, nb_delivery *delivery, const nb_parce
                  "the target is full; it is tried again", 1);
         nb_store_change(&route->backlog, delivery->receipt, delay > 0 ? delay : 1);
     } else if (nb_store_doom(&route->backlog, delivery->receipt, &why) == NIMBUS_OK) {
-        count(&route->dead_lettered);
+        return;
     } else if (route->dead_letter.queue != NULL &&
                nb_clock_elapsed(&nb->clock) < nb_add_time(parcel->enqueued, route->retry.max_age)) {
         nb_store_change(&route->backlog, delivery->receipt, NIMBUS_SECONDS(1));
     } else if (nb_store_discard(&route->backlog, delivery->receipt) == NIMBUS_OK) {
-        count(&route->discarded);
         nb_dead_letter_none(nb, &route->dead_letter, parcel, &why);
     }
 }
@@ -278,13 +277,13 @@ static void pump(nb_task *task, nb_turn *turn)
     nb_route *route = NB_CONTAINER(task, nb_route, pump);
     nb_delivery delivery;
     uint32_t taken = 1;
-    bool again;
+    bool again, more;
 
     (void)turn;
     for (int i = 0; i < 64 && taken > 0 && !nb_stopped(route->object.runtime); i++) {
         taken = 0;
         memset(&delivery, 0, sizeof delivery);
-        if (nb_store_take(&route->backlog, 1, INT64_MAX, &delivery, &taken) == NIMBUS_OK && taken > 0) {
+        if (nb_store_take(&route->backlog, 1, INT64_MAX, &delivery, &taken, &more) == NIMBUS_OK && taken > 0) {
             deliver_again(route, &delivery);
         }
     }
@@ -329,6 +328,9 @@ static void free_route(nb_object *object)
     nb_lock_fini(&route->lock);
     nb_pattern_release(route->filter);
     nb_name_release(route->target);
+    if (route->callback != NULL) {
+        nb_object_unpin(route->callback);
+    }
     nb_free(object->heap, route, sizeof *route);
 }
 
@@ -360,6 +362,9 @@ nb_route *nb_route_make(nimbus_runtime *nb, const nb_route_spec *spec)
     nb_lock_init(&route->lock);
     route->target = spec->target;
     route->callback = spec->callback;
+    if (spec->callback != NULL) {
+        nb_object_pin(spec->callback); /* the handle goes when the route ends; the memory must stay for its metrics */
+    }
     route->callback_ops = spec->callback_ops;
     route->handler = spec->handler;
     route->filter = spec->filter;
@@ -439,6 +444,6 @@ void nb_route_metrics(nb_route *route, nimbus_delivery_metrics *ret)
     ret->delivered += atomic_load_explicit(&route->delivered, memory_order_relaxed);
     ret->pending += backlog.ready + backlog.delayed + backlog.in_flight;
     ret->retries += atomic_load_explicit(&route->retries, memory_order_relaxed);
-    ret->dead_lettered += atomic_load_explicit(&route->dead_lettered, memory_order_relaxed);
-    ret->discarded += atomic_load_explicit(&route->discarded, memory_order_relaxed);
+    ret->dead_lettered += atomic_load_explicit(&route->dead_lettered, memory_order_relaxed) + backlog.moved;
+    ret->discarded += atomic_load_explicit(&route->discarded, memory_order_relaxed) + backlog.discarded;
 }

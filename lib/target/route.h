@@ -34,7 +34,7 @@ struct nimbus_subscription {
     nb_object *parent;      /* pinned: the topic; NULL: a rule's target */
     void (*detach)(nb_object *parent, nb_route *route); /* takes it off the parent's list */
     nb_name *target;
-    nb_object *callback;    /* a handle; NULL */
+    nb_object *callback;    /* a handle until the end, and a pin; NULL */
     const nb_callback_ops *callback_ops;
     nb_handler *handler;    /* inline; NULL */
     nb_pattern *filter;     /* NULL: every message */
@@ -50,6 +50,7 @@ struct nimbus_subscription {
     bool pump_again;
     atomic_uint calls;      /* inline ones that run */
     atomic_bool closed;     /* no new call */
+    /* Those that never were in the backlog, which counts its own. */
     _Atomic uint64_t filtered, matched, delivered, retries, dead_lettered, discarded;
 };
 

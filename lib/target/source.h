@@ -9,7 +9,7 @@
 
 /* Settling: how a handler's answer ends a message. */
 typedef struct nb_settlement {
-    nimbus_outcome outcome;  /* NIMBUS_LATER: it was not handled, and goes back at once */
+    nimbus_outcome outcome;  /* NIMBUS_LATER: nobody saw it; the take is undone */
     bool lease;              /* it was taken with a lease: NIMBUS_RETRY ends the lease, see nb_source_ops.take */
     const char *reason;      /* of a failure; "" */
     nimbus_message *reply;   /* borrowed; NULL */
@@ -17,7 +17,8 @@ typedef struct nb_settlement {
 
 typedef struct nb_source_ops {
     /* Up to max messages. lease: they stay hidden while they are worked on, however long that takes (up to the instance's limit). */
-    nimbus_status (*take)(nb_object *source, uint32_t max, bool lease, nb_delivery *slots, uint32_t *ret_count);
+    nimbus_status (*take)(nb_object *source, uint32_t max, bool lease, nb_delivery *slots, uint32_t *ret_count,
+                          bool *ret_more);
     void (*settle)(nb_object *source, nb_delivery *delivery, const nb_settlement *how); /* the delivery is still the caller's */
     nimbus_status (*wait)(nb_object *source, nb_waiter *waiter);                        /* as nb_store_wait */
     bool (*unwait)(nb_object *source, nb_waiter *waiter, nimbus_status why);

@@ -320,11 +320,11 @@ static void receiving_asynchronously(void **state)
 
 /* -------------------------------------------------------------------------------- what does not allocate */
 
-#define NO_ALLOCATION(w, call) \
-    do { \
-        uint64_t calls_ = heap_calls(&(w)->heap); \
-        call; \
-        test_equal(heap_calls(&(w)->heap) - calls_, 0, "allocations of " #call, __FILE__, __LINE__); \
+#define NO_ALLOCATION(w, call)                                                                                                             \
+    do {                                                                                                                                   \
+        uint64_t calls_ = heap_calls(&(w)->heap);                                                                                          \
+        call;                                                                                                                              \
+        test_equal(heap_calls(&(w)->heap) - calls_, 0, "allocations of " #call, __FILE__, __LINE__);                                       \
     } while (0)
 
 static void what_says_that_it_does_not_allocate_does_not(void **state)
@@ -367,7 +367,7 @@ static void what_says_that_it_does_not_allocate_does_not(void **state)
     NO_ALLOCATION(w, (void)nimbus_run(w->nb, 10, NULL));
     NO_ALLOCATION(w, OK(nimbus_advance(w->nb, NIMBUS_HOURS(1))));
     NO_ALLOCATION(w, OK(nimbus_queue_fd(queue, &fd)));
-    for (i = 5; i < 10; i++) {
+    for (i = 0; i < 10; i++) {
         nimbus_delivery_release(&deliveries[i]);
     }
     NO_ALLOCATION(w, OK(nimbus_queue_purge(queue, NULL)));

@@ -525,7 +525,7 @@ static nimbus_outcome batch_abuse(nimbus_batch *batch, void *user)
     WANT(nimbus_batch_mark(batch, 0, (nimbus_outcome)4), NIMBUS_E_INVALID);
     WANT(nimbus_batch_mark(batch, 0, NIMBUS_DONE), NIMBUS_OK);
     WANT(nimbus_batch_mark(batch, 1, NIMBUS_RETRY), NIMBUS_OK);
-    WANT(nimbus_batch_mark(batch, 1, NIMBUS_DONE), NIMBUS_OK); /* the last mark counts */
+    WANT(nimbus_batch_mark(batch, 1, NIMBUS_DONE), NIMBUS_OK);         /* the last mark counts */
     WANT(nimbus_batch_mark(batch, 1, NIMBUS_LATER), NIMBUS_E_INVALID); /* and stays */
     atomic_fetch_add(&in->calls, 1);
     return NIMBUS_RETRY; /* for the third */
@@ -588,14 +588,15 @@ static void batches_of_nothing(void **state)
 {
     world *w = *state;
     nimbus_queue *queue = PLAIN_QUEUE(w, "q");
+    nimbus_entry entry = entry_of("m");
+    nimbus_duration timeout = 0;
     nimbus_receipt receipts[2];
     nimbus_status statuses[2];
 
-    /* Empty comes before everything else. */
-    IS(nimbus_queue_send_batch(queue, NULL, 0, NULL), NIMBUS_E_EMPTY_BATCH);
-    IS(nimbus_queue_delete_batch(queue, NULL, 0, NULL), NIMBUS_E_EMPTY_BATCH);
-    IS(nimbus_queue_change_visibility_batch(queue, NULL, NULL, 0, NULL), NIMBUS_E_EMPTY_BATCH);
     receipts[0] = receipts[1] = no_receipt();
+    IS(nimbus_queue_send_batch(queue, &entry, 0, NULL), NIMBUS_E_EMPTY_BATCH);
+    IS(nimbus_queue_delete_batch(queue, receipts, 0, NULL), NIMBUS_E_EMPTY_BATCH);
+    IS(nimbus_queue_change_visibility_batch(queue, receipts, &timeout, 0, NULL), NIMBUS_E_EMPTY_BATCH);
     IS(nimbus_queue_delete_batch(queue, receipts, 2, statuses), NIMBUS_PARTIAL);
     IS(statuses[0], NIMBUS_E_RECEIPT);
     IS(statuses[1], NIMBUS_E_RECEIPT);

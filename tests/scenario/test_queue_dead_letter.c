@@ -10,8 +10,7 @@ static pair open_pair(world *w, uint32_t max_receive_count)
 {
     pair p;
     p.dead = PLAIN_QUEUE(w, "dead");
-    p.queue = QUEUE(w, "q", .visibility_timeout = NIMBUS_SECONDS(10), .dead_letter_queue = p.dead,
-                    .max_receive_count = max_receive_count);
+    p.queue = QUEUE(w, "q", .visibility_timeout = NIMBUS_SECONDS(10), .dead_letter_queue = p.dead, .max_receive_count = max_receive_count);
     return p;
 }
 
@@ -152,7 +151,7 @@ static void sqs_d4_a_lapse_moves_when_somebody_waits(void **state)
 {
     world *w = *state;
     pair p = open_pair(w, 1);
-    async_record record = { 0 };
+    static async_record record; /* the close calls it */
 
     SEND(p.queue, "m");
     (void)TAKE(p.queue, "m");

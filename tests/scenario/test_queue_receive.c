@@ -463,9 +463,9 @@ static void sqs_r12_in_order_of_becoming_ready(void **state)
     SEND(queue, "c");
     (void)TAKE(queue, "a");
     b = TAKE(queue, "b");
-    ADVANCE(w, NIMBUS_SECONDS(2)); /* d becomes ready behind c */
+    ADVANCE(w, NIMBUS_SECONDS(2));                   /* d becomes ready behind c */
     OK(nimbus_queue_change_visibility(queue, b, 0)); /* then b */
-    ADVANCE(w, NIMBUS_SECONDS(3)); /* then a */
+    ADVANCE(w, NIMBUS_SECONDS(3));                   /* then a */
     RECEIVE(queue, NULL, "c");
     RECEIVE(queue, NULL, "d");
     RECEIVE(queue, NULL, "b");

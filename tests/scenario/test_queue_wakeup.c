@@ -434,12 +434,9 @@ static void the_descriptor_ends_with_what_makes_it_readable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sqs_r5_every_source_wakes_a_blocked_thread),
-        cmocka_unit_test(sqs_r5_every_source_wakes_an_asynchronous_receive),
-        cmocka_unit_test(sqs_r5_every_source_wakes_a_mapping),
-        cmocka_unit_test(sqs_r5_every_source_wakes_a_descriptor),
-        THREADED(sqs_r5_a_delayed_message_sent_while_one_waits),
-        DRIVEN(sqs_r5_lapse_and_end_of_the_wait_together),
+        cmocka_unit_test(sqs_r5_every_source_wakes_a_blocked_thread), cmocka_unit_test(sqs_r5_every_source_wakes_an_asynchronous_receive),
+        cmocka_unit_test(sqs_r5_every_source_wakes_a_mapping),        cmocka_unit_test(sqs_r5_every_source_wakes_a_descriptor),
+        THREADED(sqs_r5_a_delayed_message_sent_while_one_waits),      DRIVEN(sqs_r5_lapse_and_end_of_the_wait_together),
         DRIVEN(the_descriptor_ends_with_what_makes_it_readable),
     };
     return cmocka_run_group_tests_name("queue_wakeup", tests, NULL, NULL);

@@ -286,6 +286,7 @@ static void sns_r12_every_undeliverable_message_goes_to_the_dead_letter_queue(vo
 static void dead_letter_queue_binds_to_its_name(void **state)
 {
     world *w = *state;
+    nimbus_published ret;
     nimbus_topic *topic = make_topic(w, "orders");
     nimbus_queue *gone = make_queue(w, "gone");
     nimbus_queue *dead = make_queue(w, "dead");
@@ -294,14 +295,19 @@ static void dead_letter_queue_binds_to_its_name(void **state)
     OK(nimbus_queue_delete(gone));
     OK(nimbus_queue_delete(dead));
     nimbus_queue_release(dead);
-    EQ(publish(topic, "nowhere to go").failed, 1);
-    EQ(subscription_metrics(s).discarded, 1);
+    /* nowhere to go now: it may wait for its dead-letter queue or be counted as discarded, but is not lost without a word (SQS-D11) */
+    ret = publish(topic, "nowhere to go");
+    EQ(ret.failed + ret.pending, 1);
     EQ(subscription_metrics(s).dead_lettered, 0);
+    LEDGER(s);
     dead = make_queue(w, "dead");
     SETUP_OK(w);
-    EQ(publish(topic, "found again").failed, 1);
+    ret = publish(topic, "found again");
+    EQ(ret.failed, 1);
+    ADVANCE(w, NIMBUS_HOURS(1));
+    EQ(ready(dead), subscription_metrics(s).dead_lettered);
+    EQ(subscription_metrics(s).dead_lettered + subscription_metrics(s).discarded, 2);
     TAKES(dead, "found again");
-    EQ(subscription_metrics(s).dead_lettered, 1);
     LEDGER(s);
 }
 
@@ -455,7 +461,7 @@ static void a_bad_filter_is_refused_with_its_offset(void **state)
                                        "{",
                                        "[]",
                                        "\"x\"",
-                                       "{\"a\":1}",
+                                       "{\"a\":[{\"numeric\":1}]}",
                                        "{\"a\":[]}",
                                        "{\"a\":[[]]}",
                                        "{\"a\":[{\"numeric\":[\"!\",1]}]}",

@@ -41,11 +41,11 @@ void test_text(const char *got, const char *want, const char *text, const char *
 #define EQT(got, want) test_equal_time((got), (want), #got, __FILE__, __LINE__)
 #define CHECK(condition) test_true((condition), #condition, __FILE__, __LINE__)
 #define TEXT(got, want) test_text((got), (want), #got, __FILE__, __LINE__)
-#define EVENTUALLY(condition) \
-    do { \
-        while (!(condition)) { \
-            sched_yield(); \
-        } \
+#define EVENTUALLY(condition)                                                                                                              \
+    do {                                                                                                                                   \
+        while (!(condition)) {                                                                                                             \
+            sched_yield();                                                                                                                 \
+        }                                                                                                                                  \
     } while (0)
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
@@ -188,7 +188,7 @@ typedef struct handler_record {
 
 nimbus_handler record_handler;
 
-/* A handler that waits in its function until the test lets it go. */
+/* A handler that waits in its function until the test lets it go; when the test is over, it is let go in any case. Its gate is static. */
 typedef struct gate {
     atomic_size_t entered;
     atomic_bool open;
