@@ -46,9 +46,8 @@ nimbus_status nimbus_queue_send_batch(nimbus_queue *queue, const nimbus_entry *e
     status = batch_size_status(queue, count);
     max = queue->object.runtime->limits.max_message_size;
     for (size_t i = 0; status == NIMBUS_OK && i < count; i++) {
-        if (nb_queue_check(queue, &entries[i], &size) == NIMBUS_OK) {
-            total = size > SIZE_MAX - total ? SIZE_MAX : total + size;
-        }
+        nb_queue_check(queue, &entries[i], &size);
+        total = size > SIZE_MAX - total ? SIZE_MAX : total + size;
         status = total > max ? NIMBUS_E_BATCH_TOO_LONG : NIMBUS_OK;
     }
     for (size_t i = 0; status == NIMBUS_OK && i < count; i++) {

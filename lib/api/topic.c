@@ -101,9 +101,8 @@ nimbus_status nimbus_topic_publish_batch(nimbus_topic *topic, const nimbus_entry
              : count > topic->object.runtime->limits.max_batch ? NIMBUS_E_BATCH_TOO_MANY
                                                                    : NIMBUS_OK;
     for (size_t i = 0; status == NIMBUS_OK && i < count; i++) {
-        if (nb_topic_check(topic, &entries[i], &size) == NIMBUS_OK) {
-            total = size > SIZE_MAX - total ? SIZE_MAX : total + size;
-        }
+        nb_topic_check(topic, &entries[i], &size);
+        total = size > SIZE_MAX - total ? SIZE_MAX : total + size;
         status = total > topic->object.runtime->limits.max_topic_message_size ? NIMBUS_E_BATCH_TOO_LONG : NIMBUS_OK;
     }
     for (size_t i = 0; status == NIMBUS_OK && i < count; i++) {

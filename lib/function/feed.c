@@ -114,7 +114,7 @@ void nb_feed_enable(nb_feed *feed, bool enabled)
 /* What was gathered goes back at once: nobody has seen it. */
 static void give_back(nb_feed *feed, nb_object *source, nb_gather *gather)
 {
-    for (uint32_t i = 0; i < gather->count; i++) {
+    for (uint32_t i = gather->count; i-- > 0;) { /* the last one first, so that they stand in the queue as before */
         if (source != NULL) {
             feed->ops->settle(source, &gather->slots[i], &(nb_settlement){ .outcome = NIMBUS_LATER, .reason = "" });
         }

@@ -115,7 +115,7 @@ static void end(nb_object *object)
     function->handler_owned = false;
     nb_lock_release(&function->lock);
     end_feeds(function);
-    nb_store_end(&function->mailbox, NIMBUS_E_DELETED, NIMBUS_TRACE_DISCARDED);
+    nb_store_end(&function->mailbox, NIMBUS_E_DELETED, true);
     dismiss_calls(function, NIMBUS_E_DELETED);
     nb_handler_release(handler); /* calls that run hold their own reference */
     if (nb_stopped(object->runtime)) {
@@ -136,12 +136,23 @@ static void free_function(nb_object *object)
     nb_free(object->heap, function, sizeof *function);
 }
 
-static void leftovers(nb_object *object, nimbus_leftovers *sum)
+/* Asynchronous invocations that wait for their turn or their next try: all that are held but those at work and those kept. */
+static uint64_t waiting(nimbus_function *function)
 {
     nb_store_counts counts;
+    uint64_t held, at_work;
 
-    nb_store_get_counts(&nb_function_of(object)->mailbox, &counts);
-    sum->pending += counts.ready + counts.delayed + counts.in_flight;
+    nb_store_get_counts(&function->mailbox, &counts);
+    held = counts.ready + counts.delayed + counts.in_flight;
+    nb_lock_acquire(&function->lock);
+    at_work = function->mailbox_feed.running;
+    nb_lock_release(&function->lock);
+    return held > at_work ? held - at_work : 0;
+}
+
+static void leftovers(nb_object *object, nimbus_leftovers *sum)
+{
+    sum->pending += waiting(nb_function_of(object));
 }
 
 static const nb_object_ops function_ops = { offer, stop, end, free_function, leftovers };
@@ -382,7 +393,7 @@ void nb_function_get_metrics(nimbus_function *function, nimbus_function_metrics 
     nb_lock_release(&function->lock);
     ret->dead_lettered = mailbox.moved;
     ret->discarded = mailbox.discarded;
-    ret->waiting = mailbox.ready + mailbox.delayed;
+    ret->waiting = waiting(function);
 }
 
 void nb_function_delivery_metrics(nimbus_function *function, nimbus_delivery_metrics *ret)

@@ -29,6 +29,7 @@ struct nimbus_invocation {
     nb_function_call at;
     nb_timer timer;
     bool timed;
+    nb_handler *handler;    /* its user pointer lives until the finish */
 };
 
 static void drop_reference(nimbus_invocation *self)
@@ -36,6 +37,7 @@ static void drop_reference(nimbus_invocation *self)
     nimbus_function *function = self->at.function;
 
     if (atomic_fetch_sub_explicit(&self->references, 1, memory_order_acq_rel) == 1) {
+        nb_handler_release(self->handler);
         nb_free(self->heap, self, sizeof *self);
         nb_object_unpin(&function->object);
     }
@@ -104,6 +106,7 @@ nimbus_invocation *nb_call_keep(nb_call *call, const nb_delivery *delivery)
     self->timed = at->function->timeout > 0;
     self->heap = at->function->object.heap;
     self->at = *at;
+    self->handler = nb_handler_retain(at->function->handler);
     nb_link_init(&self->link);
     nb_object_pin(&at->function->object);
     atomic_init(&self->references, 2);
@@ -214,6 +217,8 @@ void nb_function_give_up_kept(nimbus_function *function)
         }
         atomic_fetch_sub(&function->object.runtime->kept, 1);
         nb_function_leave(function, self->at.feed);
+        nb_handler_release(self->handler); /* its user pointer ends with the instance */
+        self->handler = NULL;
         drop_reference(self);
         nb_lock_acquire(&function->lock);
     }

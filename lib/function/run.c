@@ -239,6 +239,8 @@ static void arm(nb_feed *feed, nb_object *source)
     if (status != NIMBUS_EMPTY) {
         feed->armed = false;
         feed->signalled = feed->signalled || status == NIMBUS_OK;
+    } else if (!feed->armed) { /* notified meanwhile, and whoever went to look did not wait again because we were at it */
+        feed->signalled = true;
     }
     stale = status == NIMBUS_EMPTY && (feed->ended || !feed->enabled || feed->source != source);
     nb_function_wake_locked(function);

@@ -150,6 +150,9 @@ size_t nb_attributes_size(const nimbus_attribute *attributes, size_t count)
     size_t size = 0;
 
     for (size_t i = 0; attributes != NULL && i < count; i++) {
+        if (attributes[i].value.size > SIZE_MAX / 4 || size > SIZE_MAX / 4) {
+            return SIZE_MAX; /* above every limit */
+        }
         size += strlen(attributes[i].name) + strlen(nb_attribute_type(attributes[i].kind)) + attributes[i].value.size;
         size += attributes[i].label != NULL ? strlen(attributes[i].label) + 1 : 0;
     }

@@ -15,6 +15,7 @@ static bool move_to_dead_letter(nb_object *owner, const nb_parcel *parcel, uint3
     nb_parcel dead = *parcel;
     nb_name *name;
     nb_object *target;
+    const char *said = why != NULL ? why : "received max_receive_count times and not deleted";
     bool moved = false;
 
     nb_lock_acquire(&queue->lock);
@@ -22,13 +23,12 @@ static bool move_to_dead_letter(nb_object *owner, const nb_parcel *parcel, uint3
     nb_lock_release(&queue->lock);
     target = name != NULL ? nb_name_acquire(name) : NULL;
     if (target != NULL && target != owner) {
-        dead.letter = nb_letter_make(owner->heap, queue->store.name,
-                                     why != NULL ? why : "received max_receive_count times and not deleted", own_receives);
+        dead.letter = nb_letter_make(owner->heap, queue->store.name, said, own_receives);
         moved = dead.letter != NULL && target->ops->offer(target, &dead) == NB_DELIVERED;
     }
     nb_trace(queue->store.nb, moved ? NIMBUS_TRACE_DEAD_LETTERED : NIMBUS_TRACE_MOVE_FAILED, "queue", queue->store.name, parcel->id,
              moved ? NIMBUS_OK : target == NULL ? NIMBUS_E_NOT_FOUND : NIMBUS_E_FULL,
-             moved ? nb_letter_reason(dead.letter) : "the dead-letter queue did not take it; it stays", 1);
+             moved ? said : "the dead-letter queue did not take it; it stays", 1);
     if (moved) {
         nb_letter_release(parcel->letter); /* replaced by the new one */
     } else if (dead.letter != parcel->letter) {
@@ -95,7 +95,7 @@ static void end(nb_object *object)
 {
     nimbus_queue *queue = nb_queue_of(object), *shown;
 
-    nb_store_end(&queue->store, NIMBUS_E_DELETED, NIMBUS_TRACE_DISCARDED);
+    nb_store_end(&queue->store, NIMBUS_E_DELETED, false);
     nb_lock_acquire(&queue->lock);
     shown = queue->shown_dead_letter;
     queue->shown_dead_letter = NULL;
@@ -136,19 +136,37 @@ static nimbus_status take(nb_object *source, uint32_t max, bool lease, nb_delive
     return nb_store_take(store, max, lease ? store->nb->limits.max_visibility : NB_STORE_VISIBILITY, slots, ret_count, ret_more);
 }
 
+/* The message stays; what the handler said is kept for its dead letter. Without memory only the words are lost. */
+static void leave(nb_store *store, nb_delivery *delivery, const nb_settlement *how)
+{
+    if (how->reason[0] != '\0') {
+        nb_store_note(store, delivery->receipt, nb_letter_make(store->owner->heap, "", how->reason, 0));
+    }
+    if (how->lease) {
+        nb_store_change(store, delivery->receipt, NB_STORE_VISIBILITY); /* back at the end of the queue's own timeout (LA-Q3) */
+    }
+}
+
 static void settle(nb_object *source, nb_delivery *delivery, const nb_settlement *how)
 {
     nb_store *store = &nb_queue_of(source)->store;
 
-    if (how->outcome == NIMBUS_DONE) {
+    switch (how->outcome) {
+    case NIMBUS_DONE:
         nb_store_delete(store, delivery->receipt);
-    } else if (how->outcome == NIMBUS_LATER) {
+        break;
+    case NIMBUS_LATER:
         nb_store_untake(store, delivery->receipt);
-    } else if (how->outcome == NIMBUS_REJECT &&
-               nb_store_doom(store, delivery->receipt, how->reason[0] != '\0' ? how->reason : "rejected by the handler") == NIMBUS_OK) {
-        return;
-    } else if (how->lease) {
-        nb_store_change(store, delivery->receipt, NB_STORE_VISIBILITY); /* back at the end of the queue's own timeout (LA-Q3) */
+        break;
+    case NIMBUS_REJECT:
+        if (nb_store_doom(store, delivery->receipt, how->reason[0] != '\0' ? how->reason : "rejected by the handler") != NIMBUS_OK) {
+            leave(store, delivery, how);
+        }
+        break;
+    case NIMBUS_RETRY:
+    default:
+        leave(store, delivery, how);
+        break;
     }
 }
 

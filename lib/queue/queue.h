@@ -33,7 +33,8 @@ nimbus_status nb_queue_delete(nimbus_queue *queue);
 void nb_queue_get_options(nimbus_queue *queue, nimbus_queue_options *ret);
 nimbus_status nb_queue_set_options(nimbus_queue *queue, const nimbus_queue_options *options, const char *call, nimbus_error *err);
 
-/* Checks everything about an entry that needs no lock but the queue's; *ret_size: body and attributes. */
+/* Checks everything about an entry that needs no lock but the queue's; *ret_size: body and
+ * attributes, also if something else is wrong. */
 nimbus_status nb_queue_check(nimbus_queue *queue, const nimbus_entry *entry, size_t *ret_size);
 nimbus_status nb_queue_send(nimbus_queue *queue, const nimbus_entry *entry, nimbus_sent *ret); /* a checked entry */
 nimbus_status nb_queue_receive(nimbus_queue *queue, int64_t wait, int64_t visibility, nimbus_delivery *ret, size_t max, size_t *ret_count);

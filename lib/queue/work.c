@@ -25,9 +25,10 @@ nimbus_status nb_queue_check(nimbus_queue *queue, const nimbus_entry *entry, siz
 {
     const nimbus_limits *limits = &queue->object.runtime->limits;
     nimbus_duration delay = entry->delay, wait = entry->wait;
-    size_t size = body_size(&entry->body), max;
+    size_t size = body_size(&entry->body), attributes, max;
     nimbus_status status;
 
+    *ret_size = size;
     if (!nb_reserved_clear(entry->reserved_, 4) || entry->subject != NULL || !body_valid(&entry->body) ||
         !nb_duration_argument(&delay) || delay > limits->max_delay || !nb_duration_argument(&wait)) {
         return NIMBUS_E_INVALID;
@@ -39,14 +40,12 @@ nimbus_status nb_queue_check(nimbus_queue *queue, const nimbus_entry *entry, siz
     if (status != NIMBUS_OK) {
         return status;
     }
+    attributes = nb_attributes_size(entry->attributes, entry->attribute_count);
+    *ret_size = size > SIZE_MAX - attributes ? SIZE_MAX : size + attributes;
     nb_lock_acquire(&queue->lock);
     max = queue->options.max_message_size;
     nb_lock_release(&queue->lock);
-    if (size > max || nb_attributes_size(entry->attributes, entry->attribute_count) > max - size) {
-        return NIMBUS_E_TOO_LARGE;
-    }
-    *ret_size = size + nb_attributes_size(entry->attributes, entry->attribute_count);
-    return NIMBUS_OK;
+    return *ret_size > max ? NIMBUS_E_TOO_LARGE : NIMBUS_OK;
 }
 
 /* Offers until there is room, the wait is over or something else is wrong. */

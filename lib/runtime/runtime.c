@@ -19,7 +19,7 @@ static bool options_valid(const nimbus_options *options, const char *call, nimbu
     if (!nb_reserved_clear(options->reserved_, 8)) {
         field = "reserved_";
     } else if (options->driven && (options->min_workers != 0 || options->max_workers != 0)) {
-        field = "min_workers";
+        field = options->min_workers != 0 ? "min_workers" : "max_workers";
     } else if (options->min_workers > MAX_WORKERS || options->max_workers > MAX_WORKERS ||
                (options->max_workers != 0 && options->max_workers < options->min_workers)) {
         field = "max_workers";

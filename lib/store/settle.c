@@ -35,6 +35,12 @@ nimbus_status nb_store_find(nb_store *store, nimbus_receipt receipt, nb_slot **r
     return NIMBUS_OK;
 }
 
+/* Whether messages may still be settled. */
+static nimbus_status settling(const nb_store *store)
+{
+    return store->finishing ? NIMBUS_OK : store->ended;
+}
+
 static nimbus_status remove_message(nb_store *store, nimbus_receipt receipt, uint64_t *counter)
 {
     nb_slot *slot = NULL;
@@ -42,7 +48,7 @@ static nimbus_status remove_message(nb_store *store, nimbus_receipt receipt, uin
     nimbus_status status;
 
     nb_store_enter(store);
-    status = store->ended != NIMBUS_OK ? store->ended : nb_store_find(store, receipt, &slot);
+    status = settling(store) != NIMBUS_OK ? store->ended : nb_store_find(store, receipt, &slot);
     if (status == NIMBUS_OK) {
         parcel = slot->parcel;
         nb_store_count_out(store, slot);
@@ -69,10 +75,14 @@ nimbus_status nb_store_change(nb_store *store, nimbus_receipt receipt, int64_t t
 {
     int64_t now = nb_store_enter(store), due;
     nb_slot *slot = NULL;
-    nimbus_status status = store->ended != NIMBUS_OK ? store->ended : nb_store_find(store, receipt, &slot);
+    nimbus_status status = settling(store) != NIMBUS_OK ? store->ended : nb_store_find(store, receipt, &slot);
 
     if (status == NIMBUS_OK && slot->state != NB_IN_FLIGHT) {
         status = NIMBUS_E_NOT_INFLIGHT;
+    }
+    if (status == NIMBUS_OK && store->finishing) {
+        nb_store_forget(store, slot, &store->counts.discarded, NIMBUS_TRACE_DISCARDED);
+        status = store->ended;
     }
     if (status == NIMBUS_OK) {
         due = timeout == NB_STORE_VISIBILITY ? nb_add_time(slot->taken_at, store->config.visibility) : nb_add_time(now, timeout);
@@ -113,7 +123,7 @@ static nb_slot *next_move(nb_store *store)
 /* The move failed: it stays here (SQS-D11). */
 static void put_back(nb_store *store, nb_slot *slot, int64_t now)
 {
-    if (store->ended != NIMBUS_OK) {
+    if (store->ended != NIMBUS_OK && !(store->finishing && slot->doomed)) {
         nb_store_forget(store, slot, &store->counts.discarded, NIMBUS_TRACE_DISCARDED);
     } else if (slot->purged) {
         nb_store_forget(store, slot, &store->counts.purged, 0);
@@ -154,8 +164,10 @@ static bool try_move(nb_store *store, nb_slot *slot, const void *why)
 {
     nb_parcel parcel = slot->parcel;
     uint32_t own_receives = slot->own_receives;
+    nb_letter *note = nb_letter_retain(slot->note);
     bool moved;
 
+    why = why == NULL && note != NULL ? nb_letter_reason(note) : why;
     nb_parcel_retain(&parcel); /* one set of references for us, one to give away */
     nb_lock_release(&store->lock);
     moved = store->ops->move != NULL && store->ops->move(store->owner, &parcel, own_receives, why);
@@ -166,6 +178,7 @@ static bool try_move(nb_store *store, nb_slot *slot, const void *why)
     finish_move(store, slot, moved, nb_clock_elapsed(&store->nb->clock));
     nb_lock_release(&store->lock);
     nb_parcel_release(&parcel);
+    nb_letter_release(note);
     nb_lock_acquire(&store->lock);
     return moved;
 }
@@ -181,13 +194,45 @@ void nb_store_run_moves(nb_store *store)
     nb_store_leave(store);
 }
 
+void nb_store_defer(nb_store *store, nimbus_receipt receipt, int64_t delay)
+{
+    int64_t now = nb_store_enter(store);
+    nb_slot *slot = NULL;
+    bool mine = settling(store) == NIMBUS_OK && nb_store_find(store, receipt, &slot) == NIMBUS_OK && slot->state == NB_IN_FLIGHT;
+
+    if (mine && store->finishing) {
+        nb_store_forget(store, slot, &store->counts.discarded, NIMBUS_TRACE_DISCARDED);
+    } else if (mine) {
+        nb_store_count_out(store, slot);
+        slot->state = NB_DELAYED;
+        slot->due = nb_add_time(now, delay > 0 ? delay : 1);
+        store->counts.delayed++;
+        nb_slot_rekey(store, slot);
+    }
+    nb_store_leave(store);
+}
+
+void nb_store_note(nb_store *store, nimbus_receipt receipt, nb_letter *letter)
+{
+    nb_slot *slot = NULL;
+    nb_letter *unused = letter;
+
+    nb_store_enter(store);
+    if (settling(store) == NIMBUS_OK && nb_store_find(store, receipt, &slot) == NIMBUS_OK && letter != NULL) {
+        unused = slot->note;
+        slot->note = letter;
+    }
+    nb_store_leave(store);
+    nb_letter_release(unused);
+}
+
 nimbus_status nb_store_doom(nb_store *store, nimbus_receipt receipt, const void *why)
 {
     nb_slot *slot = NULL;
     nimbus_status status;
 
     nb_store_enter(store);
-    status = store->ended != NIMBUS_OK ? store->ended : nb_store_find(store, receipt, &slot);
+    status = settling(store) != NIMBUS_OK ? store->ended : nb_store_find(store, receipt, &slot);
     if (status == NIMBUS_OK && slot->state != NB_IN_FLIGHT) {
         status = NIMBUS_E_NOT_INFLIGHT;
     }

@@ -101,6 +101,8 @@ void nb_slot_free(nb_store *store, nb_slot *slot)
     slot->state = NB_FREE; /* before the rekey: a free slot has no expiry */
     nb_slot_rekey(store, slot);
     slot->generation++;
+    nb_letter_release(slot->note);
+    slot->note = NULL;
     memset(&slot->parcel, 0, sizeof slot->parcel);
     nb_link_remove(&slot->link);
     nb_list_push_front(&store->free_slots, &slot->link);

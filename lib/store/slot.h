@@ -16,6 +16,7 @@ struct nb_slot {
     int64_t taken_at;
     nb_link link;          /* in the list of its state */
     nb_link age_link;      /* in by_age, unless it came with an older time stamp than the last there */
+    nb_letter *note;       /* counted: what the last handler said; NULL */
     uint64_t order;        /* of equal deadlines: first set, first over */
     uint32_t index, heap_index;
     uint32_t own_receives; /* by this store: compared with max_receives (SQS-D12) */

@@ -391,15 +391,17 @@ static void dismiss(nb_store *store, nimbus_status why)
     }
 }
 
-void nb_store_end(nb_store *store, nimbus_status why, nimbus_trace_kind trace)
+void nb_store_end(nb_store *store, nimbus_status why, bool finish_in_flight)
 {
     nb_store_enter(store);
     store->ended = why;
+    store->finishing = finish_in_flight;
     for (uint32_t i = 0; i < store->slot_count; i++) {
         nb_slot *slot = nb_slot_at(store, i);
 
-        if (slot->state != NB_FREE && slot->state != NB_GONE && slot->state != NB_MOVING) {
-            nb_store_forget(store, slot, &store->counts.discarded, trace);
+        if (slot->state != NB_FREE && slot->state != NB_GONE && slot->state != NB_MOVING &&
+            !(finish_in_flight && slot->state == NB_IN_FLIGHT)) {
+            nb_store_forget(store, slot, &store->counts.discarded, NIMBUS_TRACE_DISCARDED);
         }
     }
     store->stuck_due = INT64_MAX;
@@ -422,6 +424,12 @@ void nb_store_stop(nb_store *store)
 
 void nb_store_fini(nb_store *store)
 {
+    for (uint32_t i = 0; i < store->slot_count; i++) { /* what was in flight and never settled: kept invocations that were given up */
+        if (nb_slot_at(store, i)->state != NB_FREE) {
+            nb_parcel_release(&nb_slot_at(store, i)->parcel);
+            nb_letter_release(nb_slot_at(store, i)->note);
+        }
+    }
     nb_slots_release(store);
     nb_lock_fini(&store->lock);
 }

@@ -7,7 +7,8 @@
  *   FREE      -> DELAYED    nb_store_offer           delay > 0
  *   DELAYED   -> READY      lapse (tick)             the delay is over
  *   READY     -> IN_FLIGHT  take                     generation + 1, counts + 1
- *   IN_FLIGHT -> READY      lapse (tick), nb_store_change(0)
+ *   IN_FLIGHT -> READY      lapse (tick), nb_store_change(0), nb_store_untake
+ *   IN_FLIGHT -> DELAYED    nb_store_defer
  *   READY     -> MOVING     take                     received max_receives times here: to the dead letter instead
  *   IN_FLIGHT -> MOVING     nb_store_doom            rejected
  *   MOVING    -> FREE       move                     the dead letter took it
@@ -86,6 +87,7 @@ typedef struct nb_store {
     nb_store_config config;
     nb_lock lock;
     nimbus_status ended;  /* NIMBUS_OK: open; else what calls answer */
+    bool finishing;       /* ended, but what is in flight may still be settled */
     bool stopped;         /* nobody may wait any more */
 
     nb_slot **chunks;
@@ -109,7 +111,12 @@ typedef struct nb_store {
 /* False: out of memory. name lives as long as owner. */
 bool nb_store_init(nb_store *store, nb_object *owner, const char *name, uint32_t number, const nb_store_config *config,
                    const nb_store_ops *ops);
-void nb_store_end(nb_store *store, nimbus_status why, nimbus_trace_kind trace); /* lets go of everything, wakes everybody */
+
+/*
+ * Lets go of everything and wakes everybody. finish_in_flight: what is in flight stays until whoever holds it deletes, dooms or discards it
+ * (changing it discards it, too): for mailboxes, whose messages handlers are at work on.
+ */
+void nb_store_end(nb_store *store, nimbus_status why, bool finish_in_flight);
 void nb_store_fini(nb_store *store);
 void nb_store_stop(nb_store *store); /* wakes everybody who waits; nobody waits from now on */
 void nb_store_configure(nb_store *store, const nb_store_config *config);
@@ -141,6 +148,12 @@ nimbus_status nb_store_delete(nb_store *store, nimbus_receipt receipt);
 
 /* Sets the end of invisibility to now + timeout; NB_STORE_VISIBILITY: to the receive + the store's own visibility, or now if that is over. */
 nimbus_status nb_store_change(nb_store *store, nimbus_receipt receipt, int64_t timeout);
+
+/* In flight, comes again after delay (> 0): it waits as a delayed message. If the store has ended it is discarded. */
+void nb_store_defer(nb_store *store, nimbus_receipt receipt, int64_t delay);
+
+/* Keeps a letter whose reason becomes that of the dead letter if nothing else is said; takes the reference. letter NULL: nothing. */
+void nb_store_note(nb_store *store, nimbus_receipt receipt, nb_letter *letter);
 
 /* To the dead letter at once; NIMBUS_OK: moved; NIMBUS_E_NOT_FOUND: it could not, and stays in flight; else as nb_store_change. */
 nimbus_status nb_store_doom(nb_store *store, nimbus_receipt receipt, const void *why);

@@ -110,7 +110,10 @@ void nb_store_untake(nb_store *store, nimbus_receipt receipt)
     nb_slot *slot = NULL;
 
     nb_store_enter(store);
-    if (store->ended == NIMBUS_OK && nb_store_find(store, receipt, &slot) == NIMBUS_OK && slot->state == NB_IN_FLIGHT) {
+    if ((store->ended == NIMBUS_OK || store->finishing) && nb_store_find(store, receipt, &slot) == NIMBUS_OK &&
+        slot->state == NB_IN_FLIGHT && store->finishing) {
+        nb_store_forget(store, slot, &store->counts.discarded, NIMBUS_TRACE_DISCARDED);
+    } else if (slot != NULL && slot->state == NB_IN_FLIGHT) {
         nb_store_count_out(store, slot);
         nb_store_make_ready(store, slot);
         nb_link_remove(&slot->link);

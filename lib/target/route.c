@@ -244,12 +244,12 @@ static void retry_or_fail(nb_route *route, nb_delivery *delivery, const nb_parce
     if (decision == NB_TRY_AGAIN) {
         nb_trace(nb, NIMBUS_TRACE_RETRY, route->dead_letter.noun, route->dead_letter.source, parcel->id, NIMBUS_E_FULL,
                  "the target is full; it is tried again", 1);
-        nb_store_change(&route->backlog, delivery->receipt, delay > 0 ? delay : 1);
+        nb_store_defer(&route->backlog, delivery->receipt, delay);
     } else if (nb_store_doom(&route->backlog, delivery->receipt, &why) == NIMBUS_OK) {
         return;
     } else if (route->dead_letter.queue != NULL &&
                nb_clock_elapsed(&nb->clock) < nb_add_time(parcel->enqueued, route->retry.max_age)) {
-        nb_store_change(&route->backlog, delivery->receipt, NIMBUS_SECONDS(1));
+        nb_store_defer(&route->backlog, delivery->receipt, NIMBUS_SECONDS(1));
     } else if (nb_store_discard(&route->backlog, delivery->receipt) == NIMBUS_OK) {
         nb_dead_letter_none(nb, &route->dead_letter, parcel, &why);
     }
@@ -393,7 +393,7 @@ void nb_route_end(nb_route *route)
     if (route->detach != NULL) {
         route->detach(parent, route);
     }
-    nb_store_end(&route->backlog, NIMBUS_E_DELETED, NIMBUS_TRACE_DISCARDED);
+    nb_store_end(&route->backlog, NIMBUS_E_DELETED, true);
     queued = nb_exec_withdraw(&route->object.runtime->exec, &route->pump);
     nb_lock_acquire(&route->lock);
     handler = route->handler; /* calls that run hold their own reference */

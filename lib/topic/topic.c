@@ -83,8 +83,10 @@ nimbus_status nb_topic_check(const nimbus_topic *topic, const nimbus_entry *entr
     const nimbus_limits *limits = &topic->object.runtime->limits;
     const nimbus_body *body = &entry->body;
     size_t size = body->kind == NIMBUS_BODY_SHARE && body->message != NULL ? nb_message_body(body->message).size : body->size;
+    size_t attributes;
     nimbus_status status;
 
+    *ret_size = size;
     if (!nb_reserved_clear(entry->reserved_, 4) || entry->delay != 0 || entry->wait != 0 || (unsigned)body->kind > NIMBUS_BODY_SHARE ||
         (body->kind != NIMBUS_BODY_SHARE && size > 0 && body->data == NULL) ||
         (entry->subject != NULL && !subject_valid(entry->subject))) {
@@ -97,8 +99,9 @@ nimbus_status nb_topic_check(const nimbus_topic *topic, const nimbus_entry *entr
     if (status != NIMBUS_OK) {
         return status;
     }
-    *ret_size = size + nb_attributes_size(entry->attributes, entry->attribute_count);
-    return size > topic->max_message_size || *ret_size > topic->max_message_size ? NIMBUS_E_TOO_LARGE : NIMBUS_OK;
+    attributes = nb_attributes_size(entry->attributes, entry->attribute_count);
+    *ret_size = size > SIZE_MAX - attributes ? SIZE_MAX : size + attributes;
+    return *ret_size > topic->max_message_size ? NIMBUS_E_TOO_LARGE : NIMBUS_OK;
 }
 
 nimbus_status nb_topic_publish(nimbus_topic *topic, const nimbus_entry *entry, nimbus_published *ret)

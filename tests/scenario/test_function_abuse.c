@@ -298,7 +298,7 @@ static void after_the_shutdown(void **state)
     SETUP_OK(w);
     OK(nimbus_invoke_async(fn, nimbus_text("x"), NULL));
     memset(&left, 0, sizeof left);
-    OK(nimbus_shutdown(w->nb, 0, &left));
+    IS(nimbus_shutdown(w->nb, 0, &left), NIMBUS_E_TIMEOUT); /* an invocation that could run is left: it is shut down all the same */
     EQ(left.pending, 1);
     EQ(p.calls, 0);
     stain(&result, sizeof result);

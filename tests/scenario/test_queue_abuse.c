@@ -505,8 +505,8 @@ static void calls_inside_a_handler(void **state)
     }
     EQ(in.wrong, 0);
     EQ(in.info.receive_count, 1);
-    EQ(in.async.calls, 1); /* it got "y" */
-    TEXT(in.async.body, "y");
+    EQ(in.async.calls, 1); /* "y" was deleted: "x" had gone behind it */
+    TEXT(in.async.body, "x");
     LEDGER(in.queue);
     LEDGER(in.other);
 }

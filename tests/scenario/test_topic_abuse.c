@@ -411,7 +411,7 @@ static void after_the_shutdown(void **state)
     SETUP_OK(w);
     publish(topic, "before");
     memset(&left, 0, sizeof left);
-    OK(nimbus_shutdown(w->nb, 0, &left));
+    IS(nimbus_shutdown(w->nb, 0, &left), NIMBUS_E_TIMEOUT); /* a call that could run is left: the instance is shut down all the same */
     EQ(left.ready, 1);
     EQ(left.pending, 1);
     memset(&ret, 0, sizeof ret);
