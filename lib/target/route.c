@@ -97,6 +97,21 @@ static nb_verdict offer_by_name(nb_route *route, const nb_parcel *parcel)
     return verdict;
 }
 
+/* See the head of route.h. */
+static bool begin_call(nb_route *route, nb_handler **ret_handler)
+{
+    bool open;
+
+    nb_lock_acquire(&route->lock);
+    open = route->handler != NULL;
+    if (open) {
+        *ret_handler = nb_handler_retain(route->handler);
+        atomic_fetch_add(&route->calls, 1);
+    }
+    nb_lock_release(&route->lock);
+    return open;
+}
+
 static nb_delivered call_inline(nb_route *route, const nb_parcel *parcel)
 {
     nimbus_runtime *nb = route->object.runtime;
@@ -105,28 +120,22 @@ static nb_delivered call_inline(nb_route *route, const nb_parcel *parcel)
     nb_frame frame;
     nimbus_outcome outcome = NIMBUS_RETRY;
     nb_failure why = nb_failure_rejected;
-    bool entered;
+    nb_handler *handler;
 
     memset(&slot, 0, sizeof slot);
     *nb_delivery_of(&slot) = (nb_delivery){ .message = parcel->message, .letter = parcel->letter, .call = &call,
                                             .source_name = route->dead_letter.source, .id = parcel->id, .sent = parcel->sent,
                                             .receive_count = 1 };
-    atomic_fetch_add(&route->calls, 1);
-    entered = !atomic_load(&route->closed); /* see the head of route.h */
-    if (entered) {
-        nb_handler *handler = nb_handler_retain(route->handler);
-
-        nb_frame_enter(&frame, nb, route);
-        outcome = handler->single(&slot, handler->user);
-        nb_frame_leave(&frame);
-        nb_handler_release(handler);
-    }
-    atomic_fetch_sub(&route->calls, 1);
-    nb_message_release(call.reply);
-    if (!entered) {
+    if (!begin_call(route, &handler)) {
         count(&route->discarded);
         return NB_ROUTE_FAILED;
     }
+    nb_frame_enter(&frame, nb, route);
+    outcome = handler->single(&slot, handler->user);
+    nb_frame_leave(&frame);
+    nb_handler_release(handler);
+    atomic_fetch_sub(&route->calls, 1);
+    nb_message_release(call.reply);
     if (outcome == NIMBUS_DONE) {
         count(&route->delivered);
         return NB_ROUTE_DELIVERED;
@@ -179,7 +188,7 @@ nb_delivered nb_route_deliver(nb_route *route, const nb_parcel *parcel)
         count(&route->discarded);
         return NB_ROUTE_FAILED;
     }
-    return route->handler != NULL ? call_inline(route, parcel) : deliver_first(route, parcel);
+    return route->is_inline ? call_inline(route, parcel) : deliver_first(route, parcel);
 }
 
 nb_delivered nb_route_refuse(nb_route *route, const nb_parcel *parcel)
@@ -367,6 +376,7 @@ nb_route *nb_route_make(nimbus_runtime *nb, const nb_route_spec *spec)
     }
     route->callback_ops = spec->callback_ops;
     route->handler = spec->handler;
+    route->is_inline = spec->handler != NULL;
     route->filter = spec->filter;
     route->filter_scope = spec->filter_scope;
     route->envelope = spec->envelope;
@@ -397,6 +407,7 @@ void nb_route_end(nb_route *route)
     queued = nb_exec_withdraw(&route->object.runtime->exec, &route->pump);
     nb_lock_acquire(&route->lock);
     handler = route->handler; /* calls that run hold their own reference */
+    route->handler = NULL;
     callback = route->callback;
     nb_lock_release(&route->lock);
     nb_handler_release(handler);

@@ -9,8 +9,8 @@
  *
  * nb_route_deliver() never blocks and runs no user code but an inline handler. matched = delivered + pending + dead_lettered + discarded.
  *
- * Ending: `ended` is set first; then calls that run are counted out. A call counts itself in before it looks at `ended` (both sequentially
- * consistent: either the call sees that the route has ended, or the one who ends it sees the call), so none starts after nb_route_end().
+ * Ending: nb_route_end() takes the handler away under the lock under which a call takes its reference and counts itself in; so no call
+ * starts after it, and who waits for the calls that run sees them all.
  */
 #ifndef NB_TARGET_ROUTE_H
 #define NB_TARGET_ROUTE_H
@@ -36,7 +36,8 @@ struct nimbus_subscription {
     nb_name *target;
     nb_object *callback;    /* a handle until the end, and a pin; NULL */
     const nb_callback_ops *callback_ops;
-    nb_handler *handler;    /* inline; NULL */
+    bool is_inline;
+    nb_handler *handler;    /* of an inline one; NULL once it has ended; under lock */
     nb_pattern *filter;     /* NULL: every message */
     nimbus_filter_scope filter_scope;
     bool envelope;

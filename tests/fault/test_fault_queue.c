@@ -1,6 +1,8 @@
 /* Allocations fail: opening an instance, and everything that queues do. */
 #include "fault.h"
 
+#include <sys/resource.h>
+
 static nimbus_queue *make_queue(fault *f, const char *name, const nimbus_queue_options *options)
 {
     nimbus_queue *queue;
@@ -376,6 +378,54 @@ static void what_says_that_it_does_not_allocate_does_not(void **state)
     NO_ALLOCATION(w, world_close(w));
 }
 
+/* ------------------------------------------------------------------------------------ no more descriptors */
+
+/* No descriptor above those that are open already can be had until the limit is put back. */
+static void limit_descriptors(struct rlimit *ret_before)
+{
+    struct rlimit none;
+    EQ(getrlimit(RLIMIT_NOFILE, ret_before), 0);
+    none = *ret_before;
+    none.rlim_cur = 0;
+    EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+}
+
+static void opening_without_descriptors(void **state)
+{
+    struct rlimit before;
+    test_heap heap;
+    nimbus_error err = { 0 };
+    nimbus_runtime *nb;
+    (void)state;
+
+    heap_init(&heap);
+    limit_descriptors(&before);
+    nb = nimbus_open(&(nimbus_options){ .allocator = &heap.allocator, .driven = true }, &err);
+    EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+    CHECK(nb == NULL);
+    IS(err.status, NIMBUS_E_SYSTEM);
+    TEXT(err.call, "nimbus_open");
+    CHECK(heap_is_clean(&heap));
+}
+
+static void a_queue_without_descriptors(void **state)
+{
+    world *w = *state;
+    nimbus_queue *queue = PLAIN_QUEUE(w, "q");
+    struct rlimit before;
+    nimbus_status status;
+    int fd = -7;
+
+    limit_descriptors(&before);
+    status = nimbus_queue_fd(queue, &fd);
+    EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+    IS(status, NIMBUS_E_SYSTEM);
+    EQ(fd, -7);
+    SEND(queue, "m");
+    OK(nimbus_queue_fd(queue, &fd));
+    CHECK(descriptor_is_readable(fd));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -387,6 +437,8 @@ int main(void)
         cmocka_unit_test(moving_to_dead_letters),
         cmocka_unit_test(receiving_asynchronously),
         DRIVEN(what_says_that_it_does_not_allocate_does_not),
+        cmocka_unit_test(opening_without_descriptors),
+        DRIVEN(a_queue_without_descriptors),
     };
     return cmocka_run_group_tests_name("fault_queue", tests, NULL, NULL);
 }
