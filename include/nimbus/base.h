@@ -214,7 +214,7 @@ NIMBUS_API char *nimbus_id_text(nimbus_id id, char ret[NIMBUS_ID_TEXT]);
 
 /* ------------------------------------------------------------------------------------------- callbacks */
 
-/** Called once with the user pointer of a callback, after its last call has returned. Any thread; no lock is held; it may call everything. */
+/** Called once with the user pointer of a callback, after its last call has returned. Any thread, no lock held; it may call everything. */
 typedef void nimbus_destroy_fn(void *user);
 
 /** Frees an adopted buffer, once. Any thread, perhaps after nimbus_close; no lock is held. */
@@ -222,7 +222,7 @@ typedef void nimbus_free_fn(void *data, size_t size, void *user);
 
 /** Where memory comes from. All three must be callable from any thread, and must not call the library. */
 typedef struct nimbus_allocator {
-    void *(*allocate)(size_t size, void *user) NIMBUS_0;             /**< aligned for any object; NULL: out of memory, a status for the caller */
+    void *(*allocate)(size_t size, void *user) NIMBUS_0;             /**< aligned for any object; NULL: out of memory */
     void (*release)(void *block, size_t size, void *user) NIMBUS_0;  /**< size is what was asked for */
     void *user NIMBUS_0;                                             /**< must live until the last message is let go */
 } nimbus_allocator;

@@ -231,7 +231,8 @@ NIMBUS_API nimbus_subscription *nimbus_delivery_subscription(const nimbus_delive
 NIMBUS_API nimbus_status nimbus_delivery_reply(const nimbus_delivery *delivery, nimbus_body body);
 
 /**
- * Says why the handler is about to fail; shown to the synchronous invoker, in the failure record and as the dead-letter reason.
+ * Says why the handler is about to fail; shown to the synchronous invoker, in the failure record and as the dead-letter reason: the last
+ * handler's words count, also if the message went back to its queue in between.
  *
  * @param delivery  in a handler, or of a kept invocation; else NIMBUS_E_INVALID
  * @param reason    copied, cut at 159 bytes; NULL: NIMBUS_E_INVALID

@@ -19,7 +19,7 @@ typedef struct nimbus_function_options {
     nimbus_target on_failure NIMBUS_0;  /**< the same for each invocation that failed for good (LA-A5) */
     nimbus_queue *dead_letter_queue NIMBUS_0; /**< gets the payload itself; besides on_failure (LA-A5, A9) */
     size_t capacity_messages NIMBUS_0;  /**< asynchronous invocations that wait: 1,048,576; above it they are refused */
-    nimbus_destroy_fn *destroy NIMBUS_0; /**< called once with user after the last call has returned */
+    nimbus_destroy_fn *destroy NIMBUS_0; /**< called once with user after the last call has returned and every kept one is finished */
     uint64_t reserved_[8] NIMBUS_0;
 } nimbus_function_options;
 
@@ -136,7 +136,8 @@ typedef struct nimbus_invoke_result {
  *          NIMBUS_E_WOULD_BLOCK: in a handler of a driven instance, or under a manual clock of a driven instance if nothing that can
  *          run now ends it. NIMBUS_E_TOO_LARGE (above max_message_size), NIMBUS_E_FULL (memory budget), NIMBUS_E_DELETED,
  *          NIMBUS_E_CLOSED (shut down, also while it waited), NIMBUS_E_NO_MEMORY, NIMBUS_E_INVALID. An adopted body is taken on
- *          NIMBUS_OK, NIMBUS_E_TIMEOUT and NIMBUS_E_CLOSED: the function may still be reading it; with all others it is yours.
+ *          NIMBUS_OK, NIMBUS_E_TIMEOUT, NIMBUS_E_CLOSED and NIMBUS_E_WOULD_BLOCK (the function may still be reading it); with all
+ *          others it is yours.
  * Threads: any. Blocks: up to wait; a driven instance is driven meanwhile. Allocates: yes.
  * Source: LA-I1, I4, C1, C3.
  */
@@ -164,7 +165,9 @@ typedef struct nimbus_mapping_options {
     uint32_t max_concurrency NIMBUS_0;     /**< batches at once; 0: as the function (LA-Q13) */
     const char *filter NIMBUS_0;           /**< a pattern on the body, a JSON object; a message that does not match is deleted without a
                                                 call, and counted. NULL: every message (LA-Q12) */
-    bool no_heartbeat NIMBUS_0;            /**< false: messages stay hidden while the handler works on them, however long it takes */
+    bool no_heartbeat NIMBUS_0;            /**< false: messages stay hidden until their own handler call has ended, however long it
+                                                takes; one answered NIMBUS_RETRY comes back at its receive + the queue's timeout, or at
+                                                once if that is over */
     bool disabled NIMBUS_0;
     uint64_t reserved_[8] NIMBUS_0;
 } nimbus_mapping_options;
@@ -213,7 +216,7 @@ NIMBUS_API nimbus_status nimbus_function_unmap(nimbus_function *function, nimbus
 typedef struct nimbus_function_metrics {
     uint64_t invocations NIMBUS_0; /**< handler calls; a batch counts one */
     uint64_t messages NIMBUS_0;    /**< messages they were given */
-    uint64_t succeeded NIMBUS_0, errors NIMBUS_0; /**< of these: answered NIMBUS_DONE, anything else */
+    uint64_t succeeded NIMBUS_0, errors NIMBUS_0; /**< of the messages: answered NIMBUS_DONE, anything else */
     uint64_t retries NIMBUS_0;       /**< attempts of asynchronous invocations after their first */
     uint64_t dead_lettered NIMBUS_0; /**< asynchronous invocations that ended in on_failure or the dead-letter queue */
     uint64_t discarded NIMBUS_0;     /**< asynchronous invocations that failed for good with nowhere to go, or were ended by the delete */

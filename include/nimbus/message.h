@@ -133,7 +133,7 @@ typedef struct nimbus_entry {
     const nimbus_attribute *attributes NIMBUS_0; /**< copied */
     size_t attribute_count NIMBUS_0;             /**< at most 10 (limits.max_attributes) */
     const char *subject NIMBUS_0;                /**< topics only: 1 to 99 characters without control characters; NULL: none */
-    nimbus_duration delay NIMBUS_0;              /**< queues only. 0: the queue's delay; NIMBUS_ZERO: none; up to 15 min (limits.max_delay) */
+    nimbus_duration delay NIMBUS_0;              /**< queues only. 0: the queue's delay; NIMBUS_ZERO: none; up to 15 min */
     nimbus_duration wait NIMBUS_0;               /**< queues only: how long to wait for room in a full queue. 0: not at all */
     uint64_t reserved_[4] NIMBUS_0;
 } nimbus_entry;

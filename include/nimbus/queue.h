@@ -196,8 +196,8 @@ typedef struct nimbus_receive_options {
  * Returns: NIMBUS_OK: at least one. NIMBUS_EMPTY: none came in time. NIMBUS_E_OVER_LIMIT: too many are in flight and wait is 0 (SQS-R16;
  *          with a wait it waits). NIMBUS_E_INVALID: max or a duration is out of range. NIMBUS_E_DELETED: also while waiting.
  *          NIMBUS_E_CLOSED: shut down and nothing is there; without a wait that is NIMBUS_EMPTY. NIMBUS_E_WOULD_BLOCK: driven, and
- *          inside a handler or under a manual clock; nothing is there now and a wait could not end. After a failure no slot holds a message, but for NIMBUS_E_INVALID and, at the
- *          call, NIMBUS_E_DELETED: then they are untouched.
+ *          inside a handler or under a manual clock; nothing is there now and a wait could not end. After a failure no slot holds a
+ *          message, but for NIMBUS_E_INVALID and, at the call, NIMBUS_E_DELETED: then they are untouched.
  * Threads: any. Blocks: up to wait; a driven instance is driven meanwhile. Allocates: no.
  * Source: SQS-R1 to R11, R16, V1 to V3, D3, D4.
  */

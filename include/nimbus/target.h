@@ -4,6 +4,9 @@
  *
  * A target binds to the *name* of a queue, topic or function. Deleting that resource empties the name; creating it again fills it. A
  * delivery to an empty name fails for good (SNS-R1, EB-R2): to the dead letter, or discarded and traced.
+ *
+ * With the defaults a subscription of a queue that stays full for more than a minute loses messages, traced: give it a dead-letter queue or
+ * a longer retry policy where that matters.
  */
 #ifndef NIMBUS_TARGET_H
 #define NIMBUS_TARGET_H
@@ -116,7 +119,8 @@ typedef struct nimbus_delivery_options {
     nimbus_retry_policy retry NIMBUS_0;        /**< for deliveries that fail for now (a full queue, a callback's NIMBUS_RETRY). Refused for
                                                     inline callbacks. Subscriptions: 3 retries, 20 s apart, 1 h (SNS-R5). Rule targets:
                                                     185 retries, 1 s doubling to 10 min, 24 h (EB-R1) */
-    nimbus_queue *dead_letter_queue NIMBUS_0;  /**< takes what failed for good; binds to its name. NULL: it is discarded and traced */
+    nimbus_queue *dead_letter_queue NIMBUS_0;  /**< takes what failed for good; binds to its name: while that is empty or full, the
+                                                    delivery stays pending and is offered again until max_age. NULL: it is discarded and traced */
     int32_t max_concurrency NIMBUS_0;          /**< callbacks only: calls at once. 0: 1 */
     size_t capacity_messages NIMBUS_0;         /**< waiting deliveries of a callback, or waiting retries of another target: 65,536;
                                                     above it a delivery fails for good */

@@ -125,7 +125,8 @@ nimbus_status nimbus_rule_put(nimbus_bus *bus, const char *rule, const char *pat
         status = check_name(rule, __func__, "rule", err);
     }
     if (status == NIMBUS_OK && (pattern == NULL || (options != NULL && !nb_reserved_clear(options->reserved_, 4)))) {
-        status = nb_error_set(err, NIMBUS_E_INVALID, __func__, pattern == NULL ? "pattern" : "reserved_", "NULL, or a reserved field is not 0");
+        status = nb_error_set(err, NIMBUS_E_INVALID, __func__, pattern == NULL ? "pattern" : "reserved_",
+                              "NULL, or a reserved field is not 0");
     }
     if (status == NIMBUS_OK && strlen(pattern) > MAX_PATTERN && bus->object.runtime->limits.preset == NIMBUS_LIMITS_AWS) {
         status = nb_error_set(err, NIMBUS_E_PATTERN, __func__, "pattern", "longer than 4,096 bytes");

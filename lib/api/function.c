@@ -205,7 +205,7 @@ nimbus_status nimbus_invoke(nimbus_function *function, nimbus_body body, nimbus_
         return status;
     }
     status = nb_function_invoke(function, message, wait, ret);
-    if (status == NIMBUS_OK || status == NIMBUS_E_TIMEOUT || status == NIMBUS_E_CLOSED) {
+    if (status == NIMBUS_OK || status == NIMBUS_E_TIMEOUT || status == NIMBUS_E_CLOSED || status == NIMBUS_E_WOULD_BLOCK) {
         nb_message_release(message);
     } else {
         nb_message_unmake(message);

@@ -81,108 +81,6 @@ void nb_function_leave_locked(nimbus_function *function)
     }
 }
 
-/* --------------------------------------------------------------------------------------------- calling */
-
-/* No call starts once the function or the feed has ended. The handler is the caller's to release. */
-static nb_handler *may_call(const nb_function_call *at)
-{
-    nimbus_function *function = at->function;
-    nb_handler *handler = NULL;
-
-    nb_lock_acquire(&function->lock);
-    if (!function->ended && (at->feed == NULL || !at->feed->ended)) {
-        handler = nb_handler_retain(function->handler);
-    }
-    nb_lock_release(&function->lock);
-    return handler;
-}
-
-static nimbus_outcome call_handler(nimbus_function *function, nb_handler *handler, nb_call *call, nimbus_delivery *slot,
-                                   struct nimbus_batch *batch)
-{
-    int64_t start = nb_clock_elapsed(&function->object.runtime->clock);
-    nimbus_outcome outcome;
-    nb_frame frame;
-
-    nb_frame_enter(&frame, call->nb, function);
-    outcome = batch != NULL ? handler->batch(batch, handler->user) : handler->single(slot, handler->user);
-    nb_frame_leave(&frame);
-    nb_handler_release(handler);
-    nb_lock_acquire(&function->lock);
-    function->counts.invocations++;
-    function->counts.messages += batch != NULL ? batch->count : 1;
-    nb_histogram_add(&function->times, nb_clock_elapsed(&function->object.runtime->clock) - start);
-    nb_lock_release(&function->lock);
-    return outcome;
-}
-
-/* It came too late: back to where it was, at once. */
-static void give_back(const nb_function_call *at, nb_delivery *delivery)
-{
-    nb_function_settle(at, delivery, NIMBUS_LATER, NULL);
-    nb_delivery_let_go(delivery);
-}
-
-/* One message to a handler of single ones. */
-static void run_single(nb_function_call *at, nimbus_delivery *slot)
-{
-    nimbus_function *function = at->function;
-    nb_handler *handler = may_call(at);
-    nb_call call = { .nb = function->object.runtime, .owner = function, .subscription = function->subscription, .function_call = at };
-    nb_delivery *delivery = nb_delivery_of(slot);
-    nimbus_outcome outcome;
-
-    if (handler == NULL) {
-        give_back(at, delivery);
-        return;
-    }
-    if (function->subscription != NULL) { /* it has not ended: so it is there, and stays for the call */
-        nb_object_pin(function->subscription_object);
-    }
-    delivery->call = &call;
-    outcome = call_handler(function, handler, &call, slot, NULL);
-    delivery->call = NULL;
-    if (call.kept != NULL) {
-        nb_invocation_handler_returned(call.kept, &call, outcome);
-    } else {
-        outcome = outcome == NIMBUS_LATER ? NIMBUS_RETRY : outcome; /* nobody could ever finish it */
-        nb_function_settle(at, delivery, outcome, &call);
-    }
-    nb_message_release(call.reply);
-    nb_delivery_let_go(delivery);
-    if (function->subscription != NULL) {
-        nb_object_unpin(function->subscription_object);
-    }
-}
-
-static void run_batch(nb_function_call *at, nb_delivery *slots, uint32_t count)
-{
-    nimbus_function *function = at->function;
-    nb_handler *handler = may_call(at);
-    nb_call call = { .nb = function->object.runtime, .owner = function, .subscription = function->subscription };
-    struct nimbus_batch batch = { .slots = slots, .count = count };
-    nimbus_outcome outcome;
-
-    for (uint32_t i = 0; i < count && handler == NULL; i++) {
-        give_back(at, &slots[i]);
-    }
-    if (handler == NULL) {
-        return;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        slots[i].call = &call;
-        slots[i].mark = NB_UNMARKED;
-    }
-    outcome = call_handler(function, handler, &call, NULL, &batch);
-    outcome = outcome == NIMBUS_DONE || outcome == NIMBUS_REJECT ? outcome : NIMBUS_RETRY;
-    for (uint32_t i = 0; i < count; i++) {
-        nb_function_settle(at, &slots[i], slots[i].mark == NB_UNMARKED ? outcome : (nimbus_outcome)slots[i].mark, &call);
-        slots[i].call = NULL;
-        nb_delivery_let_go(&slots[i]);
-    }
-    nb_message_release(call.reply);
-}
-
 /* --------------------------------------------------------------------------------------- feeds at work */
 
 /* A message that the filter does not take is deleted without a call, and counted (LA-Q12). */
@@ -287,7 +185,7 @@ static bool over_limit(nimbus_function *function)
 static void give_back_rest(const nb_function_call *at, nb_delivery *slots, uint32_t count)
 {
     while (count-- > 0) {
-        give_back(at, &slots[count]);
+        nb_call_give_back(at, &slots[count]);
     }
 }
 
@@ -297,12 +195,12 @@ static void run_deliveries(nb_feed *feed, nb_delivery *slots, uint32_t count, nb
 
     if (count > 0 && feed->function->batches) {
         turn->calls_left -= turn->calls_left > 0;
-        run_batch(&at, slots, count);
+        nb_call_run_batch(&at, slots, count);
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
         turn->calls_left -= turn->calls_left > 0;
-        run_single(&at, (nimbus_delivery *)(void *)&slots[i]);
+        nb_call_run_single(&at, (nimbus_delivery *)(void *)&slots[i]);
         if (i + 1 < count && over_limit(feed->function)) {
             give_back_rest(&at, &slots[i + 1], count - i - 1);
             break;
@@ -366,9 +264,9 @@ static void run_sync(nimbus_function *function, nb_sync *sync, nb_turn *turn)
                                             .receive_count = 1 };
     turn->calls_left -= turn->calls_left > 0;
     if (function->batches) {
-        run_batch(&at, nb_delivery_of(&slot), 1);
+        nb_call_run_batch(&at, nb_delivery_of(&slot), 1);
     } else {
-        run_single(&at, &slot);
+        nb_call_run_single(&at, &slot);
     }
 }
 

@@ -1,8 +1,8 @@
 /*
  * runtime.h - the instance.
  *
- * States: OPEN -> DRAINING -> STOPPED, never back. OPEN takes everything. Afterwards only handlers that still run may bring in work, so that
- * they can end theirs; when STOPPED no new handler starts. Receives that do not wait, deletes and the like work until the close.
+ * States: OPEN -> DRAINING -> STOPPED, never back. OPEN takes everything. Afterwards only handlers that still run may bring in work, so
+ * that they can end theirs; when STOPPED no new handler starts. Receives that do not wait, deletes and the like work until the close.
  *
  * Calls in progress are counted (nb_enter), so that the close can wait for them instead of pulling the ground away.
  */

@@ -30,6 +30,7 @@ nimbus_status nb_store_find(nb_store *store, nimbus_receipt receipt, nb_slot **r
 uint32_t nb_store_take_locked(nb_store *store, uint32_t max, int64_t visibility, nb_delivery *slots, int64_t now);
 
 /* Without the lock. */
+void nb_store_on_timer(nb_timer *timer);
 void nb_store_run_moves(nb_store *store);
 
 #endif

@@ -146,7 +146,7 @@ void nb_store_pass_on(nb_store *store);
 
 nimbus_status nb_store_delete(nb_store *store, nimbus_receipt receipt);
 
-/* Sets the end of invisibility to now + timeout; NB_STORE_VISIBILITY: to the receive + the store's own visibility, or now if that is over. */
+/* Sets the end of invisibility to now + timeout; NB_STORE_VISIBILITY: to the receive + the store's own visibility, at the earliest now. */
 nimbus_status nb_store_change(nb_store *store, nimbus_receipt receipt, int64_t timeout);
 
 /* In flight, comes again after delay (> 0): it waits as a delayed message. If the store has ended it is discarded. */

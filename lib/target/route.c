@@ -4,41 +4,14 @@
 
 #include "base/number.h"
 #include "platform/clock.h"
+#include "target/backlog.h"
 
-static nb_route *route_of(nb_object *object)
-{
-    return NB_CONTAINER(object, nb_route, object);
-}
-
-static void count(_Atomic uint64_t *counter)
+void nb_route_count(_Atomic uint64_t *counter)
 {
     atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 }
 
 /* ------------------------------------------------------------------------------------------- failing */
-
-/* The backlog gives up a message: to the dead letter. */
-static bool move_to_dead_letter(nb_object *owner, const nb_parcel *parcel, uint32_t own_receives, const void *why)
-{
-    nb_route *route = route_of(owner);
-
-    (void)own_receives;
-    if (!nb_dead_letter_offer(owner->runtime, &route->dead_letter, parcel, why)) {
-        return false;
-    }
-    nb_parcel_release(parcel);
-    return true;
-}
-
-static void trace_gone(nb_object *owner, nimbus_trace_kind kind, const nb_parcel *parcel)
-{
-    const nb_route *route = route_of(owner);
-
-    nb_trace(owner->runtime, kind, route->dead_letter.noun, route->dead_letter.source, parcel->id, NIMBUS_OK,
-             "the delivery path was ended while it waited for another attempt", 1);
-}
-
-static const nb_store_ops backlog_ops = { move_to_dead_letter, trace_gone };
 
 /* Puts a delivery into the backlog. False: no room. */
 static bool put_off(nb_route *route, const nb_parcel *parcel, int64_t delay)
@@ -61,20 +34,20 @@ static nb_delivered fail(nb_route *route, const nb_parcel *parcel, const nb_fail
 
     why.attempts = 1;
     if (nb_dead_letter_offer(route->object.runtime, &route->dead_letter, parcel, &why)) {
-        count(&route->dead_lettered);
+        nb_route_count(&route->dead_lettered);
         return NB_ROUTE_FAILED;
     }
     if (route->dead_letter.queue != NULL && put_off(route, parcel, NIMBUS_SECONDS(1))) {
         return NB_ROUTE_PENDING; /* the dead letter is full or missing now: it gets other chances, nothing is lost */
     }
-    count(&route->discarded);
+    nb_route_count(&route->discarded);
     nb_dead_letter_none(route->object.runtime, &route->dead_letter, parcel, &why);
     return NB_ROUTE_FAILED;
 }
 
 /* ------------------------------------------------------------------------------------------ delivering */
 
-static nb_verdict offer_by_name(nb_route *route, const nb_parcel *parcel)
+nb_verdict nb_route_offer(nb_route *route, const nb_parcel *parcel)
 {
     nb_object *target = route->callback;
     nb_verdict verdict;
@@ -127,7 +100,7 @@ static nb_delivered call_inline(nb_route *route, const nb_parcel *parcel)
                                             .source_name = route->dead_letter.source, .id = parcel->id, .sent = parcel->sent,
                                             .receive_count = 1 };
     if (!begin_call(route, &handler)) {
-        count(&route->discarded);
+        nb_route_count(&route->discarded);
         return NB_ROUTE_FAILED;
     }
     nb_frame_enter(&frame, nb, route);
@@ -137,7 +110,7 @@ static nb_delivered call_inline(nb_route *route, const nb_parcel *parcel)
     atomic_fetch_sub(&route->calls, 1);
     nb_message_release(call.reply);
     if (outcome == NIMBUS_DONE) {
-        count(&route->delivered);
+        nb_route_count(&route->delivered);
         return NB_ROUTE_DELIVERED;
     }
     why.reason = call.reason[0] != '\0' ? call.reason : why.reason;
@@ -146,16 +119,16 @@ static nb_delivered call_inline(nb_route *route, const nb_parcel *parcel)
 
 static nb_delivered deliver_first(nb_route *route, const nb_parcel *parcel)
 {
-    nb_verdict verdict = offer_by_name(route, parcel);
+    nb_verdict verdict = nb_route_offer(route, parcel);
     int64_t delay = 0;
 
     switch (verdict) {
     case NB_DELIVERED:
-        count(&route->delivered);
+        nb_route_count(&route->delivered);
         return NB_ROUTE_DELIVERED;
     case NB_PENDING:
         if (route->callback == NULL) {
-            count(&route->delivered); /* the function has it; from here on it is the function's */
+            nb_route_count(&route->delivered); /* the function has it; from here on it is the function's */
         }
         return NB_ROUTE_PENDING;
     case NB_MISSING:
@@ -183,9 +156,9 @@ static nb_delivered deliver_first(nb_route *route, const nb_parcel *parcel)
 
 nb_delivered nb_route_deliver(nb_route *route, const nb_parcel *parcel)
 {
-    count(&route->matched);
+    nb_route_count(&route->matched);
     if (atomic_load(&route->closed)) {
-        count(&route->discarded);
+        nb_route_count(&route->discarded);
         return NB_ROUTE_FAILED;
     }
     return route->is_inline ? call_inline(route, parcel) : deliver_first(route, parcel);
@@ -193,7 +166,7 @@ nb_delivered nb_route_deliver(nb_route *route, const nb_parcel *parcel)
 
 nb_delivered nb_route_refuse(nb_route *route, const nb_parcel *parcel)
 {
-    count(&route->matched);
+    nb_route_count(&route->matched);
     return fail(route, parcel, &nb_failure_full);
 }
 
@@ -217,102 +190,7 @@ bool nb_route_matches(nb_route *route, const nimbus_message *message)
 
 void nb_route_count_filtered(nb_route *route)
 {
-    count(&route->filtered);
-}
-
-/* --------------------------------------------------------------------------------------------- the pump */
-
-static void pump_start(nb_route *route)
-{
-    bool start;
-
-    nb_lock_acquire(&route->lock);
-    start = !route->pumping && !atomic_load(&route->closed);
-    route->pump_again = route->pumping;
-    route->pumping = route->pumping || start;
-    nb_lock_release(&route->lock);
-    if (start) {
-        nb_object_pin(&route->object);
-        nb_exec_submit(&route->object.runtime->exec, &route->pump);
-    }
-}
-
-/* Another attempt at a delivery that waited has failed. */
-static void retry_or_fail(nb_route *route, nb_delivery *delivery, const nb_parcel *parcel, nb_verdict verdict)
-{
-    nimbus_runtime *nb = route->object.runtime;
-    nb_failure why = verdict == NB_MISSING ? nb_failure_missing : nb_failure_permanent;
-    nb_verdict_on_retry decision = NB_RETRIES_EXHAUSTED;
-    int64_t delay = 0;
-
-    if (verdict == NB_FULL || verdict == NB_TRANSIENT) {
-        decision = nb_retry_decide(nb, &route->retry, delivery->own_receives + 1, parcel->enqueued, &delay);
-        why = decision == NB_AGE_EXCEEDED ? nb_failure_age : nb_failure_retries;
-    }
-    why.attempts = delivery->own_receives + 1;
-    if (decision == NB_TRY_AGAIN) {
-        nb_trace(nb, NIMBUS_TRACE_RETRY, route->dead_letter.noun, route->dead_letter.source, parcel->id, NIMBUS_E_FULL,
-                 "the target is full; it is tried again", 1);
-        nb_store_defer(&route->backlog, delivery->receipt, delay);
-    } else if (nb_store_doom(&route->backlog, delivery->receipt, &why) == NIMBUS_OK) {
-        return;
-    } else if (route->dead_letter.queue != NULL &&
-               nb_clock_elapsed(&nb->clock) < nb_add_time(parcel->enqueued, route->retry.max_age)) {
-        nb_store_defer(&route->backlog, delivery->receipt, NIMBUS_SECONDS(1));
-    } else if (nb_store_discard(&route->backlog, delivery->receipt) == NIMBUS_OK) {
-        nb_dead_letter_none(nb, &route->dead_letter, parcel, &why);
-    }
-}
-
-static void deliver_again(nb_route *route, nb_delivery *delivery)
-{
-    nb_parcel parcel = { .message = delivery->message, .letter = delivery->letter, .id = delivery->id, .sent = delivery->sent };
-    nb_verdict verdict;
-
-    parcel.enqueued = delivery->enqueued;
-    count(&route->retries);
-    verdict = offer_by_name(route, &parcel);
-    if (verdict == NB_DELIVERED || verdict == NB_PENDING) {
-        nb_store_delete(&route->backlog, delivery->receipt);
-        count(&route->delivered);
-    } else {
-        retry_or_fail(route, delivery, &parcel, verdict);
-    }
-    nb_delivery_let_go(delivery);
-}
-
-static void pump(nb_task *task, nb_turn *turn)
-{
-    nb_route *route = NB_CONTAINER(task, nb_route, pump);
-    nb_delivery delivery;
-    uint32_t taken = 1;
-    bool again, more;
-
-    (void)turn;
-    for (int i = 0; i < 64 && taken > 0 && !nb_stopped(route->object.runtime); i++) {
-        taken = 0;
-        memset(&delivery, 0, sizeof delivery);
-        if (nb_store_take(&route->backlog, 1, INT64_MAX, &delivery, &taken, &more) == NIMBUS_OK && taken > 0) {
-            deliver_again(route, &delivery);
-        }
-    }
-    again = taken > 0 || (!nb_stopped(route->object.runtime) && nb_store_wait(&route->backlog, &route->waiter) == NIMBUS_OK);
-    nb_lock_acquire(&route->lock);
-    again = (again || route->pump_again) && !atomic_load(&route->closed) && !nb_stopped(route->object.runtime);
-    route->pump_again = false;
-    route->pumping = again;
-    nb_lock_release(&route->lock);
-    if (again) {
-        nb_exec_submit(&route->object.runtime->exec, &route->pump);
-    } else {
-        nb_object_unpin(&route->object);
-    }
-}
-
-static bool backlog_ready(nb_waiter *waiter)
-{
-    pump_start(NB_CONTAINER(waiter, nb_route, waiter));
-    return true;
+    nb_route_count(&route->filtered);
 }
 
 /* ------------------------------------------------------------------------------------------ life cycle */
@@ -320,17 +198,17 @@ static bool backlog_ready(nb_waiter *waiter)
 static void stop(nb_object *object, bool closing)
 {
     (void)closing;
-    nb_store_stop(&route_of(object)->backlog);
+    nb_store_stop(&nb_route_of(object)->backlog);
 }
 
 static void end_object(nb_object *object)
 {
-    nb_route_end(route_of(object));
+    nb_route_end(nb_route_of(object));
 }
 
 static void free_route(nb_object *object)
 {
-    nb_route *route = route_of(object);
+    nb_route *route = nb_route_of(object);
 
     nb_dead_letter_free(object->heap, &route->dead_letter);
     nb_store_fini(&route->backlog);
@@ -347,7 +225,7 @@ static void leftovers(nb_object *object, nimbus_leftovers *sum)
 {
     nb_store_counts counts;
 
-    nb_store_get_counts(&route_of(object)->backlog, &counts);
+    nb_store_get_counts(&nb_route_of(object)->backlog, &counts);
     sum->pending += counts.ready + counts.delayed + counts.in_flight;
 }
 
@@ -363,7 +241,7 @@ nb_route *nb_route_make(nimbus_runtime *nb, const nb_route_spec *spec)
         return NULL;
     }
     nb_object_init(&route->object, &route_ops, NB_ANONYMOUS, nb, NULL);
-    if (!nb_store_init(&route->backlog, &route->object, spec->dead_letter.source, nb_names_number(&nb->names), &config, &backlog_ops)) {
+    if (!nb_store_init(&route->backlog, &route->object, spec->dead_letter.source, nb_names_number(&nb->names), &config, &nb_backlog_ops)) {
         nb_object_forget(&route->object);
         nb_free(nb->heap, route, sizeof *route);
         return NULL;
@@ -382,10 +260,10 @@ nb_route *nb_route_make(nimbus_runtime *nb, const nb_route_spec *spec)
     route->envelope = spec->envelope;
     route->retry = spec->retry;
     route->dead_letter = spec->dead_letter;
-    route->pump.run = pump;
+    route->pump.run = nb_route_pump;
     nb_link_init(&route->pump.link);
     nb_link_init(&route->waiter.link);
-    route->waiter.notify = backlog_ready;
+    route->waiter.notify = nb_backlog_ready;
     nb_store_wait(&route->backlog, &route->waiter);
     return route;
 }

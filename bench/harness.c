@@ -1,0 +1,261 @@
+/* harness.c - arguments, rounds, medians, the table and the JSON lines, and the probe of the line latency. */
+#include "harness.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { MAX_ROUNDS = 101, MAX_SUBJECTS = 16, PROBE_SAMPLES = 200, PROBE_TRIPS = 100 };
+
+typedef struct settings {
+    const char *bench;
+    const char *only; /* cases whose name contains it; NULL: all */
+    unsigned rounds;
+    double round_ns; /* a round is to take about this long */
+    bool tiny;
+    bool json;
+} settings;
+
+/* What was measured of one subject. */
+typedef struct result {
+    uint64_t ops;
+    bool absent;
+    double ns[MAX_ROUNDS]; /* per operation */
+} result;
+
+uint64_t bench_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+size_t bench_batch(const bench_case *c, const bench_subject *subject)
+{
+    size_t batch = subject->batch ? subject->batch : c->batch;
+    return batch ? batch : 1;
+}
+
+void bench_check(bool ok, const char *what)
+{
+    if (!ok) {
+        fprintf(stderr, "benchmark failed: %s\n", what);
+        exit(1);
+    }
+}
+
+void *bench_alloc(size_t size)
+{
+    void *block = malloc(size);
+    bench_check(block != NULL, "out of memory");
+    return block;
+}
+
+void bench_use(uint64_t value)
+{
+    static atomic_uint_fast64_t sink;
+    atomic_fetch_add_explicit(&sink, value, memory_order_relaxed);
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Sorts values; returns the middle one. */
+static double median(double *values, size_t count)
+{
+    qsort(values, count, sizeof(*values), compare);
+    return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+}
+
+/* ---------------------------------------------------------------------------------------- line latency */
+
+static _Alignas(64) atomic_uint ball;
+
+static void await_ball(unsigned value)
+{
+    for (unsigned spins = 1; atomic_load_explicit(&ball, memory_order_acquire) != value; spins++) {
+        if (spins % 20000 == 0)
+            sched_yield(); /* perhaps both threads are on one core */
+    }
+}
+
+static void *pong(void *arg)
+{
+    unsigned trips = *(const unsigned *)arg;
+    for (unsigned i = 0; i < trips; i++) {
+        await_ball(2 * i + 1);
+        atomic_store_explicit(&ball, 2 * i + 2, memory_order_release);
+    }
+    return NULL;
+}
+
+/* How long a cache line takes from one thread to another, one way, in ns. */
+static double line_latency(bool tiny)
+{
+    double sample[PROBE_SAMPLES];
+    unsigned samples = tiny ? 5 : PROBE_SAMPLES, trips = samples * PROBE_TRIPS, trip = 0;
+    pthread_t other;
+    atomic_store(&ball, 0);
+    bench_check(pthread_create(&other, NULL, pong, &trips) == 0, "thread");
+    for (unsigned s = 0; s < samples; s++) {
+        uint64_t start = bench_now();
+        for (unsigned i = 0; i < PROBE_TRIPS; i++, trip++) {
+            atomic_store_explicit(&ball, 2 * trip + 1, memory_order_release);
+            await_ball(2 * trip + 2);
+        }
+        sample[s] = (double)(bench_now() - start) / (2.0 * PROBE_TRIPS);
+    }
+    pthread_join(other, NULL);
+    return median(sample, samples);
+}
+
+/* ---------------------------------------------------------------------------------------------- rounds */
+
+static uint64_t to_multiple(double ops)
+{
+    if (ops < BENCH_OPS_MULTIPLE)
+        return BENCH_OPS_MULTIPLE;
+    if (ops > 1e9)
+        ops = 1e9;
+    return (uint64_t)(ops / BENCH_OPS_MULTIPLE) * BENCH_OPS_MULTIPLE;
+}
+
+/* Finds how many operations of a subject take about a round; this also warms it up. */
+static void calibrate(const settings *set, const bench_case *c, const bench_subject *subject, result *res)
+{
+    res->ops = BENCH_OPS_MULTIPLE;
+    if (set->tiny)
+        return;
+    for (;;) {
+        double ns = subject->run(c, subject, res->ops);
+        if (ns < 0) {
+            res->absent = true;
+            return;
+        }
+        if (ns < 1)
+            ns = 1;
+        double factor = set->round_ns / ns;
+        if (factor <= 2) {
+            res->ops = to_multiple((double)res->ops * factor);
+            return;
+        }
+        res->ops = to_multiple((double)res->ops * (factor < 10 ? factor : 10));
+    }
+}
+
+static void measure(const settings *set, const bench_case *c, result *res)
+{
+    for (size_t s = 0; s < c->subject_count; s++)
+        calibrate(set, c, &c->subjects[s], &res[s]);
+    for (unsigned round = 0; round < set->rounds; round++) {
+        for (size_t s = 0; s < c->subject_count; s++) {
+            if (res[s].absent)
+                continue;
+            double ns = c->subjects[s].run(c, &c->subjects[s], res[s].ops);
+            res[s].absent = ns < 0;
+            res[s].ns[round] = ns / (double)res[s].ops;
+        }
+    }
+}
+
+/* ---------------------------------------------------------------------------------------------- output */
+
+/* The names in the benchmarks hold neither quotes nor backslashes. */
+static void print_json(const settings *set, const char *name, const char *subject, double ns, unsigned rounds)
+{
+    printf("{\"bench\":\"%s\",\"case\":\"%s\",\"subject\":\"%s\",", set->bench, name, subject);
+    if (rounds == 0)
+        printf("\"ns_per_op\":null,\"ops_per_s\":null,\"rounds\":0}\n");
+    else
+        printf("\"ns_per_op\":%.3f,\"ops_per_s\":%.0f,\"rounds\":%u}\n", ns, ns > 0 ? 1e9 / ns : 0.0, rounds);
+}
+
+static void print_row(const settings *set, const bench_case *c, const result *res, size_t s)
+{
+    double ns[MAX_ROUNDS], ratio[MAX_ROUNDS];
+    const char *subject = c->subjects[s].name;
+    if (res[s].absent) {
+        if (set->json)
+            print_json(set, c->name, subject, 0, 0);
+        else
+            printf("  %-34s peer absent\n", subject);
+        return;
+    }
+    for (unsigned i = 0; i < set->rounds; i++) {
+        ns[i] = res[s].ns[i];
+        ratio[i] = res[0].ns[i] > 0 ? ns[i] / res[0].ns[i] : 0;
+    }
+    double middle = median(ns, set->rounds);
+    if (set->json)
+        print_json(set, c->name, subject, middle, set->rounds);
+    else
+        printf("  %-34s %11.1f %12.0f %8.2f   %.1f .. %.1f\n", subject, middle, middle > 0 ? 1e6 / middle : 0.0,
+               median(ratio, set->rounds), ns[0], ns[set->rounds - 1]);
+}
+
+static void run_case(const settings *set, const bench_case *c)
+{
+    bench_check(c->subject_count <= MAX_SUBJECTS, "too many subjects");
+    result *res = calloc(MAX_SUBJECTS, sizeof(*res));
+    bench_check(res != NULL, "out of memory");
+    measure(set, c, res);
+    if (!set->json)
+        printf("\n%s\n  %-34s %11s %12s %8s   %s\n", c->name, "", "ns/op", "k ops/s", "peer/us", "best .. worst round");
+    for (size_t s = 0; s < c->subject_count; s++)
+        print_row(set, c, res, s);
+    fflush(stdout);
+    free(res);
+}
+
+/* ------------------------------------------------------------------------------------------- arguments */
+
+static bool parse(int argc, char **argv, settings *set)
+{
+    long rounds = 0, ms = 0;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--tiny") == 0)
+            set->tiny = true;
+        else if (strcmp(argv[i], "--json") == 0)
+            set->json = true;
+        else if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc && (rounds = strtol(argv[i + 1], NULL, 10)) >= 1 && rounds <= MAX_ROUNDS)
+            set->rounds = (unsigned)rounds, i++;
+        else if (strcmp(argv[i], "--ms") == 0 && i + 1 < argc && (ms = strtol(argv[i + 1], NULL, 10)) >= 1 && ms <= 10000)
+            set->round_ns = (double)ms * 1e6, i++;
+        else if (strcmp(argv[i], "--case") == 0 && i + 1 < argc)
+            set->only = argv[++i];
+        else
+            return false;
+    }
+    if (set->tiny)
+        set->rounds = 1;
+    return true;
+}
+
+int bench_main(int argc, char **argv, const char *bench, const bench_case *cases, size_t count)
+{
+    settings set = { .bench = bench, .rounds = 7, .round_ns = 40e6 };
+    if (!parse(argc, argv, &set)) {
+        fprintf(stderr,
+                "usage: %s [--tiny] [--rounds 1..%d] [--ms 1..10000] [--case PART-OF-NAME] [--json]\n"
+                "--tiny: one round of %d operations, to see that it works. --ms: length of a round, 40.\n",
+                argv[0], MAX_ROUNDS, BENCH_OPS_MULTIPLE);
+        return 2;
+    }
+    double line = line_latency(set.tiny);
+    if (set.json)
+        print_json(&set, "line latency, one way", "machine", line, set.rounds);
+    else
+        printf("bench %s: median of %u rounds, subjects interleaved; line latency %.1f ns one way\n", bench, set.rounds, line);
+    for (size_t i = 0; i < count; i++) {
+        if (!set.only || strstr(cases[i].name, set.only))
+            run_case(&set, &cases[i]);
+    }
+    return 0;
+}

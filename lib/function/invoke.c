@@ -1,0 +1,124 @@
+/*
+ * invoke.c - synchronous and asynchronous invocation.
+ */
+#include <string.h>
+
+#include "base/number.h"
+#include "function/function.h"
+
+void nb_sync_release(nb_sync *sync)
+{
+    if (atomic_fetch_sub_explicit(&sync->references, 1, memory_order_acq_rel) == 1) {
+        nb_message_release(sync->reply);
+        nb_parker_fini(&sync->parker);
+        nb_message_release(sync->parcel.message);
+        nb_free(sync->heap, sync, sizeof *sync);
+    }
+}
+
+/* The invoker stops waiting. NIMBUS_OK: there is a result. */
+static nimbus_status stop_waiting(nimbus_function *function, nb_sync *sync, nb_slept slept)
+{
+    nimbus_status status;
+    bool withdrawn = false;
+
+    nb_lock_acquire(&function->lock);
+    if (sync->waiting) {
+        sync->waiting = false;
+        withdrawn = !sync->started;
+        if (withdrawn) {
+            nb_link_remove(&sync->link);
+        }
+        status = slept == NB_SLEPT_WOULD_BLOCK ? NIMBUS_E_WOULD_BLOCK : NIMBUS_E_TIMEOUT;
+    } else {
+        status = sync->status;
+    }
+    nb_lock_release(&function->lock);
+    if (withdrawn) {
+        nb_sync_release(sync); /* the function's reference */
+    }
+    return status;
+}
+
+static nb_sync *make_sync(nimbus_function *function, nimbus_message *message)
+{
+    nimbus_runtime *nb = function->object.runtime;
+    nb_sync *sync = nb_alloc_zero(nb->heap, sizeof *sync);
+
+    if (sync != NULL) {
+        sync->heap = nb->heap;
+        sync->exec = &nb->exec;
+        sync->waiting = true;
+        sync->parcel = (nb_parcel){ .message = nb_message_retain(message), .id = nb_new_id(nb), .sent = nb_clock_wall(&nb->clock) };
+        atomic_init(&sync->references, 2);
+        nb_parker_init(&sync->parker);
+        nb_link_init(&sync->link);
+    }
+    return sync;
+}
+
+static nimbus_status may_invoke(nimbus_function *function)
+{
+    nimbus_runtime *nb = function->object.runtime;
+    nimbus_status status = NIMBUS_OK;
+
+    if (nb->driven && nb_inside(nb)) {
+        return NIMBUS_E_WOULD_BLOCK;
+    }
+    nb_lock_acquire(&function->lock);
+    status = function->ended                                            ? NIMBUS_E_DELETED
+             : function->stopped                                        ? NIMBUS_E_CLOSED
+             : function->limit == 0                                     ? NIMBUS_E_OVER_LIMIT
+             : function->limit == 1 && nb_inside_owner(function) ? NIMBUS_E_WOULD_DEADLOCK
+                                                                        : NIMBUS_OK;
+    nb_lock_release(&function->lock);
+    return status;
+}
+
+nimbus_status nb_function_invoke(nimbus_function *function, nimbus_message *message, int64_t wait, nimbus_invoke_result *ret)
+{
+    nimbus_runtime *nb = function->object.runtime;
+    nimbus_status status = may_invoke(function);
+    nb_sync *sync;
+    nb_slept slept;
+
+    if (status != NIMBUS_OK) {
+        return status;
+    }
+    sync = make_sync(function, message);
+    if (sync == NULL) {
+        return nb_heap_failure(nb->heap, sizeof *sync);
+    }
+    nb_waiting_begin(nb);
+    nb_lock_acquire(&function->lock);
+    nb_list_push(&function->calls, &sync->link);
+    nb_function_wake_locked(function);
+    nb_lock_release(&function->lock);
+    slept = nb_exec_sleep(&nb->exec, &sync->parker, nb_add_time(nb_clock_elapsed(&nb->clock), wait));
+    status = stop_waiting(function, sync, slept);
+    nb_waiting_end(nb);
+    if (status == NIMBUS_OK && ret != NULL) {
+        memset(ret, 0, sizeof *ret);
+        ret->payload = nb_message_retain(sync->reply);
+        ret->function_error = sync->function_error;
+        memcpy(ret->reason, sync->reason, sizeof ret->reason);
+    }
+    nb_sync_release(sync);
+    return status;
+}
+
+nimbus_status nb_function_invoke_async(nimbus_function *function, nimbus_message *message, nimbus_id *ret_id)
+{
+    nimbus_runtime *nb = function->object.runtime;
+    nb_parcel parcel = { .message = message, .id = nb_new_id(nb), .sent = nb_clock_wall(&nb->clock),
+                         .enqueued = nb_clock_elapsed(&nb->clock) };
+    nb_verdict verdict = function->object.ops->offer(&function->object, &parcel);
+
+    if (verdict != NB_PENDING) {
+        return verdict == NB_FULL ? NIMBUS_E_FULL : verdict == NB_MISSING ? NIMBUS_E_DELETED : NIMBUS_E_NO_MEMORY;
+    }
+    if (ret_id != NULL) {
+        *ret_id = parcel.id;
+    }
+    return NIMBUS_OK;
+}
