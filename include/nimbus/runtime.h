@@ -106,8 +106,8 @@ NIMBUS_API NIMBUS_MUST_USE nimbus_runtime *nimbus_open(const nimbus_options *opt
 
 /**
  * Ends the work of an instance. Intake ends: sends, publishes, puts and invokes from outside answer NIMBUS_E_CLOSED; handlers that still
- * run may go on sending. Work that can run now (invocations, deliveries, ready messages of mapped queues) is run until none is left or drain is over;
- * it never waits for a future timer. Then
+ * run may go on sending. Work that can run now (invocations, deliveries, ready messages of mapped
+ * queues) is run until none is left or drain is over; it never waits for a future timer. Then
  * every blocked call wakes with NIMBUS_E_CLOSED. Handles stay valid, and receives that do not wait still empty the queues.
  *
  * @param nb        NULL: NIMBUS_E_INVALID

@@ -120,7 +120,7 @@ typedef struct nimbus_delivery_options {
                                                     inline callbacks. Subscriptions: 3 retries, 20 s apart, 1 h (SNS-R5). Rule targets:
                                                     185 retries, 1 s doubling to 10 min, 24 h (EB-R1) */
     nimbus_queue *dead_letter_queue NIMBUS_0;  /**< takes what failed for good; binds to its name: while that is empty or full, the
-                                                    delivery stays pending and is offered again until max_age. NULL: it is discarded and traced */
+                                                    delivery stays pending and is offered again until max_age. NULL: discarded, traced */
     int32_t max_concurrency NIMBUS_0;          /**< callbacks only: calls at once. 0: 1 */
     size_t capacity_messages NIMBUS_0;         /**< waiting deliveries of a callback, or waiting retries of another target: 65,536;
                                                     above it a delivery fails for good */
