@@ -5,8 +5,6 @@
 
 #include "api/handle.h"
 #include "api/link.h"
-#include "base/number.h"
-#include "platform/clock.h"
 #include "queue/queue.h"
 
 #define MAX_NAME 140
@@ -148,7 +146,7 @@ nimbus_status nimbus_function_delete(nimbus_function *function, nimbus_duration 
     ended = nb_function_end(function);
     if (wait != 0) {
         nb_waiting_begin(nb);
-        left = nb_function_wait(function, nb_add_time(nb_platform_elapsed(), wait));
+        left = nb_function_wait(function, wait);
         nb_waiting_end(nb);
     }
     nb_object_unpin(&function->object);

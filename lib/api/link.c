@@ -20,9 +20,9 @@ static void callback_end(nb_object *callback)
     nb_object_release(callback);
 }
 
-static bool callback_wait(nb_object *callback, int64_t until)
+static bool callback_wait(nb_object *callback, int64_t wait)
 {
-    return nb_function_wait(nb_function_of(callback), until);
+    return nb_function_wait(nb_function_of(callback), wait);
 }
 
 static const nb_callback_ops callback_ops = { callback_metrics, callback_end, callback_wait };

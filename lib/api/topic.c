@@ -5,8 +5,6 @@
 
 #include "api/handle.h"
 #include "api/link.h"
-#include "platform/clock.h"
-#include "base/number.h"
 
 #define MAX_NAME 256
 
@@ -161,7 +159,7 @@ nimbus_status nimbus_unsubscribe(nimbus_subscription *subscription, nimbus_durat
     nb_route_end(subscription);
     if (wait != 0) {
         nb_waiting_begin(nb);
-        left = nb_route_wait(subscription, nb_add_time(nb_platform_elapsed(), wait));
+        left = nb_route_wait(subscription, wait);
         nb_waiting_end(nb);
     }
     nb_object_unpin(&subscription->object);

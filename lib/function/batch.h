@@ -16,12 +16,6 @@ void nb_call_run_single(nb_function_call *at, nimbus_delivery *slot);
 void nb_call_run_batch(nb_function_call *at, nb_delivery *slots, uint32_t count);
 void nb_call_give_back(const nb_function_call *at, nb_delivery *delivery);
 
-/* Somebody who waits until no call runs. */
-typedef struct nb_leaver {
-    nb_link link;
-    nb_parker parker;
-} nb_leaver;
-
 /* The feed's gather, a new one if need be, for the worker that has feed->gathering. NULL: not needed, or no memory. */
 nb_gather *nb_gather_take(nb_feed *feed);
 

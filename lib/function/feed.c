@@ -18,6 +18,7 @@ static bool something_ready(nb_waiter *waiter)
     feed->signalled = true;
     place = feed->enabled && !feed->ended && !function->ended && function->running < function->limit &&
             feed->running < feed->options.limit;
+    feed->claimed = feed->claimed || place;
     nb_function_wake_locked(function);
     nb_lock_release(&function->lock);
     return place;
@@ -109,6 +110,7 @@ void nb_feed_enable(nb_feed *feed, bool enabled)
         }
         nb_object_unpin(source);
     }
+    nb_function_pass_on(feed->function);
 }
 
 /* What was gathered goes back at once: nobody has seen it. */

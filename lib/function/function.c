@@ -217,29 +217,9 @@ bool nb_function_end(nimbus_function *function)
     return ended;
 }
 
-bool nb_function_wait(nimbus_function *function, int64_t until)
+bool nb_function_wait(nimbus_function *function, int64_t wait)
 {
-    nb_exec *exec = &function->object.runtime->exec;
-    nb_leaver leaver;
-    bool idle;
-
-    nb_parker_init(&leaver.parker);
-    nb_link_init(&leaver.link);
-    nb_lock_acquire(&function->lock);
-    idle = function->running == 0;
-    if (!idle) {
-        nb_list_push(&function->leavers, &leaver.link);
-    }
-    nb_lock_release(&function->lock);
-    if (!idle) {
-        nb_exec_sleep(exec, &leaver.parker, until);
-        nb_lock_acquire(&function->lock);
-        nb_link_remove(&leaver.link);
-        idle = function->running == 0;
-        nb_lock_release(&function->lock);
-    }
-    nb_parker_fini(&leaver.parker);
-    return idle;
+    return nb_leavers_wait(function->object.runtime, &function->lock, &function->leavers, &function->running, wait);
 }
 
 void nb_function_set_limit(nimbus_function *function, uint32_t limit)
@@ -248,6 +228,7 @@ void nb_function_set_limit(nimbus_function *function, uint32_t limit)
     function->limit = limit;
     nb_function_wake_locked(function);
     nb_lock_release(&function->lock);
+    nb_function_pass_on(function);
 }
 
 /* --------------------------------------------------------------------------------------------- looking */

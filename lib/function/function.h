@@ -52,6 +52,7 @@ struct nb_feed {
     /* under function->lock: */
     nb_object *source;   /* pinned; NULL: nobody fills the name */
     bool signalled, armed, arming, enabled, ended;
+    bool claimed;        /* its waiter said that somebody would come for a message, and nobody has yet */
     uint32_t running;
     nb_gather *gather;   /* NULL: nothing gathered */
     bool gathering;      /* a worker is filling it */
@@ -128,8 +129,8 @@ nimbus_function *nb_function_make(nimbus_runtime *nb, const nb_function_spec *sp
 /* Ends it: no new call. False: it had ended. */
 bool nb_function_end(nimbus_function *function);
 
-/* Waits until no call runs, kept ones included; system time. */
-bool nb_function_wait(nimbus_function *function, int64_t until);
+/* Waits until no call runs, kept ones included, but no longer than wait. Returns whether none does. */
+bool nb_function_wait(nimbus_function *function, int64_t wait);
 void nb_function_set_limit(nimbus_function *function, uint32_t limit);
 void nb_function_get_metrics(nimbus_function *function, nimbus_function_metrics *ret);
 void nb_function_delivery_metrics(nimbus_function *function, nimbus_delivery_metrics *ret);
@@ -150,6 +151,7 @@ void nb_feed_enable(nb_feed *feed, bool enabled);
 void nb_feed_end(nb_feed *feed);                        /* takes nothing more; feed->free is called when nobody runs in it */
 
 /* run.c */
+void nb_function_pass_on(nimbus_function *function); /* claims that cannot be kept for want of a place go to the next in line */
 void nb_function_run(nb_task *task, nb_turn *turn);
 void nb_function_wake_locked(nimbus_function *function); /* submits the task if there is work and a place */
 void nb_function_leave_locked(nimbus_function *function);

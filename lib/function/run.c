@@ -63,6 +63,7 @@ static bool find_work_locked(nimbus_function *function, work *ret)
     ret->feed = next_feed_locked(function);
     ret->feed->running++;
     ret->feed->signalled = false;
+    ret->feed->claimed = false;
     ret->feed->gathering = ret->feed->has_timer;
     ret->source = ret->feed->source;
     nb_object_pin(ret->source);
@@ -73,11 +74,8 @@ static bool find_work_locked(nimbus_function *function, work *ret)
 
 void nb_function_leave_locked(nimbus_function *function)
 {
-    nb_link *link;
-
-    function->running--;
-    while (function->running == 0 && (link = nb_list_pop(&function->leavers)) != NULL) {
-        nb_parker_set(&NB_CONTAINER(link, nb_leaver, link)->parker);
+    if (--function->running == 0) {
+        nb_leavers_wake(&function->object.runtime->exec, &function->leavers);
     }
 }
 
@@ -284,6 +282,39 @@ void nb_function_leave(nimbus_function *function, nb_feed *feed)
     }
 }
 
+/* A feed that has claimed a message and cannot come for it now. */
+static nb_feed *broken_claim_locked(nimbus_function *function)
+{
+    for (nb_link *at = function->feeds.next; at != &function->feeds; at = at->next) {
+        nb_feed *feed = NB_CONTAINER(at, nb_feed, link);
+
+        if (feed->claimed && feed->source != NULL &&
+            (!feed->enabled || function->running >= function->limit || feed->running >= feed->options.limit)) {
+            return feed;
+        }
+    }
+    return NULL;
+}
+
+void nb_function_pass_on(nimbus_function *function)
+{
+    nb_feed *feed;
+
+    nb_lock_acquire(&function->lock);
+    while ((feed = broken_claim_locked(function)) != NULL) {
+        const nb_source_ops *ops = feed->ops;
+        nb_object *source = feed->source;
+
+        feed->claimed = false;
+        nb_object_pin(source);
+        nb_lock_release(&function->lock);
+        ops->pass_on(source);
+        nb_object_unpin(source);
+        nb_lock_acquire(&function->lock);
+    }
+    nb_lock_release(&function->lock);
+}
+
 void nb_function_run(nb_task *task, nb_turn *turn)
 {
     nimbus_function *function = NB_CONTAINER(task, nimbus_function, task);
@@ -295,6 +326,7 @@ void nb_function_run(nb_task *task, nb_turn *turn)
     found = find_work_locked(function, &now);
     nb_function_wake_locked(function); /* more work and another place: let somebody join */
     nb_lock_release(&function->lock);
+    nb_function_pass_on(function); /* a synchronous call may have taken the place that a feed had counted on */
     while (found) {
         if (now.sync != NULL) {
             run_sync(function, now.sync, turn);

@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "base/number.h"
+
 nb_handler *nb_handler_make(nb_heap *heap, nimbus_handler *single, nimbus_batch_handler *batch, void *user)
 {
     nb_handler *handler = nb_alloc_zero(heap, sizeof *handler);
@@ -35,6 +37,39 @@ void nb_handler_release(nb_handler *handler)
         }
         nb_free(handler->heap, handler, sizeof *handler);
     }
+}
+
+void nb_leavers_wake(nb_exec *exec, nb_list *leavers)
+{
+    nb_link *link;
+
+    while ((link = nb_list_pop(leavers)) != NULL) {
+        nb_exec_wake(exec, &NB_CONTAINER(link, nb_leaver, link)->parker);
+    }
+}
+
+bool nb_leavers_wait(nimbus_runtime *nb, nb_lock *lock, nb_list *leavers, const uint32_t *running, int64_t wait)
+{
+    nb_leaver leaver;
+    bool idle;
+
+    nb_parker_init(&leaver.parker);
+    nb_link_init(&leaver.link);
+    nb_lock_acquire(lock);
+    idle = *running == 0;
+    if (!idle) {
+        nb_list_push(leavers, &leaver.link);
+    }
+    nb_lock_release(lock);
+    if (!idle) {
+        nb_exec_sleep(&nb->exec, &leaver.parker, nb_add_time(nb_clock_elapsed(&nb->clock), wait));
+        nb_lock_acquire(lock);
+        nb_link_remove(&leaver.link);
+        idle = *running == 0;
+        nb_lock_release(lock);
+    }
+    nb_parker_fini(&leaver.parker);
+    return idle;
 }
 
 static void lock_call(nb_call *call)

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "exec/context.h"
+#include "runtime/runtime.h"
 #include "platform/lock.h"
 #include "store/delivery.h"
 
@@ -44,6 +45,17 @@ typedef struct nb_call {
     nimbus_message *reply;          /* counted */
     char reason[NB_REASON_SIZE];
 } nb_call;
+
+/* Somebody who waits until no call runs. Whoever sets the parker has taken the leaver off its list, under the list's lock. */
+typedef struct nb_leaver {
+    nb_link link;
+    nb_parker parker;
+} nb_leaver;
+
+void nb_leavers_wake(nb_exec *exec, nb_list *leavers); /* under the lock */
+
+/* Waits until *running, which lock guards, is 0, but no longer than wait. Returns whether it is. */
+bool nb_leavers_wait(nimbus_runtime *nb, nb_lock *lock, nb_list *leavers, const uint32_t *running, int64_t wait);
 
 void nb_call_set_reason(nb_call *call, const char *reason);
 

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/number.h"
-#include "platform/clock.h"
 #include "target/backlog.h"
 
 void nb_route_count(_Atomic uint64_t *counter)
@@ -79,10 +78,19 @@ static bool begin_call(nb_route *route, nb_handler **ret_handler)
     open = route->handler != NULL;
     if (open) {
         *ret_handler = nb_handler_retain(route->handler);
-        atomic_fetch_add(&route->calls, 1);
+        route->calls++;
     }
     nb_lock_release(&route->lock);
     return open;
+}
+
+static void end_call(nb_route *route)
+{
+    nb_lock_acquire(&route->lock);
+    if (--route->calls == 0) {
+        nb_leavers_wake(&route->object.runtime->exec, &route->leavers);
+    }
+    nb_lock_release(&route->lock);
 }
 
 static nb_delivered call_inline(nb_route *route, const nb_parcel *parcel)
@@ -107,7 +115,7 @@ static nb_delivered call_inline(nb_route *route, const nb_parcel *parcel)
     outcome = handler->single(&slot, handler->user);
     nb_frame_leave(&frame);
     nb_handler_release(handler);
-    atomic_fetch_sub(&route->calls, 1);
+    end_call(route);
     nb_message_release(call.reply);
     if (outcome == NIMBUS_DONE) {
         nb_route_count(&route->delivered);
@@ -262,6 +270,7 @@ nb_route *nb_route_make(nimbus_runtime *nb, const nb_route_spec *spec)
     route->dead_letter = spec->dead_letter;
     route->pump.run = nb_route_pump;
     nb_link_init(&route->pump.link);
+    nb_link_init(&route->leavers);
     nb_link_init(&route->waiter.link);
     route->waiter.notify = nb_backlog_ready;
     nb_store_wait(&route->backlog, &route->waiter);
@@ -300,23 +309,12 @@ void nb_route_end(nb_route *route)
     }
 }
 
-bool nb_route_wait(nb_route *route, int64_t until)
+bool nb_route_wait(nb_route *route, int64_t wait)
 {
-    nb_parker never;
-    int64_t step = 10000;
-
     if (route->callback != NULL) {
-        return route->callback_ops->wait(route->callback, until);
+        return route->callback_ops->wait(route->callback, wait);
     }
-    nb_parker_init(&never);
-    while (atomic_load(&route->calls) > 0 && nb_platform_elapsed() < until) {
-        int64_t next = nb_add_time(nb_platform_elapsed(), step);
-
-        nb_parker_wait(&never, next < until ? next : until);
-        step = step < 1000000 ? step * 2 : step;
-    }
-    nb_parker_fini(&never);
-    return atomic_load(&route->calls) == 0;
+    return nb_leavers_wait(route->object.runtime, &route->lock, &route->leavers, &route->calls, wait);
 }
 
 void nb_route_metrics(nb_route *route, nimbus_delivery_metrics *ret)

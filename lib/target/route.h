@@ -26,7 +26,7 @@ typedef struct nimbus_subscription nb_route;
 typedef struct nb_callback_ops {
     void (*metrics)(nb_object *callback, nimbus_delivery_metrics *ret);
     void (*end)(nb_object *callback);
-    bool (*wait)(nb_object *callback, int64_t until); /* until no call runs; system time */
+    bool (*wait)(nb_object *callback, int64_t wait); /* until no call runs */
 } nb_callback_ops;
 
 struct nimbus_subscription {
@@ -49,7 +49,8 @@ struct nimbus_subscription {
     nb_lock lock;
     bool pumping;           /* the pump is queued or running, under lock */
     bool pump_again;
-    atomic_uint calls;      /* inline ones that run */
+    uint32_t calls;         /* inline ones that run, under lock */
+    nb_list leavers;        /* nb_leaver: who wait until none does, under lock */
     atomic_bool closed;     /* no new call */
     /* Those that never were in the backlog, which counts its own. */
     _Atomic uint64_t filtered, matched, delivered, retries, dead_lettered, discarded;
@@ -87,8 +88,8 @@ nb_delivered nb_route_refuse(nb_route *route, const nb_parcel *parcel);
 /* No new call, no new delivery; what waits is discarded. */
 void nb_route_end(nb_route *route);
 
-/* Waits until no call of its handler runs. False: the time came first. */
-bool nb_route_wait(nb_route *route, int64_t until);
+/* Waits until no call of its handler runs, but no longer than wait. Returns whether none does. */
+bool nb_route_wait(nb_route *route, int64_t wait);
 
 void nb_route_metrics(nb_route *route, nimbus_delivery_metrics *ret);
 

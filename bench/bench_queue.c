@@ -1,0 +1,130 @@
+/* bench_queue.c - queues: send, receive and delete on one thread and on several, beside a plain mutex version and other queues. */
+#include "peers/peers.h"
+
+#include <nimbus/nimbus.h>
+#include <stdlib.h>
+
+typedef struct ours {
+    nimbus_runtime *nb;
+    nimbus_queue *queue;
+} ours;
+
+static void *ours_open(const bench_case *c)
+{
+    (void)c;
+    nimbus_error err = { .status = NIMBUS_OK };
+    ours *o = bench_alloc(sizeof(*o));
+    o->nb = nimbus_open(&(nimbus_options){ .min_workers = 1 }, &err);
+    o->queue = nimbus_queue_create(o->nb, "bench", &(nimbus_queue_options){ .capacity_messages = BENCH_CAPACITY }, &err);
+    bench_check(err.status == NIMBUS_OK, err.reason);
+    return o;
+}
+
+static void ours_close(void *transport)
+{
+    ours *o = transport;
+    nimbus_leftovers left;
+    bench_check(nimbus_close(o->nb, 0, &left) == NIMBUS_OK, "nimbus_close");
+    bench_check(left.ready == 0 && left.in_flight == 0, "messages are left in the queue");
+    free(o);
+}
+
+static void ours_send(void *end, const void *data, size_t size, size_t count)
+{
+    ours *o = end;
+    nimbus_entry entries[BENCH_MAX_BATCH];
+    for (size_t i = 0; i < count; i++)
+        entries[i] = (nimbus_entry){ .body = nimbus_copy(data, size), .wait = NIMBUS_SECONDS(60) };
+    nimbus_status status = count == 1 ? nimbus_queue_send(o->queue, entries, NULL) : nimbus_queue_send_batch(o->queue, entries, count, NULL);
+    bench_check(status == NIMBUS_OK, nimbus_status_name(status));
+}
+
+static size_t take(ours *o, nimbus_delivery *deliveries, size_t max)
+{
+    size_t got = 0;
+    nimbus_status status = nimbus_queue_receive(o->queue, NIMBUS_MS(BENCH_WAIT_MS), NULL, deliveries, max, &got);
+    bench_check(status == NIMBUS_OK || status == NIMBUS_EMPTY, nimbus_status_name(status));
+    for (size_t i = 0; i < got; i++) {
+        nimbus_bytes body = nimbus_delivery_body(&deliveries[i]);
+        bench_read(body.data, body.size);
+    }
+    return got;
+}
+
+/* Each message is deleted by its delivery. */
+static size_t ours_receive(void *end, size_t max)
+{
+    nimbus_delivery deliveries[BENCH_MAX_BATCH] = { { .private_ = { 0 } } };
+    size_t got = take(end, deliveries, max);
+    for (size_t i = 0; i < got; i++)
+        bench_check(nimbus_delivery_delete(&deliveries[i]) == NIMBUS_OK, "nimbus_delivery_delete");
+    return got;
+}
+
+/* A batch is deleted at once, by its receipts. */
+static size_t ours_receive_batch(void *end, size_t max)
+{
+    ours *o = end;
+    nimbus_delivery deliveries[BENCH_MAX_BATCH] = { { .private_ = { 0 } } };
+    nimbus_receipt receipts[BENCH_MAX_BATCH];
+    size_t got = take(o, deliveries, max);
+    for (size_t i = 0; i < got; i++)
+        receipts[i] = nimbus_delivery_receipt(&deliveries[i]);
+    if (got > 0)
+        bench_check(nimbus_queue_delete_batch(o->queue, receipts, got, NULL) == NIMBUS_OK, "nimbus_queue_delete_batch");
+    for (size_t i = 0; i < got; i++)
+        nimbus_delivery_release(&deliveries[i]);
+    return got;
+}
+
+static const bench_transport ours_single = { .open = ours_open, .close = ours_close, .send = ours_send, .receive = ours_receive };
+static const bench_transport ours_batch = { .open = ours_open, .close = ours_close, .send = ours_send, .receive = ours_receive_batch };
+
+static const bench_subject one_thread[] = {
+    { .name = "nimbus", .run = bench_run_single, .impl = &ours_single },
+    { .name = "mutex list with visibility", .run = bench_run_single, .impl = &peer_mutex_list },
+    { .name = "mutex+cond ring, no ack", .run = bench_run_single, .impl = &peer_mutex_ring },
+    { .name = "GAsyncQueue, no ack", .run = bench_run_single, .impl = &peer_gasyncqueue },
+    { .name = "zmq inproc PUSH/PULL, no ack", .run = bench_run_single, .impl = &peer_zmq },
+    { .name = "SQLite in memory", .run = bench_run_single, .impl = &peer_sqlite },
+};
+
+static const bench_subject one_thread_batch[] = {
+    { .name = "nimbus, delivery_delete", .run = bench_run_single, .impl = &ours_single },
+    { .name = "nimbus, delete_batch", .run = bench_run_single, .impl = &ours_batch },
+    { .name = "mutex list with visibility", .run = bench_run_single, .impl = &peer_mutex_list },
+    { .name = "mutex+cond ring, no ack", .run = bench_run_single, .impl = &peer_mutex_ring },
+    { .name = "GAsyncQueue, no ack", .run = bench_run_single, .impl = &peer_gasyncqueue },
+    { .name = "zmq inproc PUSH/PULL, no ack", .run = bench_run_single, .impl = &peer_zmq },
+    { .name = "SQLite in memory", .run = bench_run_single, .impl = &peer_sqlite },
+};
+
+static const bench_subject threads[] = {
+    { .name = "nimbus", .run = bench_run_threads, .impl = &ours_single },
+    { .name = "nimbus, batches of 10", .run = bench_run_threads, .impl = &ours_single, .batch = 10 },
+    { .name = "mutex list with visibility", .run = bench_run_threads, .impl = &peer_mutex_list },
+    { .name = "the same, batches of 10", .run = bench_run_threads, .impl = &peer_mutex_list, .batch = 10 },
+    { .name = "mutex+cond ring, no ack", .run = bench_run_threads, .impl = &peer_mutex_ring },
+    { .name = "GAsyncQueue, no ack", .run = bench_run_threads, .impl = &peer_gasyncqueue },
+    { .name = "zmq inproc PUSH/PULL, no ack", .run = bench_run_threads, .impl = &peer_zmq },
+};
+
+#define ONE_THREAD .subjects = one_thread, .subject_count = BENCH_COUNT(one_thread)
+#define ONE_THREAD_BATCH .subjects = one_thread_batch, .subject_count = BENCH_COUNT(one_thread_batch), .batch = 10
+#define THREADS(n) .subjects = threads, .subject_count = BENCH_COUNT(threads), .producers = (n), .consumers = (n)
+
+static const bench_case cases[] = {
+    { .name = "send+receive+delete, one thread, 64 B", .size = 64, ONE_THREAD },
+    { .name = "send+receive+delete, one thread, 1 KiB", .size = 1024, ONE_THREAD },
+    { .name = "send+receive+delete, one thread, batches of 10, 64 B", .size = 64, ONE_THREAD_BATCH },
+    { .name = "send+receive+delete, one thread, batches of 10, 1 KiB", .size = 1024, ONE_THREAD_BATCH },
+    { .name = "1 producer, 1 consumer, 64 B", .size = 64, THREADS(1) },
+    { .name = "1 producer, 1 consumer, 1 KiB", .size = 1024, THREADS(1) },
+    { .name = "4 producers, 4 consumers, 64 B", .size = 64, THREADS(4) },
+    { .name = "4 producers, 4 consumers, 1 KiB", .size = 1024, THREADS(4) },
+};
+
+int main(int argc, char **argv)
+{
+    return bench_main(argc, argv, "queue", cases, BENCH_COUNT(cases));
+}

@@ -1,0 +1,76 @@
+/* calls.c - synchronous handlers: an array of function pointers, bare and under a mutex. */
+#include "peers.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef void handler_fn(const void *data, size_t size, void *user);
+
+typedef struct handlers {
+    pthread_mutex_t mutex;
+    size_t count;
+    struct {
+        handler_fn *fn;
+        void *user;
+    } list[16];
+} handlers;
+
+static void add_size(const void *data, size_t size, void *user)
+{
+    uint64_t *sum = user;
+    bench_read(data, size);
+    *sum += size;
+}
+
+static void set_up(handlers *h, size_t count, uint64_t *sum)
+{
+    bench_check(count <= BENCH_COUNT(h->list), "too many handlers");
+    pthread_mutex_init(&h->mutex, NULL);
+    h->count = count;
+    for (size_t i = 0; i < count; i++) {
+        handler_fn *volatile fn = add_size; /* the compiler is not to know which function it is */
+        h->list[i].fn = fn;
+        h->list[i].user = sum;
+    }
+}
+
+static void call_all(const handlers *h, const void *data, size_t size)
+{
+    for (size_t i = 0; i < h->count; i++)
+        h->list[i].fn(data, size, h->list[i].user);
+}
+
+static double run(const bench_case *c, uint64_t ops, bool locked)
+{
+    uint64_t sum = 0;
+    handlers h;
+    set_up(&h, c->fanout, &sum);
+    char *data = bench_alloc(c->size);
+    memset(data, 'x', c->size);
+    uint64_t start = bench_now();
+    for (uint64_t i = 0; i < ops; i++) {
+        if (locked)
+            pthread_mutex_lock(&h.mutex);
+        call_all(&h, data, c->size);
+        if (locked)
+            pthread_mutex_unlock(&h.mutex);
+    }
+    uint64_t end = bench_now();
+    bench_check(sum == ops * c->fanout * c->size, "calls are missing");
+    free(data);
+    pthread_mutex_destroy(&h.mutex);
+    return (double)(end - start);
+}
+
+double peer_call_array(const bench_case *c, const bench_subject *subject, uint64_t ops)
+{
+    (void)subject;
+    return run(c, ops, false);
+}
+
+double peer_call_array_mutex(const bench_case *c, const bench_subject *subject, uint64_t ops)
+{
+    (void)subject;
+    return run(c, ops, true);
+}
