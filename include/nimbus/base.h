@@ -217,7 +217,8 @@ NIMBUS_API char *nimbus_id_text(nimbus_id id, char ret[NIMBUS_ID_TEXT]);
 /** Called once with the user pointer of a callback, after its last call has returned. Any thread, no lock held; it may call everything. */
 typedef void nimbus_destroy_fn(void *user);
 
-/** Frees an adopted buffer, once. Any thread, perhaps after nimbus_close; no lock is held. */
+/** Frees an adopted buffer, once. Any thread, the library's own included, perhaps after nimbus_close; no resource is locked. It must not
+ *  wait. */
 typedef void nimbus_free_fn(void *data, size_t size, void *user);
 
 /** Where memory comes from. All three must be callable from any thread, and must not call the library. */

@@ -57,7 +57,7 @@ typedef struct nimbus_trace {
     uint64_t count;       /**< how many messages, 1 mostly */
 } nimbus_trace;
 
-/** The trace hook. Any thread, the library's own included; no lock is held. Keep it short; it may call everything that does not wait. */
+/** The trace hook. Any thread, the library's own included; no resource is locked. Keep it short; it may call all that does not wait. */
 typedef void nimbus_trace_fn(const nimbus_trace *trace, void *user);
 
 /** Options of an instance. Zero-initialised means all defaults. */

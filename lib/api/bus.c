@@ -50,7 +50,7 @@ nimbus_status nimbus_bus_delete(nimbus_bus *bus)
     if (bus == NULL || strcmp(nb_name_text(bus->object.name), NB_DEFAULT_BUS) == 0) {
         return NIMBUS_E_INVALID;
     }
-    return nb_bus_delete(bus);
+    return nb_object_delete(&bus->object) ? NIMBUS_OK : NIMBUS_E_DELETED;
 }
 
 /* ------------------------------------------------------------------------------------------------- put */

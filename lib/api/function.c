@@ -73,7 +73,7 @@ static nimbus_function *create(nimbus_runtime *nb, const char *name, nimbus_hand
         nb_handler_arm(function->handler, o->destroy); /* before it is known by its name */
         if (!nb_name_fill(spec.entry, &function->object)) {
             nb_handler_arm(function->handler, NULL);
-            nb_function_end(function);
+            nb_object_end(&function->object); /* the name is another one's */
             nb_object_release(&function->object);
             nb_error_set(err, NIMBUS_E_EXISTS, call, "name", "a function of that name exists");
             function = NULL;
@@ -143,7 +143,7 @@ nimbus_status nimbus_function_delete(nimbus_function *function, nimbus_duration 
         return NIMBUS_E_WOULD_DEADLOCK;
     }
     nb_object_pin(&function->object);
-    ended = nb_function_end(function);
+    ended = nb_object_delete(&function->object);
     if (wait != 0) {
         nb_waiting_begin(nb);
         left = nb_function_wait(function, wait);

@@ -16,7 +16,7 @@ static void callback_metrics(nb_object *callback, nimbus_delivery_metrics *ret)
 
 static void callback_end(nb_object *callback)
 {
-    nb_function_end(nb_function_of(callback));
+    nb_object_end(callback);
     nb_object_release(callback);
 }
 

@@ -40,7 +40,7 @@ void nimbus_queue_release(nimbus_queue *queue)
 
 nimbus_status nimbus_queue_delete(nimbus_queue *queue)
 {
-    return queue != NULL ? nb_queue_delete(queue) : NIMBUS_E_INVALID;
+    return queue == NULL ? NIMBUS_E_INVALID : nb_object_delete(&queue->object) ? NIMBUS_OK : NIMBUS_E_DELETED;
 }
 
 const char *nimbus_queue_name(const nimbus_queue *queue)

@@ -56,7 +56,7 @@ void nimbus_topic_release(nimbus_topic *topic)
 
 nimbus_status nimbus_topic_delete(nimbus_topic *topic)
 {
-    return topic != NULL ? nb_topic_delete(topic) : NIMBUS_E_INVALID;
+    return topic == NULL ? NIMBUS_E_INVALID : nb_object_delete(&topic->object) ? NIMBUS_OK : NIMBUS_E_DELETED;
 }
 
 const char *nimbus_topic_name(const nimbus_topic *topic)

@@ -55,14 +55,3 @@ nimbus_bus *nb_bus_create(nimbus_runtime *nb, const char *text, const char *call
     nb_name_release(name);
     return bus;
 }
-
-nimbus_status nb_bus_delete(nimbus_bus *bus)
-{
-    bool ended;
-
-    nb_object_pin(&bus->object);
-    nb_name_empty(bus->object.name, &bus->object);
-    ended = nb_object_end(&bus->object);
-    nb_object_unpin(&bus->object);
-    return ended ? NIMBUS_OK : NIMBUS_E_DELETED;
-}

@@ -61,7 +61,6 @@ static inline nimbus_bus *nb_bus_of(nb_object *object)
 }
 
 nimbus_bus *nb_bus_create(nimbus_runtime *nb, const char *name, const char *call, nimbus_error *err);
-nimbus_status nb_bus_delete(nimbus_bus *bus);
 
 /* put.c */
 nimbus_status nb_bus_check(const nimbus_bus *bus, const nimbus_event *event, nimbus_put_result *ret); /* fills field and offset */

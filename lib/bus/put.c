@@ -65,11 +65,6 @@ nimbus_status nb_bus_check(const nimbus_bus *bus, const nimbus_event *event, nim
 
 /* -------------------------------------------------------------------------------------------- rendering */
 
-static void write_quoted(nb_writer *to, const char *text)
-{
-    nb_write_string(to, text, strlen(text));
-}
-
 /* Returns where the detail begins. */
 static size_t render(nb_writer *to, const nimbus_bus *bus, const nimbus_event *event, nimbus_id id, nimbus_time time)
 {
@@ -78,21 +73,21 @@ static size_t render(nb_writer *to, const nimbus_bus *bus, const nimbus_event *e
     size_t detail;
 
     nb_write_text(to, "{\"version\":\"0\",\"id\":");
-    write_quoted(to, nb_id_text(id, text));
+    nb_write_quoted(to, nb_id_text(id, text));
     nb_write_text(to, ",\"detail-type\":");
-    write_quoted(to, event->detail_type);
+    nb_write_quoted(to, event->detail_type);
     nb_write_text(to, ",\"source\":");
-    write_quoted(to, event->source);
+    nb_write_quoted(to, event->source);
     nb_write_text(to, ",\"account\":");
-    write_quoted(to, nb->account);
+    nb_write_quoted(to, nb->account);
     nb_write_text(to, ",\"time\":\"");
     nb_write_time(to, time, false);
     nb_write_text(to, "\",\"region\":");
-    write_quoted(to, nb->region);
+    nb_write_quoted(to, nb->region);
     nb_write_text(to, ",\"resources\":[");
     for (size_t i = 0; i < event->resource_count; i++) {
         nb_write_text(to, i > 0 ? "," : "");
-        write_quoted(to, event->resources[i]);
+        nb_write_quoted(to, event->resources[i]);
     }
     nb_write_text(to, "],\"detail\":");
     detail = to->size;

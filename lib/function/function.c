@@ -204,19 +204,6 @@ nimbus_function *nb_function_make(nimbus_runtime *nb, const nb_function_spec *sp
     return function;
 }
 
-bool nb_function_end(nimbus_function *function)
-{
-    bool ended;
-
-    nb_object_pin(&function->object);
-    if (function->object.name != NULL) {
-        nb_name_empty(function->object.name, &function->object);
-    }
-    ended = nb_object_end(&function->object);
-    nb_object_unpin(&function->object);
-    return ended;
-}
-
 bool nb_function_wait(nimbus_function *function, int64_t wait)
 {
     return nb_leavers_wait(function->object.runtime, &function->lock, &function->leavers, &function->running, wait);

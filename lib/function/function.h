@@ -126,9 +126,6 @@ static inline nimbus_function *nb_function_of(nb_object *object)
 /* A handle; takes over what spec holds. NULL: out of memory, and spec is still the caller's. */
 nimbus_function *nb_function_make(nimbus_runtime *nb, const nb_function_spec *spec);
 
-/* Ends it: no new call. False: it had ended. */
-bool nb_function_end(nimbus_function *function);
-
 /* Waits until no call runs, kept ones included, but no longer than wait. Returns whether none does. */
 bool nb_function_wait(nimbus_function *function, int64_t wait);
 void nb_function_set_limit(nimbus_function *function, uint32_t limit);

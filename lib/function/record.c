@@ -23,21 +23,11 @@ static void write_payload(nb_writer *to, const nimbus_message *message)
     }
 }
 
-static void write_quoted(nb_writer *to, const char *text)
-{
-    size_t size = 0;
-
-    while (text[size] != '\0') {
-        size++;
-    }
-    nb_write_string(to, text, size);
-}
-
 static void write_id(nb_writer *to, nimbus_id id)
 {
     char text[NIMBUS_ID_TEXT];
 
-    write_quoted(to, nb_id_text(id, text));
+    nb_write_quoted(to, nb_id_text(id, text));
 }
 
 static void render(nb_writer *to, const nb_record *record, nimbus_time now)
@@ -47,9 +37,9 @@ static void render(nb_writer *to, const nb_record *record, nimbus_time now)
     nb_write_text(to, "\",\"requestContext\":{\"requestId\":");
     write_id(to, record->request);
     nb_write_text(to, ",\"functionArn\":");
-    write_quoted(to, record->function->name);
+    nb_write_quoted(to, record->function->name);
     nb_write_text(to, ",\"condition\":");
-    write_quoted(to, record->condition);
+    nb_write_quoted(to, record->condition);
     nb_write_text(to, ",\"approximateInvokeCount\":");
     nb_write_unsigned(to, record->attempts);
     nb_write_text(to, "},\"requestPayload\":");
@@ -62,7 +52,7 @@ static void render(nb_writer *to, const nb_record *record, nimbus_time now)
         nb_write_text(to, "},\"responsePayload\":");
         if (record->failed) {
             nb_write_text(to, "{\"errorMessage\":");
-            write_quoted(to, record->reason);
+            nb_write_quoted(to, record->reason);
             nb_write_text(to, "}");
         } else {
             write_payload(to, record->reply);

@@ -91,6 +91,11 @@ void nb_write_string(nb_writer *writer, const void *data, size_t size)
     nb_write_text(writer, "\"");
 }
 
+void nb_write_quoted(nb_writer *writer, const char *text)
+{
+    nb_write_string(writer, text, strlen(text));
+}
+
 void nb_write_unsigned(nb_writer *writer, uint64_t value)
 {
     char text[20];

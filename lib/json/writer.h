@@ -30,6 +30,9 @@ void nb_write_text(nb_writer *writer, const char *text);
  */
 void nb_write_string(nb_writer *writer, const void *data, size_t size);
 
+/* The same for text ending in NUL. */
+void nb_write_quoted(nb_writer *writer, const char *text);
+
 void nb_write_unsigned(nb_writer *writer, uint64_t value);
 void nb_write_signed(nb_writer *writer, int64_t value);
 

@@ -273,18 +273,6 @@ nimbus_queue *nb_queue_create(nimbus_runtime *nb, const char *text, const nimbus
     return queue;
 }
 
-nimbus_status nb_queue_delete(nimbus_queue *queue)
-{
-    nb_object_pin(&queue->object);
-    nb_name_empty(queue->object.name, &queue->object);
-    if (!nb_object_end(&queue->object)) {
-        nb_object_unpin(&queue->object);
-        return NIMBUS_E_DELETED;
-    }
-    nb_object_unpin(&queue->object);
-    return NIMBUS_OK;
-}
-
 /* --------------------------------------------------------------------------------------------- options */
 
 static void spell_out(nimbus_duration *value)

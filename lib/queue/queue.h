@@ -29,7 +29,6 @@ extern const nb_source_ops nb_queue_source;
 
 nimbus_queue *nb_queue_create(nimbus_runtime *nb, const char *name, const nimbus_queue_options *options, const char *call,
                               nimbus_error *err);
-nimbus_status nb_queue_delete(nimbus_queue *queue);
 void nb_queue_get_options(nimbus_queue *queue, nimbus_queue_options *ret);
 nimbus_status nb_queue_set_options(nimbus_queue *queue, const nimbus_queue_options *options, const char *call, nimbus_error *err);
 

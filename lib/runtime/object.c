@@ -79,6 +79,19 @@ bool nb_object_end(nb_object *object)
     return true;
 }
 
+bool nb_object_delete(nb_object *object)
+{
+    bool ended;
+
+    nb_object_pin(object); /* the name may have the last handle */
+    if (object->name != NULL) {
+        nb_name_empty(object->name, object);
+    }
+    ended = nb_object_end(object);
+    nb_object_unpin(object);
+    return ended;
+}
+
 void nb_object_abandon(nb_object *object)
 {
     uint64_t handles;

@@ -65,6 +65,9 @@ void nb_object_release(nb_object *object);
 void nb_object_pin(nb_object *object);
 void nb_object_unpin(nb_object *object);
 
+/* Empties its name and ends it. False: it was ended before. */
+bool nb_object_delete(nb_object *object);
+
 /* Ends it. False: it was ended before. */
 bool nb_object_end(nb_object *object);
 

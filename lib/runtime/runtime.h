@@ -4,7 +4,7 @@
  * States: OPEN -> DRAINING -> STOPPED, never back. OPEN takes everything. Afterwards only handlers that still run may bring in work, so
  * that they can end theirs; when STOPPED no new handler starts. Receives that do not wait, deletes and the like work until the close.
  *
- * Calls in progress are counted (nb_enter), so that the close can wait for them instead of pulling the ground away.
+ * Calls that may wait are counted (nb_waiting_begin), so that the close can wait for them instead of pulling the ground away.
  */
 #ifndef NB_RUNTIME_RUNTIME_H
 #define NB_RUNTIME_RUNTIME_H

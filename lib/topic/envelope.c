@@ -1,19 +1,12 @@
 /* envelope.c - a notification as the JSON that SNS sends to queues. */
-#include <string.h>
-
 #include "base/id.h"
 #include "json/writer.h"
 #include "memory/attribute.h"
 #include "topic/topic.h"
 
-static void write_quoted(nb_writer *to, const char *text)
-{
-    nb_write_string(to, text, strlen(text));
-}
-
 static void write_attribute(nb_writer *to, const nimbus_attribute *attribute)
 {
-    write_quoted(to, attribute->name);
+    nb_write_quoted(to, attribute->name);
     nb_write_text(to, ":{\"Type\":\"");
     nb_write_text(to, nb_attribute_type(attribute->kind));
     if (attribute->label != NULL) {
@@ -40,12 +33,12 @@ static void render(nb_writer *to, const nimbus_topic *topic, const nb_parcel *pa
     char id[NIMBUS_ID_TEXT];
 
     nb_write_text(to, "{\"Type\":\"Notification\",\"MessageId\":");
-    write_quoted(to, nb_id_text(parcel->id, id));
+    nb_write_quoted(to, nb_id_text(parcel->id, id));
     nb_write_text(to, ",\"TopicArn\":");
-    write_quoted(to, nb_name_text(topic->object.name));
+    nb_write_quoted(to, nb_name_text(topic->object.name));
     if (nb_message_subject(message) != NULL) {
         nb_write_text(to, ",\"Subject\":");
-        write_quoted(to, nb_message_subject(message));
+        nb_write_quoted(to, nb_message_subject(message));
     }
     nb_write_text(to, ",\"Message\":");
     nb_write_string(to, body.data, body.size);

@@ -218,17 +218,6 @@ nimbus_topic *nb_topic_create(nimbus_runtime *nb, const char *text, const nimbus
     return topic;
 }
 
-nimbus_status nb_topic_delete(nimbus_topic *topic)
-{
-    bool ended;
-
-    nb_object_pin(&topic->object);
-    nb_name_empty(topic->object.name, &topic->object);
-    ended = nb_object_end(&topic->object);
-    nb_object_unpin(&topic->object);
-    return ended ? NIMBUS_OK : NIMBUS_E_DELETED;
-}
-
 /* -------------------------------------------------------------------------------------- subscriptions */
 
 /* Called by a route that ends. Without memory it stays on the roster, closed, until the next change. */

@@ -26,7 +26,6 @@ static inline nimbus_topic *nb_topic_of(nb_object *object)
 
 nimbus_topic *nb_topic_create(nimbus_runtime *nb, const char *name, const nimbus_topic_options *options, const char *call,
                               nimbus_error *err);
-nimbus_status nb_topic_delete(nimbus_topic *topic);
 
 /* NIMBUS_OK, or what is wrong with the entry; *ret_size: body and attributes, also if something else is wrong. */
 nimbus_status nb_topic_check(const nimbus_topic *topic, const nimbus_entry *entry, size_t *ret_size);

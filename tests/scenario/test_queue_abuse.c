@@ -408,7 +408,7 @@ typedef struct inside {
     nimbus_delivery_info info;
     atomic_size_t calls;
     size_t wrong;
-    char first[80];
+    char first[160];
     async_record async;
 } inside;
 
