@@ -35,7 +35,8 @@ static void ours_send(void *end, const void *data, size_t size, size_t count)
     nimbus_entry entries[BENCH_MAX_BATCH];
     for (size_t i = 0; i < count; i++)
         entries[i] = (nimbus_entry){ .body = nimbus_copy(data, size), .wait = NIMBUS_SECONDS(60) };
-    nimbus_status status = count == 1 ? nimbus_queue_send(o->queue, entries, NULL) : nimbus_queue_send_batch(o->queue, entries, count, NULL);
+    nimbus_status status =
+        count == 1 ? nimbus_queue_send(o->queue, entries, NULL) : nimbus_queue_send_batch(o->queue, entries, count, NULL);
     bench_check(status == NIMBUS_OK, nimbus_status_name(status));
 }
 

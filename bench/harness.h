@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BENCH_ABSENT (-1.0)  /**< what a run answers if its peer is not installed */
+#define BENCH_ABSENT (-1.0)   /**< what a run answers if its peer is not installed */
 #define BENCH_OPS_MULTIPLE 80 /**< the operations of a run are a multiple of it: 4 producers with batches of 10 divide it */
 
 typedef struct bench_case bench_case;
@@ -36,8 +36,8 @@ struct bench_case {
     size_t size;  /**< bytes of a message */
     size_t batch; /**< messages a call; 0: 1 */
     size_t producers, consumers;
-    size_t fanout;   /**< handlers or queues that get each message */
-    bool send_only;  /**< the time of the drain is not counted */
+    size_t fanout;  /**< handlers or queues that get each message */
+    bool send_only; /**< the time of the drain is not counted */
 };
 
 /**

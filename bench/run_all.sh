@@ -1,6 +1,6 @@
 #!/bin/sh
 # run_all.sh - runs every benchmark of a folder, one after the other. Usage: run_all.sh FOLDER [ARGUMENT...]
-# The arguments go to every benchmark: --tiny, --json, --rounds N, --ms N, --case PART-OF-NAME.
+# The arguments go to every benchmark: --tiny, --json, --rounds N, --ms N, --case PART-OF-NAME, --alone.
 set -eu
 
 if [ $# -lt 1 ] || [ ! -d "$1" ]; then

@@ -34,7 +34,7 @@ void bench_read(const void *data, size_t size);
 /** What tasks do; counts them. */
 typedef struct bench_done {
     _Alignas(64) atomic_uint_fast64_t count; /**< one worker writes */
-    void (*notify)(void *user); /**< NULL: nobody waits for each */
+    void (*notify)(void *user);              /**< NULL: nobody waits for each */
     void *user;
 } bench_done;
 
@@ -46,7 +46,7 @@ typedef struct bench_pool {
     void *(*open)(bench_done *done); /**< NULL: the peer is absent */
     void (*close)(void *pool);
     void (*submit)(void *pool, const void *data, size_t size); /**< copies; the task calls bench_task */
-    void (*turn)(void *pool); /**< called while the submitter waits; NULL: sched_yield */
+    void (*turn)(void *pool);                                  /**< called while the submitter waits; NULL: sched_yield */
 } bench_pool;
 
 /** Submits tasks, at most BENCH_CAPACITY ahead, until all have run. impl: a bench_pool. */

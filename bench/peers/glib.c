@@ -1,7 +1,7 @@
 /* glib.c - GLib: GAsyncQueue, GThreadPool, and signals of GObject. */
 #include "peers.h"
 
-#if HAVE_GLIB
+#ifdef HAVE_GLIB
 #include <glib-object.h>
 #include <stdlib.h>
 #include <string.h>

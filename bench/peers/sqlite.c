@@ -1,7 +1,7 @@
 /* sqlite.c - a queue as a table of SQLite in memory: put, receive and acknowledge, each a transaction. One thread. */
 #include "peers.h"
 
-#if HAVE_SQLITE
+#ifdef HAVE_SQLITE
 #include <sqlite3.h>
 #include <stdlib.h>
 

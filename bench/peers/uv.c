@@ -1,7 +1,7 @@
 /* uv.c - libuv: uv_queue_work on a thread pool of one. */
 #include "peers.h"
 
-#if HAVE_LIBUV
+#ifdef HAVE_LIBUV
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>

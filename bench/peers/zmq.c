@@ -1,7 +1,7 @@
 /* zmq.c - ZeroMQ inproc: each consumer binds a PULL socket, each producer's PUSH is connected to all of them. */
 #include "peers.h"
 
-#if HAVE_ZMQ
+#ifdef HAVE_ZMQ
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
