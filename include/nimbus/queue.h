@@ -302,7 +302,7 @@ NIMBUS_API nimbus_status nimbus_queue_receive_async(nimbus_queue *queue, nimbus_
 NIMBUS_API nimbus_status nimbus_receive_cancel(nimbus_receive_task *task);
 
 /**
- * Gives the reference to a task back; the receive goes on.
+ * Gives the reference to a task back; the receive goes on. Each reference must be given back; legal after nimbus_close.
  *
  * @param task  NULL: nothing happens
  * Threads: any. Blocks: no. Allocates: no.

@@ -31,7 +31,7 @@ static void free_bus(nb_object *object)
     nb_free(object->heap, bus, sizeof *bus);
 }
 
-static const nb_object_ops bus_ops = { NULL, NULL, end, free_bus, NULL };
+static const nb_object_ops bus_ops = { NULL, NULL, end, free_bus, NULL, NULL };
 
 nimbus_bus *nb_bus_create(nimbus_runtime *nb, const char *text, const char *call, nimbus_error *err)
 {
@@ -46,6 +46,7 @@ nimbus_bus *nb_bus_create(nimbus_runtime *nb, const char *text, const char *call
     nb_object_init(&bus->object, &bus_ops, NB_BUS, nb, name);
     nb_lock_init(&bus->lock);
     nb_lock_init(&bus->change);
+    nb_object_publish(&bus->object);
     if (!nb_name_fill(name, &bus->object)) {
         nb_object_end(&bus->object);
         nb_object_release(&bus->object);

@@ -157,6 +157,7 @@ nimbus_status nb_bus_put(nimbus_bus *bus, const nimbus_event *event, nimbus_put_
     if (!nb_nest_enter()) {
         return ret->status = NIMBUS_E_TOO_DEEP;
     }
+    nb_waiting_begin(nb); /* as in nb_topic_publish() */
     ret->status = make_message(bus, event, parcel.id, &parcel.message);
     if (ret->status == NIMBUS_OK) {
         ret->id = parcel.id;
@@ -167,6 +168,7 @@ nimbus_status nb_bus_put(nimbus_bus *bus, const nimbus_event *event, nimbus_put_
         bus->counts.unmatched += ret->rules == 0;
         nb_lock_release(&bus->lock);
     }
+    nb_waiting_end(nb);
     nb_nest_leave();
     return ret->status;
 }

@@ -30,14 +30,14 @@ bool nb_inside(const void *runtime)
     return false;
 }
 
-bool nb_inside_owner(const void *owner)
+uint32_t nb_inside_owner(const void *owner)
 {
+    uint32_t count = 0;
+
     for (const nb_frame *at = innermost; at != NULL; at = at->outer) {
-        if (at->owner == owner) {
-            return true;
-        }
+        count += at->owner == owner;
     }
-    return false;
+    return count;
 }
 
 bool nb_nest_enter(void)

@@ -21,8 +21,8 @@ void nb_frame_leave(nb_frame *frame);
 /* Whether this thread is inside a handler of the instance. */
 bool nb_inside(const void *runtime);
 
-/* Whether it is inside a handler of this owner. */
-bool nb_inside_owner(const void *owner);
+/* How many handlers of this owner it is inside of. */
+uint32_t nb_inside_owner(const void *owner);
 
 /* Publishes inside one another on this thread: enter returns false beyond 16. */
 bool nb_nest_enter(void);

@@ -6,6 +6,12 @@
 #include "exec/worker.h"
 #include "platform/clock.h"
 
+/* A thread that waits in a driven instance: for work to drive, for somebody else to stop driving, or for what it waits for. */
+typedef struct dozer {
+    nb_link link;
+    nb_parker parker;
+} dozer;
+
 typedef struct idle_waiter {
     nb_link link;
     nb_parker parker;
@@ -46,11 +52,26 @@ void nb_exec_sooner(void *user)
     }
 }
 
+static void wake_dozers(nb_exec *exec)
+{
+    nb_link *link;
+
+    nb_lock_acquire(&exec->lock);
+    while ((link = nb_list_pop(&exec->dozers)) != NULL) {
+        nb_parker_set(&NB_CONTAINER(link, dozer, link)->parker);
+    }
+    nb_lock_release(&exec->lock);
+}
+
 void nb_exec_ring(nb_exec *exec)
 {
-    if (exec->options.driven && atomic_exchange(&exec->bell_armed, false)) {
+    if (!exec->options.driven) {
+        return;
+    }
+    if (atomic_exchange(&exec->bell_armed, false)) {
         nb_bell_ring(&exec->bell);
     }
+    wake_dozers(exec);
 }
 
 void nb_exec_submit(nb_exec *exec, nb_task *task)
@@ -108,6 +129,7 @@ bool nb_exec_drive_begin(nb_exec *exec)
 void nb_exec_drive_end(nb_exec *exec)
 {
     atomic_store(&exec->driving, false);
+    wake_dozers(exec); /* one of them takes over */
 }
 
 static bool run_one(nb_exec *exec, size_t *calls_left)
@@ -173,49 +195,74 @@ static nb_slept sleep_threaded(nb_exec *exec, nb_parker *parker, int64_t until)
     return set ? NB_SLEPT_SET : NB_SLEPT_TIMEOUT;
 }
 
-/* Sleeps until there is something to drive, the parker is set, or the time has come. */
-static void doze(nb_exec *exec, nb_parker *parker, int64_t until)
+/*
+ * Sleeps until there is something to do, but not beyond until. The dozer is in the list before it looks, and whoever brings work, ends
+ * driving or sets a parker wakes the list afterwards: so nothing is missed.
+ */
+static void doze(nb_exec *exec, nb_parker *parker, bool drives, int64_t until)
 {
     int64_t next;
     bool work;
+    dozer self;
 
-    nb_bell_clear(&exec->bell);
-    atomic_store(&exec->bell_armed, true); /* then look again: nb_exec_ring() comes after the work it announces */
+    nb_link_init(&self.link);
+    nb_parker_init(&self.parker);
     nb_lock_acquire(&exec->lock);
-    work = !nb_list_empty(&exec->tasks);
+    nb_list_push(&exec->dozers, &self.link);
+    work = drives ? !nb_list_empty(&exec->tasks) : !atomic_load(&exec->driving);
     nb_lock_release(&exec->lock);
-    next = nb_timers_next(exec->timers);
+    next = drives ? nb_timers_next(exec->timers) : INT64_MAX;
     if (!work && !nb_parker_is_set(parker)) {
-        nb_bell_wait(&exec->bell, next < until ? next : until);
+        nb_parker_wait(&self.parker, next < until ? next : until);
+    }
+    nb_lock_acquire(&exec->lock);
+    nb_link_remove(&self.link);
+    nb_lock_release(&exec->lock);
+    nb_parker_fini(&self.parker);
+}
+
+/* This thread drives. */
+static nb_slept drive_until(nb_exec *exec, nb_parker *parker, int64_t until)
+{
+    bool more;
+
+    for (;;) {
+        bool ran = nb_exec_drive(exec, 1, &more);
+
+        if (nb_parker_is_set(parker)) {
+            return NB_SLEPT_SET;
+        }
+        if (nb_clock_elapsed(exec->clock) >= until) {
+            return NB_SLEPT_TIMEOUT;
+        }
+        if (!ran && exec->clock->manual) {
+            return NB_SLEPT_WOULD_BLOCK;
+        }
+        if (!ran) {
+            doze(exec, parker, true, until);
+        }
     }
 }
 
 static nb_slept sleep_driven(nb_exec *exec, nb_parker *parker, int64_t until)
 {
-    bool more;
+    nb_slept slept;
 
-    if (!nb_exec_drive_begin(exec)) { /* somebody else drives: only wait */
-        return exec->clock->manual ? NB_SLEPT_WOULD_BLOCK : nb_parker_wait(parker, until) ? NB_SLEPT_SET : NB_SLEPT_TIMEOUT;
-    }
-    for (;;) {
-        bool ran = nb_exec_drive(exec, 1, &more);
-
+    while (!nb_exec_drive_begin(exec)) { /* somebody else drives; when he stops it is our turn */
         if (nb_parker_is_set(parker)) {
-            nb_exec_drive_end(exec);
             return NB_SLEPT_SET;
         }
-        if (nb_clock_elapsed(exec->clock) >= until) {
-            nb_exec_drive_end(exec);
-            return NB_SLEPT_TIMEOUT;
-        }
-        if (!ran && exec->clock->manual) {
-            nb_exec_drive_end(exec);
+        if (exec->clock->manual) {
             return NB_SLEPT_WOULD_BLOCK;
         }
-        if (!ran) {
-            doze(exec, parker, until);
+        if (nb_clock_elapsed(exec->clock) >= until) {
+            return NB_SLEPT_TIMEOUT;
         }
+        doze(exec, parker, false, until);
     }
+    slept = drive_until(exec, parker, until);
+    nb_exec_drive_end(exec);
+    return slept;
 }
 
 nb_slept nb_exec_sleep(nb_exec *exec, nb_parker *parker, int64_t until)

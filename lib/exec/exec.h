@@ -78,6 +78,7 @@ typedef struct nb_exec {
     nb_bell bell;              /* driven only */
     atomic_bool bell_armed;
     atomic_bool driving;       /* a thread is inside nimbus_run, nimbus_advance or a driven wait */
+    nb_list dozers;            /* threads that wait in a driven instance, under lock */
 } nb_exec;
 
 /* NIMBUS_OK, NIMBUS_E_NO_MEMORY, NIMBUS_E_THREAD, NIMBUS_E_SYSTEM. timers must have been made with nb_exec_sooner and exec as user. */

@@ -202,6 +202,7 @@ nimbus_status nb_exec_init(nb_exec *exec, const nb_exec_options *options, nb_hea
     nb_link_init(&exec->tasks);
     nb_link_init(&exec->idle);
     nb_link_init(&exec->idle_waiters);
+    nb_link_init(&exec->dozers);
     nb_lock_init(&exec->lock);
     nb_parker_init(&exec->clock_parker);
     if (!nb_timer_init(timers, &exec->growth, check_growth)) {

@@ -46,7 +46,7 @@ nb_gather *nb_gather_ready(nb_feed *feed, nb_gather *gather)
         set_timer = true;
     }
     nb_lock_acquire(&feed->function->lock);
-    ready = gather != NULL && (gather->count == gather->capacity || now >= gather->ends || feed->ended);
+    ready = gather != NULL && (gather->count == gather->capacity || now >= gather->ends || feed->ended || !feed->enabled);
     if (gather != NULL && !ready) {
         feed->gather = gather;
         if (set_timer) {

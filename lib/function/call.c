@@ -12,6 +12,9 @@ static nb_handler *may_call(const nb_function_call *at)
     nb_lock_acquire(&function->lock);
     if (!function->ended && (at->feed == NULL || !at->feed->ended)) {
         handler = nb_handler_retain(function->handler);
+        if (function->subscription != NULL) { /* it has not ended: so it is there, and stays for the call */
+            nb_object_pin(function->subscription_object);
+        }
     }
     nb_lock_release(&function->lock);
     return handler;
@@ -56,9 +59,6 @@ void nb_call_run_single(nb_function_call *at, nimbus_delivery *slot)
         nb_call_give_back(at, delivery);
         return;
     }
-    if (function->subscription != NULL) { /* it has not ended: so it is there, and stays for the call */
-        nb_object_pin(function->subscription_object);
-    }
     delivery->call = &call;
     outcome = call_handler(function, handler, &call, slot, NULL);
     delivery->call = NULL;
@@ -83,10 +83,10 @@ void nb_call_run_batch(nb_function_call *at, nb_delivery *slots, uint32_t count)
     struct nimbus_batch batch = { .slots = slots, .count = count };
     nimbus_outcome outcome;
 
-    for (uint32_t i = 0; i < count && handler == NULL; i++) {
-        nb_call_give_back(at, &slots[i]);
-    }
     if (handler == NULL) {
+        while (count-- > 0) { /* the last one first, so that they stand in the queue as before */
+            nb_call_give_back(at, &slots[count]);
+        }
         return;
     }
     for (uint32_t i = 0; i < count; i++) {

@@ -69,26 +69,110 @@ void nb_feed_start(nb_feed *feed)
     nb_lock_release(&feed->function->lock);
 }
 
-void nb_feed_attach(nb_feed *feed, nb_object *source)
+/* What was gathered goes back at once: nobody has seen it. */
+static void give_back(nb_feed *feed, nb_object *source, nb_gather *gather)
 {
-    nb_object *before;
-    bool refused;
+    for (uint32_t i = gather->count; i-- > 0;) { /* the last one first, so that they stand in the queue as before */
+        if (source != NULL) {
+            feed->ops->settle(source, &gather->slots[i], &(nb_settlement){ .outcome = NIMBUS_LATER, .reason = "" });
+        }
+        nb_delivery_let_go(&gather->slots[i]);
+    }
+    nb_free(feed->function->object.heap, gather, sizeof *gather + gather->capacity * sizeof(nb_delivery));
+}
+
+nb_feed *nb_feed_find_locked(nimbus_function *function, const nb_name *queue, bool any)
+{
+    for (nb_link *at = function->feeds.next; at != &function->feeds; at = at->next) {
+        nb_feed *feed = NB_CONTAINER(at, nb_feed, link);
+
+        if ((any || feed->queue == queue) && !feed->ended) {
+            return feed;
+        }
+    }
+    return NULL;
+}
+
+nb_feed *nb_feed_hold(nimbus_function *function, const nb_name *queue, bool any)
+{
+    nb_feed *feed;
+
+    nb_lock_acquire(&function->lock);
+    feed = nb_feed_find_locked(function, queue, any);
+    if (feed != NULL) {
+        feed->running++;
+    }
+    nb_lock_release(&function->lock);
+    return feed;
+}
+
+void nb_feed_let_go(nb_feed *feed)
+{
+    nimbus_function *function = feed->function;
+    bool last;
+
+    nb_lock_acquire(&function->lock);
+    last = --feed->running == 0 && feed->ended && !nb_link_in(&feed->link);
+    nb_lock_release(&function->lock);
+    if (last && feed->free != NULL) {
+        feed->free(feed);
+    }
+}
+
+/*
+ * Takes the source away and its waiter off; NULL: there was none. First away, then off: a worker that arms meanwhile sees that the source
+ * is another one and takes the waiter off itself (arm() in run.c). The pin is the caller's.
+ */
+static nb_object *detach(nb_feed *feed)
+{
+    nb_object *source;
 
     nb_lock_acquire(&feed->function->lock);
-    before = feed->source;
-    refused = feed->ended;
-    feed->source = refused ? NULL : source;
+    source = feed->source;
+    feed->source = NULL;
     nb_lock_release(&feed->function->lock);
-    if (before != NULL) {
-        if (feed->ops->unwait(before, &feed->waiter, NIMBUS_E_CANCELLED)) {
-            dismissed(&feed->waiter);
+    if (source != NULL && feed->ops->unwait(source, &feed->waiter, NIMBUS_E_CANCELLED)) {
+        dismissed(&feed->waiter);
+    }
+    return source;
+}
+
+void nb_feed_attach(nb_feed *feed, nb_object *source)
+{
+    bool refused = false, attached = false;
+    nb_object *before;
+
+    while (!attached && !refused) {
+        before = detach(feed);
+        if (before != NULL) {
+            nb_object_unpin(before);
         }
-        nb_object_unpin(before);
+        nb_lock_acquire(&feed->function->lock);
+        refused = feed->ended;
+        attached = !refused && feed->source == NULL; /* another thread may have been faster: its source goes, ours is newer */
+        if (attached) {
+            feed->source = source;
+        }
+        nb_lock_release(&feed->function->lock);
     }
     if (refused) {
         nb_object_unpin(source);
     }
     nb_feed_start(feed);
+}
+
+/* What a window has gathered goes back when the mapping is paused: else nobody could have it. */
+static void return_gather(nb_feed *feed, nb_object *source)
+{
+    nb_gather *gather;
+
+    nb_lock_acquire(&feed->function->lock);
+    gather = feed->gather;
+    feed->gather = NULL;
+    nb_lock_release(&feed->function->lock);
+    if (gather != NULL) {
+        give_back(feed, source, gather);
+    }
 }
 
 void nb_feed_enable(nb_feed *feed, bool enabled)
@@ -108,21 +192,12 @@ void nb_feed_enable(nb_feed *feed, bool enabled)
         if (!enabled && feed->ops->unwait(source, &feed->waiter, NIMBUS_E_CANCELLED)) {
             dismissed(&feed->waiter);
         }
+        if (!enabled) {
+            return_gather(feed, source);
+        }
         nb_object_unpin(source);
     }
     nb_function_pass_on(feed->function);
-}
-
-/* What was gathered goes back at once: nobody has seen it. */
-static void give_back(nb_feed *feed, nb_object *source, nb_gather *gather)
-{
-    for (uint32_t i = gather->count; i-- > 0;) { /* the last one first, so that they stand in the queue as before */
-        if (source != NULL) {
-            feed->ops->settle(source, &gather->slots[i], &(nb_settlement){ .outcome = NIMBUS_LATER, .reason = "" });
-        }
-        nb_delivery_let_go(&gather->slots[i]);
-    }
-    nb_free(feed->function->object.heap, gather, sizeof *gather + gather->capacity * sizeof(nb_delivery));
 }
 
 void nb_feed_end(nb_feed *feed)

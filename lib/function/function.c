@@ -88,19 +88,14 @@ static void stop(nb_object *object, bool closing)
     abandon_started(function);
 }
 
-/* All feeds but the mailbox's are mappings; they free themselves. */
+/* All feeds but the mailbox's are mappings; they free themselves, perhaps while we look: so each is held as if somebody ran in it. */
 static void end_feeds(nimbus_function *function)
 {
-    nb_link *link;
+    nb_feed *feed;
 
-    for (;;) {
-        nb_lock_acquire(&function->lock);
-        link = nb_list_first(&function->feeds);
-        nb_lock_release(&function->lock);
-        if (link == NULL) {
-            return;
-        }
-        nb_feed_end(NB_CONTAINER(link, nb_feed, link));
+    while ((feed = nb_feed_hold(function, NULL, true)) != NULL) {
+        nb_feed_end(feed);
+        nb_feed_let_go(feed);
     }
 }
 
@@ -118,9 +113,6 @@ static void end(nb_object *object)
     nb_store_end(&function->mailbox, NIMBUS_E_DELETED, true);
     dismiss_calls(function, NIMBUS_E_DELETED);
     nb_handler_release(handler); /* calls that run hold their own reference */
-    if (nb_stopped(object->runtime)) {
-        nb_function_give_up_kept(function);
-    }
 }
 
 static void free_function(nb_object *object)
@@ -155,7 +147,12 @@ static void leftovers(nb_object *object, nimbus_leftovers *sum)
     sum->pending += waiting(nb_function_of(object));
 }
 
-static const nb_object_ops function_ops = { offer, stop, end, free_function, leftovers };
+static void close_function(nb_object *object)
+{
+    nb_function_give_up_kept(nb_function_of(object));
+}
+
+static const nb_object_ops function_ops = { offer, stop, end, free_function, leftovers, close_function };
 
 nimbus_function *nb_function_make(nimbus_runtime *nb, const nb_function_spec *spec)
 {
@@ -201,6 +198,7 @@ nimbus_function *nb_function_make(nimbus_runtime *nb, const nb_function_spec *sp
     nb_list_push(&function->feeds, &function->mailbox_feed.link);
     nb_store_wait(&function->mailbox, &function->mailbox_feed.waiter);
     function->mailbox_feed.armed = true;
+    nb_object_publish(&function->object);
     return function;
 }
 

@@ -142,6 +142,12 @@ void nb_sync_release(nb_sync *sync);
 
 /* feed.c: what is fed to a function. */
 void nb_feed_init(nb_feed *feed, nimbus_function *function, const nb_source_ops *ops, const nb_feed_options *options);
+
+/* The feed of a queue (any: the first one of all) that has not ended, counted as if somebody ran in it; NULL: none. */
+nb_feed *nb_feed_find_locked(nimbus_function *function, const nb_name *queue, bool any); /* not counted */
+nb_feed *nb_feed_hold(nimbus_function *function, const nb_name *queue, bool any);
+void nb_feed_let_go(nb_feed *feed);
+
 void nb_feed_start(nb_feed *feed);                      /* first look at the source */
 void nb_feed_attach(nb_feed *feed, nb_object *source);  /* takes over a pin; replaces the source before */
 void nb_feed_enable(nb_feed *feed, bool enabled);

@@ -69,7 +69,7 @@ static nimbus_status may_invoke(nimbus_function *function)
     status = function->ended                                            ? NIMBUS_E_DELETED
              : function->stopped                                        ? NIMBUS_E_CLOSED
              : function->limit == 0                                     ? NIMBUS_E_OVER_LIMIT
-             : function->limit == 1 && nb_inside_owner(function) ? NIMBUS_E_WOULD_DEADLOCK
+             : nb_inside_owner(function) >= function->limit ? NIMBUS_E_WOULD_DEADLOCK
                                                                         : NIMBUS_OK;
     nb_lock_release(&function->lock);
     return status;

@@ -134,7 +134,7 @@ static void arm(nb_feed *feed, nb_object *source)
     feed->arming = false;
     if (status != NIMBUS_EMPTY) {
         feed->armed = false;
-        feed->signalled = feed->signalled || status == NIMBUS_OK;
+        feed->signalled = feed->signalled || status == NIMBUS_OK || feed->source != source; /* look at the new one */
     } else if (!feed->armed) { /* notified meanwhile, and whoever went to look did not wait again because we were at it */
         feed->signalled = true;
     }

@@ -76,7 +76,7 @@ static void fail_for_good(nimbus_function *function, nb_delivery *delivery, cons
         return;
     }
     if (somewhere && nb_clock_elapsed(&nb->clock) < nb_add_time(delivery->enqueued, function->retry.max_age)) {
-        nb_store_defer(&function->mailbox, delivery->receipt, NIMBUS_SECONDS(1)); /* the destination gets other chances */
+        nb_store_defer(&function->mailbox, delivery->receipt, NIMBUS_SECONDS(1), true); /* the destination gets other chances */
     } else if (nb_store_discard(&function->mailbox, delivery->receipt) == NIMBUS_OK) {
         nb_dead_letter_none(nb, &function->dead_letter, &parcel, &why);
     }
@@ -101,7 +101,7 @@ static void retry(nimbus_function *function, nb_delivery *delivery, const char *
         nb_lock_release(&function->lock);
         nb_trace(nb, NIMBUS_TRACE_RETRY, function->dead_letter.noun, function->dead_letter.source, delivery->id, NIMBUS_OK,
                  said[0] != '\0' ? said : "the handler asked for another try", 1);
-        nb_store_defer(&function->mailbox, delivery->receipt, delay);
+        nb_store_defer(&function->mailbox, delivery->receipt, delay, false);
         break;
     }
 }
@@ -148,7 +148,7 @@ static nimbus_status take(nb_object *source, uint32_t max, bool lease, nb_delive
 
     (void)lease;
     for (uint32_t i = 0; i < taken; i++) {
-        if (slots[i].own_receives > function->retry.max_retries + 1) {
+        if (slots[i].failed) {
             fail_for_good(function, &slots[i], &nb_failure_retries, "");
             nb_delivery_let_go(&slots[i]);
         } else {

@@ -32,45 +32,6 @@ static void free_mapping(nb_feed *feed)
     nb_object_unpin(&function->object);
 }
 
-/* The feed of a queue, counted as if somebody ran in it, so that it stays while the caller looks; NULL: not mapped. */
-static nb_feed *find_locked(nimbus_function *function, const nb_name *queue)
-{
-    for (nb_link *at = function->feeds.next; at != &function->feeds; at = at->next) {
-        nb_feed *feed = NB_CONTAINER(at, nb_feed, link);
-
-        if (feed->queue == queue && !feed->ended) {
-            return feed;
-        }
-    }
-    return NULL;
-}
-
-static void let_go(nb_feed *feed)
-{
-    nimbus_function *function = feed->function;
-    bool last;
-
-    nb_lock_acquire(&function->lock);
-    last = --feed->running == 0 && feed->ended && !nb_link_in(&feed->link);
-    nb_lock_release(&function->lock);
-    if (last) {
-        feed->free(feed);
-    }
-}
-
-static nb_feed *hold(nimbus_function *function, const nb_name *queue)
-{
-    nb_feed *feed;
-
-    nb_lock_acquire(&function->lock);
-    feed = find_locked(function, queue);
-    if (feed != NULL) {
-        feed->running++;
-    }
-    nb_lock_release(&function->lock);
-    return feed;
-}
-
 static mapping *make(nimbus_function *function, nb_name *queue, const nb_source_ops *ops, const nb_feed_options *options, bool disabled)
 {
     nb_heap *heap = function->object.heap;
@@ -105,7 +66,7 @@ nimbus_status nb_map(nimbus_function *function, nb_name *queue, const nb_source_
     nb_lock_acquire(&function->lock);
     if (function->ended) {
         status = NIMBUS_E_DELETED;
-    } else if (find_locked(function, queue) != NULL) {
+    } else if (nb_feed_find_locked(function, queue, false) != NULL) {
         status = NIMBUS_E_CONFLICT;
     } else {
         nb_list_push(&function->feeds, &self->feed.link);
@@ -117,30 +78,30 @@ nimbus_status nb_map(nimbus_function *function, nb_name *queue, const nb_source_
     } else {
         attach_current(self);
     }
-    let_go(&self->feed);
+    nb_feed_let_go(&self->feed);
     return status;
 }
 
 nimbus_status nb_unmap(nimbus_function *function, nb_name *queue)
 {
-    nb_feed *feed = hold(function, queue);
+    nb_feed *feed = nb_feed_hold(function, queue, false);
 
     if (feed == NULL) {
         return NIMBUS_E_NOT_FOUND;
     }
     nb_feed_end(feed);
-    let_go(feed);
+    nb_feed_let_go(feed);
     return NIMBUS_OK;
 }
 
 nimbus_status nb_mapping_enable(nimbus_function *function, nb_name *queue, bool enabled)
 {
-    nb_feed *feed = hold(function, queue);
+    nb_feed *feed = nb_feed_hold(function, queue, false);
 
     if (feed == NULL) {
         return NIMBUS_E_NOT_FOUND;
     }
     nb_feed_enable(feed, enabled);
-    let_go(feed);
+    nb_feed_let_go(feed);
     return NIMBUS_OK;
 }

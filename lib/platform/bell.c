@@ -2,11 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <poll.h>
 #include <unistd.h>
-
-#include "platform/clock.h"
 
 #ifdef __linux__
 #include <sys/eventfd.h>
@@ -65,26 +61,4 @@ void nb_bell_clear(const nb_bell *bell)
 
     while (bell->read_fd >= 0 && read(bell->read_fd, buffer, sizeof buffer) == (ssize_t)sizeof buffer) {
     }
-}
-
-static int milliseconds_until(int64_t until)
-{
-    int64_t left;
-
-    if (until == INT64_MAX) {
-        return -1;
-    }
-    left = until - nb_platform_elapsed();
-    if (left <= 0) {
-        return 0;
-    }
-    left = left / 1000000 + (left % 1000000 != 0);
-    return left > INT_MAX ? INT_MAX : (int)left;
-}
-
-void nb_bell_wait(const nb_bell *bell, int64_t until)
-{
-    struct pollfd entry = { .fd = bell->read_fd, .events = POLLIN };
-
-    poll(&entry, 1, milliseconds_until(until));
 }

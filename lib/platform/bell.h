@@ -20,7 +20,4 @@ void nb_bell_close(nb_bell *bell);
 void nb_bell_ring(const nb_bell *bell);
 void nb_bell_clear(const nb_bell *bell);
 
-/* Sleeps until it is readable, a signal comes or nb_platform_elapsed() reaches until (INT64_MAX: no end). */
-void nb_bell_wait(const nb_bell *bell, int64_t until);
-
 #endif

@@ -8,7 +8,7 @@
 struct nimbus_receive_task {
     nb_heap *heap;
     atomic_uint references; /* lowered with acquire-release: the last one frees */
-    nimbus_queue *queue;    /* pinned until the callback has returned */
+    nimbus_queue *queue;    /* pinned as long as the task is there */
     nb_waiter waiter;
     nb_timer timer;
     bool timed;
@@ -21,8 +21,11 @@ struct nimbus_receive_task {
 
 void nb_receive_release(nimbus_receive_task *self)
 {
+    nimbus_queue *queue = self->queue;
+
     if (atomic_fetch_sub_explicit(&self->references, 1, memory_order_acq_rel) == 1) {
         nb_free(self->heap, self, self->size);
+        nb_object_unpin(&queue->object);
     }
 }
 
@@ -44,7 +47,6 @@ static void call_back(nb_task *task, nb_turn *turn)
         nb_delivery_let_go(nb_delivery_of(&self->slots[i]));
     }
     nb_receive_release(self);
-    nb_object_unpin(&queue->object);
 }
 
 static void submit(nb_waiter *waiter)
@@ -119,6 +121,7 @@ nimbus_status nb_receive_start(nimbus_queue *queue, int64_t wait, int64_t visibi
 {
     nimbus_runtime *nb = queue->object.runtime;
     bool timed;
+    int64_t until = INT64_MAX;
     nimbus_receive_task *self;
     nimbus_status status;
 
@@ -135,7 +138,8 @@ nimbus_status nb_receive_start(nimbus_queue *queue, int64_t wait, int64_t visibi
     self->fn = fn;
     self->user = user;
     if (timed) { /* before the wait: afterwards the callback may run, and end the timer, at any moment */
-        nb_timer_set(&nb->timers, &self->timer, nb_add_time(nb_clock_elapsed(&nb->clock), wait));
+        until = nb_add_time(nb_clock_elapsed(&nb->clock), wait);
+        nb_timer_set(&nb->timers, &self->timer, until);
     }
     status = nb_store_wait(&queue->store, &self->waiter);
     if (nimbus_failed(status)) {
@@ -147,8 +151,8 @@ nimbus_status nb_receive_start(nimbus_queue *queue, int64_t wait, int64_t visibi
     }
     if (status == NIMBUS_OK) {
         submit(&self->waiter);
-    } else if (wait == 0) {
-        give_up(&self->timer);
+    } else if (wait == 0 || (timed && nb_clock_elapsed(&nb->clock) >= until)) {
+        give_up(&self->timer); /* the timer may have been over before there was anything to give up */
     }
     if (ret_task == NULL) {
         nb_receive_release(self);

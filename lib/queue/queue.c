@@ -125,7 +125,7 @@ static void leftovers(nb_object *object, nimbus_leftovers *sum)
     sum->in_flight += counts.in_flight;
 }
 
-static const nb_object_ops queue_ops = { offer, stop, end, free_queue, leftovers };
+static const nb_object_ops queue_ops = { offer, stop, end, free_queue, leftovers, NULL };
 
 /* ------------------------------------------------------------------------------------------- the source */
 
@@ -218,6 +218,7 @@ static nimbus_queue *make(nimbus_runtime *nb, nb_name *name, const nimbus_queue_
         return NULL;
     }
     bind_dead_letter(queue, options);
+    nb_object_publish(&queue->object);
     return queue;
 }
 

@@ -19,16 +19,17 @@ static int64_t deadline(nimbus_duration drain)
     return drain == NIMBUS_FOREVER ? INT64_MAX : nb_add_time(nb_platform_elapsed(), drain);
 }
 
-/* The object behind link, pinned; NULL: the list ends there. Under the lock. */
+/* The first object from link on, pinned; NULL: there is none. Under the lock. */
 static nb_object *pin_locked(nimbus_runtime *nb, nb_link *link)
 {
-    nb_object *object = NULL;
+    for (; link != &nb->objects; link = link->next) {
+        nb_object *object = NB_CONTAINER(link, nb_object, link);
 
-    if (link != &nb->objects) {
-        object = NB_CONTAINER(link, nb_object, link);
-        nb_object_pin(object);
+        if (nb_object_try_pin(object)) { /* else it is about to be freed, and waits for our lock */
+            return object;
+        }
     }
-    return object;
+    return NULL;
 }
 
 /* Calls visit for every object, without the lock and with the object pinned, so that its place in the list stays. */
@@ -75,7 +76,7 @@ static void report(nimbus_runtime *nb, nimbus_leftovers *ret_left)
     memset(&left, 0, sizeof left);
     each_object(nb, add_leftovers, &left);
     nb_exec_counts(&nb->exec, &workers, &idle, &running, &blocked);
-    left.running = running;
+    left.running = running + atomic_load(&nb->inline_calls);
     left.kept = atomic_load(&nb->kept);
     *ret_left = left;
 }
@@ -102,7 +103,7 @@ static bool working(nimbus_runtime *nb)
     bool yes;
 
     nb_lock_acquire(&nb->exec.lock);
-    yes = nb->exec.running > 0 || !nb_list_empty(&nb->exec.tasks);
+    yes = nb->exec.running > 0 || !nb_list_empty(&nb->exec.tasks) || atomic_load(&nb->inline_calls) > 0;
     nb_lock_release(&nb->exec.lock);
     return yes;
 }
@@ -122,7 +123,7 @@ nimbus_status nb_runtime_shutdown(nimbus_runtime *nb, nimbus_duration drain, nim
         return NIMBUS_E_WOULD_DEADLOCK;
     }
     atomic_compare_exchange_strong(&nb->phase, &open, NB_DRAINING);
-    idle = drain != 0 ? drain_work(nb, deadline(drain)) : !working(nb);
+    idle = drain != 0 ? drain_work(nb, deadline(drain)) && !working(nb) : !working(nb);
     atomic_store(&nb->phase, NB_STOPPED);
     each_object(nb, stop_object, NULL);
     report(nb, ret_left);

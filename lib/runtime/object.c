@@ -17,9 +17,32 @@ void nb_object_init(nb_object *object, const nb_object_ops *ops, nb_kind kind, n
     atomic_init(&object->counts, ONE_HANDLE);
     atomic_init(&object->ended, false);
     atomic_init(&object->orphan, false);
-    nb_lock_acquire(&runtime->objects_lock);
-    nb_list_push(&runtime->objects, &object->link);
-    nb_lock_release(&runtime->objects_lock);
+    nb_link_init(&object->link);
+}
+
+void nb_object_publish(nb_object *object)
+{
+    nimbus_runtime *nb = object->runtime;
+
+    nb_lock_acquire(&nb->objects_lock);
+    nb_list_push(&nb->objects, &object->link);
+    nb_lock_release(&nb->objects_lock);
+    if (nb_stopped(nb) && object->ops->stop != NULL) { /* the walk that stops everybody may have passed */
+        object->ops->stop(object, true);
+    }
+}
+
+bool nb_object_try_pin(nb_object *object)
+{
+    uint64_t counts = atomic_load_explicit(&object->counts, memory_order_relaxed);
+
+    while (counts != 0) {
+        if (atomic_compare_exchange_weak_explicit(&object->counts, &counts, counts + ONE_PIN, memory_order_relaxed,
+                                                  memory_order_relaxed)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void nb_object_forget(nb_object *object)
@@ -98,6 +121,9 @@ void nb_object_abandon(nb_object *object)
 
     nb_object_pin(object);
     nb_object_end(object);
+    if (object->ops->close != NULL) {
+        object->ops->close(object);
+    }
     if (object->name != NULL) {
         nb_name_empty(object->name, object);
     }

@@ -40,6 +40,7 @@ typedef struct nb_object_ops {
     void (*end)(nb_object *object);  /* called once: let go of all content */
     void (*free)(nb_object *object); /* frees the memory; the object is unlinked already */
     void (*leftovers)(nb_object *object, nimbus_leftovers *sum); /* adds what is undone; may be NULL */
+    void (*close)(nb_object *object); /* the close: gives up what outlives the end; may be NULL */
 } nb_object_ops;
 
 struct nb_object {
@@ -54,7 +55,7 @@ struct nb_object {
     atomic_bool orphan;      /* the instance is closed */
 };
 
-/* One handle, for the caller. name may be NULL. */
+/* One handle, for the caller. name may be NULL. Nobody knows it until nb_object_publish(). */
 void nb_object_init(nb_object *object, const nb_object_ops *ops, nb_kind kind, nimbus_runtime *runtime, nb_name *name);
 
 /* Undoes the init of an object that nobody knows yet. */
@@ -63,7 +64,11 @@ void nb_object_forget(nb_object *object);
 void nb_object_retain(nb_object *object);
 void nb_object_release(nb_object *object);
 void nb_object_pin(nb_object *object);
+bool nb_object_try_pin(nb_object *object); /* false: nobody has it any more; under the lock of the list */
 void nb_object_unpin(nb_object *object);
+
+/* Makes a finished object known to the instance, for stop and close. If it has stopped already, the object is stopped. */
+void nb_object_publish(nb_object *object);
 
 /* Empties its name and ends it. False: it was ended before. */
 bool nb_object_delete(nb_object *object);

@@ -25,6 +25,7 @@ struct nimbus_runtime {
     nimbus_limits limits;
     atomic_int phase;
     atomic_uint waiting_calls; /* threads inside a call that may wait */
+    atomic_uint inline_calls;  /* publishers inside inline handlers */
     _Atomic uint64_t kept;     /* invocations that answered LATER */
     uint64_t nonce;
     _Atomic uint64_t last_id;

@@ -194,7 +194,7 @@ void nb_store_run_moves(nb_store *store)
     nb_store_leave(store);
 }
 
-void nb_store_defer(nb_store *store, nimbus_receipt receipt, int64_t delay)
+void nb_store_defer(nb_store *store, nimbus_receipt receipt, int64_t delay, bool failed)
 {
     int64_t now = nb_store_enter(store);
     nb_slot *slot = NULL;
@@ -205,6 +205,7 @@ void nb_store_defer(nb_store *store, nimbus_receipt receipt, int64_t delay)
     } else if (mine) {
         nb_store_count_out(store, slot);
         slot->state = NB_DELAYED;
+        slot->failed = failed;
         slot->due = nb_add_time(now, delay > 0 ? delay : 1);
         store->counts.delayed++;
         nb_slot_rekey(store, slot);

@@ -85,7 +85,7 @@ nb_slot *nb_slot_get(nb_store *store)
     slot->birth = ++slot->generation;
     slot->due = INT64_MAX;
     slot->own_receives = 0;
-    slot->doomed = slot->purged = false;
+    slot->doomed = slot->purged = slot->failed = false;
     return slot;
 }
 

@@ -23,6 +23,7 @@ struct nb_slot {
     nb_state state;
     bool doomed;           /* MOVING out of IN_FLIGHT: goes back there if the move fails */
     bool purged;           /* while it was MOVING */
+    bool failed;           /* for good: it only waits for its dead letter */
     nimbus_trace_kind why_gone;
 };
 

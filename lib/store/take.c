@@ -25,6 +25,7 @@ static void fill(nb_store *store, const nb_slot *slot, nb_delivery *delivery, in
         .receive_count = parcel->receive_count,
         .own_receives = slot->own_receives,
         .enqueued = parcel->enqueued,
+        .failed = slot->failed,
     };
 }
 

@@ -63,12 +63,12 @@ static void retry_or_fail(nb_route *route, nb_delivery *delivery, const nb_parce
     if (decision == NB_TRY_AGAIN) {
         nb_trace(nb, NIMBUS_TRACE_RETRY, route->dead_letter.noun, route->dead_letter.source, parcel->id, NIMBUS_E_FULL,
                  "the target is full; it is tried again", 1);
-        nb_store_defer(&route->backlog, delivery->receipt, delay);
+        nb_store_defer(&route->backlog, delivery->receipt, delay, false);
     } else if (nb_store_doom(&route->backlog, delivery->receipt, &why) == NIMBUS_OK) {
         return;
     } else if (route->dead_letter.queue != NULL &&
                nb_clock_elapsed(&nb->clock) < nb_add_time(parcel->enqueued, route->retry.max_age)) {
-        nb_store_defer(&route->backlog, delivery->receipt, NIMBUS_SECONDS(1));
+        nb_store_defer(&route->backlog, delivery->receipt, NIMBUS_SECONDS(1), true);
     } else if (nb_store_discard(&route->backlog, delivery->receipt) == NIMBUS_OK) {
         nb_dead_letter_none(nb, &route->dead_letter, parcel, &why);
     }

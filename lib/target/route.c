@@ -79,6 +79,7 @@ static bool begin_call(nb_route *route, nb_handler **ret_handler)
     if (open) {
         *ret_handler = nb_handler_retain(route->handler);
         route->calls++;
+        atomic_fetch_add(&route->object.runtime->inline_calls, 1);
     }
     nb_lock_release(&route->lock);
     return open;
@@ -86,6 +87,7 @@ static bool begin_call(nb_route *route, nb_handler **ret_handler)
 
 static void end_call(nb_route *route)
 {
+    atomic_fetch_sub(&route->object.runtime->inline_calls, 1);
     nb_lock_acquire(&route->lock);
     if (--route->calls == 0) {
         nb_leavers_wake(&route->object.runtime->exec, &route->leavers);
@@ -237,7 +239,7 @@ static void leftovers(nb_object *object, nimbus_leftovers *sum)
     sum->pending += counts.ready + counts.delayed + counts.in_flight;
 }
 
-static const nb_object_ops route_ops = { NULL, stop, end_object, free_route, leftovers };
+static const nb_object_ops route_ops = { NULL, stop, end_object, free_route, leftovers, NULL };
 
 nb_route *nb_route_make(nimbus_runtime *nb, const nb_route_spec *spec)
 {
@@ -274,6 +276,7 @@ nb_route *nb_route_make(nimbus_runtime *nb, const nb_route_spec *spec)
     nb_link_init(&route->waiter.link);
     route->waiter.notify = nb_backlog_ready;
     nb_store_wait(&route->backlog, &route->waiter);
+    nb_object_publish(&route->object);
     return route;
 }
 

@@ -114,6 +114,7 @@ nimbus_status nb_topic_publish(nimbus_topic *topic, const nimbus_entry *entry, n
     if (!nb_nest_enter()) {
         return ret->status = NIMBUS_E_TOO_DEEP;
     }
+    nb_waiting_begin(nb); /* an inline handler may take its time: the close waits for us */
     ret->status = nb_message_make(nb->heap, &spec, &parcel.message);
     if (ret->status == NIMBUS_OK) {
         parcel.id = ret->id = nb_new_id(nb);
@@ -122,6 +123,7 @@ nimbus_status nb_topic_publish(nimbus_topic *topic, const nimbus_entry *entry, n
         fan_out(topic, &parcel, ret);
         nb_message_release(parcel.message);
     }
+    nb_waiting_end(nb);
     nb_nest_leave();
     return ret->status;
 }
@@ -170,7 +172,7 @@ static void free_topic(nb_object *object)
     nb_free(object->heap, topic, sizeof *topic);
 }
 
-static const nb_object_ops topic_ops = { offer, NULL, end, free_topic, NULL };
+static const nb_object_ops topic_ops = { offer, NULL, end, free_topic, NULL, NULL };
 
 static nimbus_topic *make(nimbus_runtime *nb, nb_name *name, size_t max_message_size)
 {
@@ -180,6 +182,7 @@ static nimbus_topic *make(nimbus_runtime *nb, nb_name *name, size_t max_message_
         nb_object_init(&topic->object, &topic_ops, NB_TOPIC, nb, name);
         nb_lock_init(&topic->lock);
         topic->max_message_size = max_message_size;
+        nb_object_publish(&topic->object);
     }
     return topic;
 }
