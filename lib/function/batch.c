@@ -46,7 +46,8 @@ nb_gather *nb_gather_ready(nb_feed *feed, nb_gather *gather)
         set_timer = true;
     }
     nb_lock_acquire(&feed->function->lock);
-    ready = gather != NULL && (gather->count == gather->capacity || now >= gather->ends || feed->ended || !feed->enabled);
+    ready = gather != NULL && (gather->count == gather->capacity || now >= gather->ends || feed->ended || !feed->enabled ||
+                               feed->function->limit == 0);
     if (gather != NULL && !ready) {
         feed->gather = gather;
         if (set_timer) {

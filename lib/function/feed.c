@@ -161,18 +161,38 @@ void nb_feed_attach(nb_feed *feed, nb_object *source)
     nb_feed_start(feed);
 }
 
-/* What a window has gathered goes back when the mapping is paused: else nobody could have it. */
-static void return_gather(nb_feed *feed, nb_object *source)
+/* A feed that has gathered something and will not be run soon: its mapping is paused, or the function is stopped. */
+static nb_feed *idle_gather_locked(nimbus_function *function)
 {
-    nb_gather *gather;
+    for (nb_link *at = function->feeds.next; at != &function->feeds; at = at->next) {
+        nb_feed *feed = NB_CONTAINER(at, nb_feed, link);
 
-    nb_lock_acquire(&feed->function->lock);
-    gather = feed->gather;
-    feed->gather = NULL;
-    nb_lock_release(&feed->function->lock);
-    if (gather != NULL) {
-        give_back(feed, source, gather);
+        if (feed->gather != NULL && feed->source != NULL && (!feed->enabled || function->limit == 0)) {
+            return feed;
+        }
     }
+    return NULL;
+}
+
+void nb_function_return_gathers(nimbus_function *function)
+{
+    nb_feed *feed;
+
+    nb_lock_acquire(&function->lock);
+    while ((feed = idle_gather_locked(function)) != NULL) {
+        nb_gather *gather = feed->gather;
+        nb_object *source = feed->source;
+
+        feed->gather = NULL;
+        feed->running++; /* it stays while we look */
+        nb_object_pin(source);
+        nb_lock_release(&function->lock);
+        give_back(feed, source, gather);
+        nb_object_unpin(source);
+        nb_feed_let_go(feed);
+        nb_lock_acquire(&function->lock);
+    }
+    nb_lock_release(&function->lock);
 }
 
 void nb_feed_enable(nb_feed *feed, bool enabled)
@@ -192,11 +212,9 @@ void nb_feed_enable(nb_feed *feed, bool enabled)
         if (!enabled && feed->ops->unwait(source, &feed->waiter, NIMBUS_E_CANCELLED)) {
             dismissed(&feed->waiter);
         }
-        if (!enabled) {
-            return_gather(feed, source);
-        }
         nb_object_unpin(source);
     }
+    nb_function_return_gathers(feed->function);
     nb_function_pass_on(feed->function);
 }
 

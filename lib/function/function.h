@@ -148,6 +148,9 @@ nb_feed *nb_feed_find_locked(nimbus_function *function, const nb_name *queue, bo
 nb_feed *nb_feed_hold(nimbus_function *function, const nb_name *queue, bool any);
 void nb_feed_let_go(nb_feed *feed);
 
+/* What windows have gathered goes back to the queues of paused mappings and stopped functions: else nobody could have it. */
+void nb_function_return_gathers(nimbus_function *function);
+
 void nb_feed_start(nb_feed *feed);                      /* first look at the source */
 void nb_feed_attach(nb_feed *feed, nb_object *source);  /* takes over a pin; replaces the source before */
 void nb_feed_enable(nb_feed *feed, bool enabled);

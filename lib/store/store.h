@@ -149,8 +149,8 @@ nimbus_status nb_store_delete(nb_store *store, nimbus_receipt receipt);
 /* Sets the end of invisibility to now + timeout; NB_STORE_VISIBILITY: to the receive + the store's own visibility, at the earliest now. */
 nimbus_status nb_store_change(nb_store *store, nimbus_receipt receipt, int64_t timeout);
 
-/* In flight, comes again after delay (> 0): it waits as a delayed message. If the store has ended it is discarded. failed: it only waits for
- * its dead letter; whoever takes it sees the mark. */
+/* In flight, comes again after delay (> 0): it waits as a delayed message. If the store has ended it is discarded. failed: it only
+ * waits for its dead letter; whoever takes it sees the mark. */
 void nb_store_defer(nb_store *store, nimbus_receipt receipt, int64_t delay, bool failed);
 
 /* Keeps a letter whose reason becomes that of the dead letter if nothing else is said; takes the reference. letter NULL: nothing. */

@@ -180,7 +180,7 @@ static void a_received_delivery_is_no_handlers(void **state)
     world *w = *state;
     nimbus_queue *queue = PLAIN_QUEUE(w, "q");
     nimbus_delivery delivery = { 0 };
-    adopted a;
+    static adopted a;
 
     SEND(queue, "m");
     RECEIVE(queue, &delivery, "m");

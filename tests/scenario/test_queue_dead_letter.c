@@ -173,7 +173,7 @@ static void sqs_d5_what_is_kept(void **state)
     nimbus_sent sent = { 0 };
     nimbus_delivery delivery = { 0 };
     nimbus_delivery_info info = { 0 };
-    adopted a;
+    static adopted a;
 
     entry.body = adopted_body(&a, "body");
     entry.attributes = &attribute;

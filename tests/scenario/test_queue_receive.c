@@ -505,7 +505,7 @@ static void receiving_into_an_occupied_slot_lets_go_of_it(void **state)
 {
     world *w = *state;
     nimbus_queue *queue = PLAIN_QUEUE(w, "q");
-    adopted a;
+    static adopted a;
     nimbus_entry entry = { 0 };
     nimbus_delivery deliveries[2] = { 0 };
     size_t count = 0;

@@ -306,7 +306,7 @@ static void a_peeked_message_is_held(void **state)
 {
     world *w = *state;
     nimbus_queue *queue = PLAIN_QUEUE(w, "q");
-    adopted a;
+    static adopted a;
     nimbus_entry entry = { 0 };
     nimbus_peeked peeked = { 0 };
     size_t count = 0;

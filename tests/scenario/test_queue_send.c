@@ -56,7 +56,7 @@ static void sqs_s2_an_empty_body_is_refused(void **state)
 {
     world *w = *state;
     nimbus_queue *queue = PLAIN_QUEUE(w, "q");
-    adopted a;
+    static adopted a;
     nimbus_entry entry = { 0 };
     nimbus_sent sent = { 0 };
 
@@ -171,7 +171,7 @@ static void an_adopted_body_is_freed_once_after_its_last_holder(void **state)
 {
     world *w = *state;
     nimbus_queue *queue = PLAIN_QUEUE(w, "q");
-    adopted a;
+    static adopted a;
     nimbus_delivery delivery = { 0 };
     const nimbus_message *kept;
 
@@ -194,7 +194,7 @@ static void an_adopted_body_stays_with_a_caller_whose_send_failed(void **state)
     nimbus_queue *gone = PLAIN_QUEUE(w, "gone");
     nimbus_attribute bad = nimbus_string("", "x");
     nimbus_entry entry = { 0 };
-    adopted a;
+    static adopted a;
 
     SEND(queue, "fills it");
     OK(nimbus_queue_delete(gone));
@@ -216,10 +216,10 @@ static void an_adopted_body_stays_with_a_caller_whose_send_failed(void **state)
 static void adopted_bodies_that_leave_otherwise_are_freed_once(void **state)
 {
     world *w = *state;
-    adopted purged;
-    adopted expired;
-    adopted dropped;
-    adopted deleted;
+    static adopted purged;
+    static adopted expired;
+    static adopted dropped;
+    static adopted deleted;
     nimbus_queue *queue = QUEUE(w, "q", .retention = NIMBUS_SECONDS(60));
     nimbus_queue *small = QUEUE(w, "small", .capacity_messages = 1, .overflow = NIMBUS_OVERFLOW_DROP_OLDEST);
 
@@ -255,7 +255,7 @@ static void a_shared_body_is_the_same_bytes_and_takes_nothing_else_along(void **
     world other;
     nimbus_queue *queue = PLAIN_QUEUE(w, "q");
     nimbus_queue *far;
-    adopted a;
+    static adopted a;
     nimbus_attribute attribute = nimbus_string("n", "v");
     nimbus_delivery delivery = { 0 };
     nimbus_delivery second = { 0 };
@@ -618,8 +618,8 @@ static void a_batch_has_a_result_for_each_entry(void **state)
     world *w = *state;
     nimbus_queue *queue = QUEUE(w, "q", .capacity_messages = 3);
     nimbus_attribute bad = nimbus_string("AWS.x", "v");
-    adopted taken;
-    adopted left;
+    static adopted taken; /* the queue lets go of it at the close, after this function */
+    static adopted left;
     nimbus_entry entries[8] = { 0 };
     nimbus_sent sent[8];
 

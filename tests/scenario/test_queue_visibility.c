@@ -676,7 +676,7 @@ static void a_held_delivery_outlives_its_instance(void **state)
     nimbus_attribute attribute = nimbus_string("name", "value");
     nimbus_attribute got = { 0 };
     nimbus_entry entry = entry_of("copied");
-    adopted a;
+    static adopted a;
     nimbus_delivery copied = { 0 };
     nimbus_delivery taken = { 0 };
     const nimbus_message *message;

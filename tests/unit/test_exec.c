@@ -280,7 +280,7 @@ static void turns_end(void **state)
 static void frames(void **state)
 {
     nb_frame outer, inner;
-    int a, b, f, g;
+    int a = 0, b = 0, f = 0, g = 0;
 
     (void)state;
     CHECK(!nb_inside(&a) && !nb_inside_owner(&f));
@@ -331,17 +331,17 @@ static void the_pool_runs_tasks(void **state)
 static void the_wait_for_idleness_ends(void **state)
 {
     bench b;
-    atomic_bool gate = false;
+    atomic_bool open = false;
 
     (void)state;
     bench_open(&b, 1, 1);
     JOB(one, &b, wait_run, 0);
     CHECK(nb_exec_wait_idle(&b.exec, 0)); /* idle already */
-    one.gate = &gate;
+    one.gate = &open;
     job_submit(&one);
     CHECK(!nb_exec_wait_idle(&b.exec, 0)); /* long past */
     EQ(atomic_load(&one.runs), 0);
-    atomic_store(&gate, true);
+    atomic_store(&open, true);
     CHECK(nb_exec_wait_idle(&b.exec, INT64_MAX));
     EQ(atomic_load(&one.runs), 1);
     bench_close(&b);
@@ -412,20 +412,20 @@ static void the_pool_grows_when_all_are_blocked(void **state)
 static void the_pool_does_not_grow_beside_a_busy_worker(void **state)
 {
     bench b;
-    atomic_bool gate = false;
+    atomic_bool open = false;
 
     (void)state;
     bench_open(&b, 1, 4);
     JOB(busy, &b, wait_run, 0);
     JOB(next, &b, wait_run, 0);
     EVENTUALLY(look(&b).idle == 1);
-    busy.gate = &gate;
+    busy.gate = &open;
     job_submit(&busy);
     EVENTUALLY(look(&b).running == 1);
     job_submit(&next); /* a manual clock: nothing looks whether the pool is stuck */
     EQ(look(&b).workers, 1);
     EQ(atomic_load(&next.runs), 0);
-    atomic_store(&gate, true);
+    atomic_store(&open, true);
     CHECK(nb_exec_wait_idle(&b.exec, INT64_MAX));
     EQ(atomic_load(&next.runs), 1);
     EQ(look(&b).workers, 1);
@@ -458,14 +458,14 @@ static void the_pool_does_not_grow_while_a_worker_is_on_its_way(void **state)
 static void a_submit_wakes_exactly_one(void **state)
 {
     bench b;
-    atomic_bool gate = false;
+    atomic_bool open = false;
 
     (void)state;
     bench_open(&b, 4, 4);
     JOB(one, &b, wait_run, 0);
     JOB(two, &b, wait_run, 0);
     EVENTUALLY(look(&b).idle == 4);
-    one.gate = two.gate = &gate;
+    one.gate = two.gate = &open;
     job_submit(&one);
     EQ(look(&b).idle, 3);
     EVENTUALLY(look(&b).running == 1);
@@ -474,7 +474,7 @@ static void a_submit_wakes_exactly_one(void **state)
     EQ(look(&b).idle, 2);
     EVENTUALLY(look(&b).running == 2);
     EQ(look(&b).idle, 2);
-    atomic_store(&gate, true);
+    atomic_store(&open, true);
     CHECK(nb_exec_wait_idle(&b.exec, INT64_MAX));
     EVENTUALLY(look(&b).idle == 4);
     bench_close(&b);

@@ -1,0 +1,1388 @@
+/* test_store.c - the state table of store/store.h, transition by transition, on a driven instance with a manual clock. */
+#include "support.h"
+
+#include "base/number.h"
+#include "runtime/runtime.h"
+#include "store/inside.h"
+
+#define SECOND NIMBUS_SECONDS(1)
+#define NUMBER 7u
+
+typedef struct shop {
+    nb_object object;
+    nb_store store;
+    test_heap own;
+    nimbus_runtime *nb;
+    bool ended, freed;
+    /* the dead letter */
+    bool takes;
+    size_t moves;
+    uint32_t own_receives;
+    char why[32]; /* "-": NULL */
+    void (*inside)(struct shop *shop);
+    /* what is told of what has gone */
+    size_t gone[16];
+} shop;
+
+static shop *shop_of(nb_object *object)
+{
+    return NB_CONTAINER(object, shop, object);
+}
+
+static bool shop_move(nb_object *object, const nb_parcel *parcel, uint32_t own_receives, const void *why)
+{
+    shop *s = shop_of(object);
+
+    s->moves++;
+    s->own_receives = own_receives;
+    snprintf(s->why, sizeof s->why, "%s", why != NULL ? (const char *)why : "-");
+    if (s->inside != NULL) {
+        void (*inside)(shop *) = s->inside;
+
+        s->inside = NULL; /* once */
+        inside(s);
+    }
+    if (s->takes) {
+        nb_parcel_release(parcel); /* they are ours now */
+    }
+    return s->takes;
+}
+
+static void shop_gone(nb_object *object, nimbus_trace_kind kind, const nb_parcel *parcel)
+{
+    (void)parcel;
+    shop_of(object)->gone[kind]++;
+}
+
+static void shop_end(nb_object *object)
+{
+    shop *s = shop_of(object);
+
+    if (!s->ended) {
+        s->ended = true;
+        nb_store_end(&s->store, NIMBUS_E_DELETED, false);
+    }
+}
+
+static void shop_free(nb_object *object)
+{
+    nb_store_fini(&shop_of(object)->store);
+    shop_of(object)->freed = true;
+}
+
+static const nb_object_ops object_ops = { .end = shop_end, .free = shop_free };
+static const nb_store_ops store_ops = { .move = shop_move, .gone = shop_gone };
+
+static const nb_store_config standard = {
+    .visibility = 30 * SECOND,
+    .retention = INT64_MAX,
+    .capacity_messages = 1000,
+    .capacity_bytes = 1000000,
+    .max_in_flight = 100,
+    .max_visibility = NIMBUS_HOURS(12),
+};
+
+static void shop_open(shop *s, const nb_store_config *config)
+{
+    nimbus_options options = { .driven = true, .manual_clock = true, .seed = 42 };
+    nimbus_error err = { 0 };
+
+    memset(s, 0, sizeof *s);
+    heap_init(&s->own);
+    options.allocator = &s->own.allocator;
+    s->nb = nb_runtime_open(&options, "test", &err);
+    CHECK(s->nb != NULL);
+    nb_object_init(&s->object, &object_ops, NB_ANONYMOUS, s->nb, NULL);
+    CHECK(nb_store_init(&s->store, &s->object, "shop", NUMBER, config, &store_ops));
+    nb_object_publish(&s->object);
+}
+
+static void shop_close(shop *s)
+{
+    OK(nb_runtime_close(s->nb, 0, NULL));
+    CHECK(s->freed);
+    CHECK(heap_is_clean(&s->own));
+}
+
+/* The invariants of store.h, as far as they can be seen. */
+static void invariants(shop *s)
+{
+    const nb_store *store = &s->store;
+    const nb_store_counts *c = &store->counts;
+    uint64_t in[NB_GONE + 1] = { 0 }, doomed = 0, bytes = 0;
+
+    for (uint32_t i = 0; i < store->slot_count; i++) {
+        nb_slot *slot = nb_slot_at(&s->store, i);
+        bool keyed = nb_slot_key(store, slot) != INT64_MAX;
+
+        in[slot->state]++;
+        doomed += slot->state == NB_MOVING && slot->doomed;
+        bytes += slot->state != NB_FREE ? nb_message_size(slot->parcel.message) : 0;
+        EQ(slot->index, i);
+        CHECK((slot->heap_index != NB_NOT_IN_HEAP) == keyed);
+        if (keyed) {
+            CHECK(store->heap[slot->heap_index] == slot);
+            CHECK(slot->heap_index == 0 ||
+                  nb_slot_key(store, store->heap[(slot->heap_index - 1) / 2]) <= nb_slot_key(store, slot));
+        }
+    }
+    CHECK(store->heap_room >= store->slot_count);
+    EQ(in[NB_READY] + in[NB_STUCK] + in[NB_MOVING] - doomed, c->ready);
+    EQ(in[NB_DELAYED], c->delayed);
+    EQ(in[NB_IN_FLIGHT] + doomed, c->in_flight);
+    EQ(bytes, c->bytes);
+    EQ(c->accepted, c->ready + c->delayed + c->in_flight + c->deleted + c->moved + c->expired + c->purged + c->dropped + c->discarded);
+}
+
+static void test_gauges(shop *s, uint64_t ready, uint64_t delayed, uint64_t in_flight, const char *file, int line)
+{
+    nb_store_counts c;
+
+    nb_store_get_counts(&s->store, &c);
+    test_equal(c.ready, ready, "ready", file, line);
+    test_equal(c.delayed, delayed, "delayed", file, line);
+    test_equal(c.in_flight, in_flight, "in_flight", file, line);
+    invariants(s);
+}
+
+#define GAUGES(s, ready, delayed, in_flight) test_gauges((s), (ready), (delayed), (in_flight), __FILE__, __LINE__)
+
+static nb_parcel parcel_of(shop *s, const char *text)
+{
+    nb_parcel parcel = { .id = nb_new_id(s->nb), .sent = nb_clock_wall(&s->nb->clock), .enqueued = nb_clock_elapsed(&s->nb->clock) };
+
+    OK(nb_message_make(s->nb->heap, &(nb_message_spec){ .body = nimbus_text(text) }, &parcel.message));
+    return parcel;
+}
+
+static nimbus_status offer_parcel(shop *s, const nb_parcel *parcel, int64_t delay, bool redriven, nimbus_bound *bound)
+{
+    nimbus_status status = nb_store_offer(&s->store, parcel, delay, redriven, bound);
+
+    if (status != NIMBUS_OK) {
+        nb_parcel_release(parcel);
+    }
+    return status;
+}
+
+static nimbus_status offer(shop *s, const char *text, int64_t delay)
+{
+    nb_parcel parcel = parcel_of(s, text);
+
+    return offer_parcel(s, &parcel, delay, false, NULL);
+}
+
+static nimbus_receipt test_grab(shop *s, const char *text, int64_t visibility, const char *file, int line)
+{
+    nb_delivery delivery = { 0 };
+    nimbus_receipt receipt = { 0, 0 };
+    uint32_t count = 99;
+    bool more;
+    char body[32] = "";
+
+    test_status(nb_store_take(&s->store, 1, visibility, &delivery, &count, &more), NIMBUS_OK, "nb_store_take", file, line);
+    if (count > 0) {
+        bytes_text(nb_message_body(delivery.message), body, sizeof body);
+        receipt = delivery.receipt;
+    }
+    nb_delivery_let_go(&delivery);
+    test_equal(count, text != NULL, "count", file, line);
+    if (text != NULL) {
+        test_text(body, text, "body", file, line);
+    }
+    return receipt;
+}
+
+#define GRAB(s, text) test_grab((s), (text), NB_STORE_VISIBILITY, __FILE__, __LINE__)
+#define GRAB_FOR(s, text, visibility) test_grab((s), (text), (visibility), __FILE__, __LINE__)
+#define GRAB_NONE(s) (void)test_grab((s), NULL, NB_STORE_VISIBILITY, __FILE__, __LINE__)
+
+static nb_state state_of(shop *s, nimbus_receipt receipt)
+{
+    return nb_slot_at(&s->store, (uint32_t)receipt.place)->state;
+}
+
+static void advance(shop *s, int64_t by)
+{
+    OK(nb_runtime_advance(s->nb, by));
+}
+
+/* ---------------------------------------------------------------------------------- simple transitions */
+
+static void comes_and_goes(void **state)
+{
+    shop s;
+    nimbus_receipt receipt;
+
+    (void)state;
+    shop_open(&s, &standard);
+    GRAB_NONE(&s);
+    OK(offer(&s, "a", 0));
+    GAUGES(&s, 1, 0, 0);
+    receipt = GRAB(&s, "a");
+    EQ(state_of(&s, receipt), NB_IN_FLIGHT);
+    GAUGES(&s, 0, 0, 1);
+    GRAB_NONE(&s);
+    OK(nb_store_delete(&s.store, receipt));
+    EQ(state_of(&s, receipt), NB_FREE);
+    GAUGES(&s, 0, 0, 0);
+    OK(nb_store_delete(&s.store, receipt)); /* again is fine */
+    IS(nb_store_change(&s.store, receipt, 0), NIMBUS_E_NO_MESSAGE);
+    IS(nb_store_doom(&s.store, receipt, NULL), NIMBUS_E_NO_MESSAGE);
+    OK(offer(&s, "b", 0)); /* into the same slot */
+    OK(nb_store_delete(&s.store, receipt));
+    IS(nb_store_change(&s.store, receipt, 0), NIMBUS_E_NO_MESSAGE);
+    nb_store_untake(&s.store, receipt);
+    nb_store_defer(&s.store, receipt, SECOND, false);
+    GAUGES(&s, 1, 0, 0);
+    EQ(s.store.counts.deleted, 1);
+    EQ(s.store.counts.received, 1);
+    EQ(s.store.counts.empty_receives, 2);
+    shop_close(&s);
+}
+
+static void foreign_receipts(void **state)
+{
+    shop s;
+    nimbus_receipt good, bad;
+
+    (void)state;
+    shop_open(&s, &standard);
+    OK(offer(&s, "a", 0));
+    good = GRAB(&s, "a");
+    EQ(good.place >> 32, NUMBER);
+    bad = good;
+    bad.place += UINT64_C(1) << 32; /* another store's */
+    IS(nb_store_delete(&s.store, bad), NIMBUS_E_RECEIPT);
+    bad = good;
+    bad.place += s.store.slot_count; /* no such slot */
+    IS(nb_store_change(&s.store, bad, 0), NIMBUS_E_RECEIPT);
+    bad = good;
+    bad.generation++; /* not given out yet */
+    IS(nb_store_doom(&s.store, bad, NULL), NIMBUS_E_RECEIPT);
+    bad.generation = 0;
+    IS(nb_store_discard(&s.store, bad), NIMBUS_E_RECEIPT);
+    bad.place++; /* of a slot that was never used */
+    IS(nb_store_delete(&s.store, bad), NIMBUS_E_RECEIPT);
+    IS(nb_store_delete(&s.store, (nimbus_receipt){ 0, 0 }), NIMBUS_E_RECEIPT);
+    GAUGES(&s, 0, 0, 1);
+    OK(nb_store_discard(&s.store, good));
+    EQ(s.store.counts.discarded, 1);
+    GAUGES(&s, 0, 0, 0);
+    shop_close(&s);
+}
+
+static void delays_lapse(void **state)
+{
+    shop s;
+
+    (void)state;
+    shop_open(&s, &standard);
+    OK(offer(&s, "late", 2 * SECOND));
+    OK(offer(&s, "first", SECOND));
+    OK(offer(&s, "second", SECOND)); /* equal: in the order in which they came */
+    OK(offer(&s, "now", 0));
+    GAUGES(&s, 1, 3, 0);
+    advance(&s, SECOND - 1);
+    GAUGES(&s, 1, 3, 0);
+    advance(&s, 1);
+    EQ(s.store.counts.ready, 3); /* by the timer alone */
+    GAUGES(&s, 3, 1, 0);
+    GRAB(&s, "now");
+    GRAB(&s, "first");
+    GRAB(&s, "second");
+    GRAB_NONE(&s);
+    advance(&s, SECOND);
+    GRAB(&s, "late");
+    GAUGES(&s, 0, 0, 4);
+    shop_close(&s);
+}
+
+static void visibility_lapses(void **state)
+{
+    shop s;
+    nimbus_receipt old, receipt;
+
+    (void)state;
+    shop_open(&s, &standard);
+    OK(offer(&s, "a", 0));
+    OK(offer(&s, "b", 0));
+    old = GRAB(&s, "a");
+    advance(&s, 30 * SECOND - 1);
+    EQ(state_of(&s, old), NB_IN_FLIGHT);
+    advance(&s, 1);
+    EQ(state_of(&s, old), NB_READY);
+    GAUGES(&s, 2, 0, 0);
+    IS(nb_store_change(&s.store, old, SECOND), NIMBUS_E_NOT_INFLIGHT);
+    IS(nb_store_doom(&s.store, old, NULL), NIMBUS_E_NOT_INFLIGHT);
+    nb_store_untake(&s.store, old);
+    nb_store_defer(&s.store, old, SECOND, false);
+    GAUGES(&s, 2, 0, 0);
+    GRAB(&s, "b"); /* it came back behind the others */
+    receipt = GRAB(&s, "a");
+    IS(nb_store_delete(&s.store, old), NIMBUS_STALE);
+    IS(nb_store_discard(&s.store, old), NIMBUS_STALE);
+    IS(nb_store_change(&s.store, old, 0), NIMBUS_STALE);
+    IS(nb_store_doom(&s.store, old, NULL), NIMBUS_STALE);
+    nb_store_untake(&s.store, old);
+    nb_store_defer(&s.store, old, SECOND, false);
+    EQ(s.moves, 0);
+    GAUGES(&s, 0, 0, 2);
+    advance(&s, 30 * SECOND);
+    OK(nb_store_delete(&s.store, receipt)); /* lapsed, but nobody has taken it since */
+    GAUGES(&s, 1, 0, 0);
+    shop_close(&s);
+}
+
+static void visibility_is_changed(void **state)
+{
+    shop s;
+    nimbus_receipt receipt;
+
+    (void)state;
+    shop_open(&s, &standard);
+    OK(offer(&s, "a", 0));
+    receipt = GRAB(&s, "a");
+    OK(nb_store_change(&s.store, receipt, 0));
+    EQ(state_of(&s, receipt), NB_READY);
+    GAUGES(&s, 1, 0, 0);
+    receipt = GRAB_FOR(&s, "a", SECOND);
+    OK(nb_store_change(&s.store, receipt, 3 * SECOND));
+    advance(&s, 3 * SECOND - 1);
+    EQ(state_of(&s, receipt), NB_IN_FLIGHT);
+    OK(nb_store_change(&s.store, receipt, NB_STORE_VISIBILITY)); /* from the receive */
+    advance(&s, 27 * SECOND);
+    EQ(state_of(&s, receipt), NB_IN_FLIGHT);
+    advance(&s, 1);
+    EQ(state_of(&s, receipt), NB_READY);
+    receipt = GRAB_FOR(&s, "a", NIMBUS_MINUTES(2));
+    advance(&s, NIMBUS_MINUTES(1));
+    OK(nb_store_change(&s.store, receipt, NB_STORE_VISIBILITY)); /* over long since */
+    EQ(state_of(&s, receipt), NB_READY);
+    receipt = GRAB(&s, "a");
+    advance(&s, SECOND);
+    IS(nb_store_change(&s.store, receipt, standard.max_visibility - SECOND + 1), NIMBUS_E_INVALID);
+    OK(nb_store_change(&s.store, receipt, standard.max_visibility - SECOND));
+    IS(nb_store_change(&s.store, receipt, INT64_MAX), NIMBUS_E_INVALID);
+    advance(&s, standard.max_visibility - SECOND - 1);
+    EQ(state_of(&s, receipt), NB_IN_FLIGHT);
+    advance(&s, 1);
+    EQ(state_of(&s, receipt), NB_READY);
+    GAUGES(&s, 1, 0, 0);
+    shop_close(&s);
+}
+
+static void a_take_without_visibility(void **state)
+{
+    nb_delivery slots[5];
+    shop s;
+    uint32_t count;
+    bool more;
+
+    (void)state;
+    memset(slots, 0, sizeof slots);
+    shop_open(&s, &standard);
+    OK(offer(&s, "a", 0));
+    OK(offer(&s, "b", 0));
+    OK(nb_store_take(&s.store, 5, 0, slots, &count, &more));
+    EQ(count, 2); /* each once */
+    CHECK(more);
+    EQ(slots[0].own_receives, 1);
+    nb_delivery_let_go(&slots[0]);
+    nb_delivery_let_go(&slots[1]);
+    nb_delivery_let_go(&slots[2]); /* empty: nothing */
+    GAUGES(&s, 2, 0, 0);
+    GRAB(&s, "a");
+    shop_close(&s);
+}
+
+static void a_take_is_undone(void **state)
+{
+    nb_delivery delivery = { 0 };
+    shop s;
+    nimbus_receipt receipt;
+    uint32_t count;
+    bool more;
+
+    (void)state;
+    shop_open(&s, &standard);
+    OK(offer(&s, "a", 0));
+    OK(offer(&s, "b", 0));
+    receipt = GRAB(&s, "a");
+    nb_store_untake(&s.store, receipt);
+    GAUGES(&s, 2, 0, 0);
+    EQ(s.store.counts.received, 0);
+    IS(nb_store_delete(&s.store, receipt), NIMBUS_STALE);
+    advance(&s, SECOND);
+    OK(nb_store_take(&s.store, 1, NB_STORE_VISIBILITY, &delivery, &count, &more)); /* in front again */
+    CHECK(bytes_are(nb_message_body(delivery.message), "a"));
+    EQ(delivery.receive_count, 1);
+    EQ(delivery.own_receives, 1);
+    EQT(delivery.first_received, START_TIME + SECOND);
+    EQT(delivery.visible_at, START_TIME + 31 * SECOND);
+    nb_delivery_let_go(&delivery);
+    GAUGES(&s, 1, 0, 1);
+    shop_close(&s);
+}
+
+static void deferred(void **state)
+{
+    shop s;
+    nimbus_receipt receipt;
+
+    (void)state;
+    shop_open(&s, &standard);
+    OK(offer(&s, "a", 0));
+    receipt = GRAB(&s, "a");
+    nb_store_defer(&s.store, receipt, SECOND, false);
+    EQ(state_of(&s, receipt), NB_DELAYED);
+    GAUGES(&s, 0, 1, 0);
+    IS(nb_store_change(&s.store, receipt, 0), NIMBUS_E_NOT_INFLIGHT);
+    nb_store_defer(&s.store, receipt, 9 * SECOND, false); /* not in flight any more */
+    GRAB_NONE(&s);
+    advance(&s, SECOND - 1);
+    GRAB_NONE(&s);
+    advance(&s, 1);
+    receipt = GRAB(&s, "a");
+    nb_store_defer(&s.store, receipt, 0, false); /* at the next moment */
+    GAUGES(&s, 0, 1, 0);
+    advance(&s, 1);
+    GAUGES(&s, 1, 0, 0);
+    shop_close(&s);
+}
+
+/* -------------------------------------------------------------------------------------------- dead letter */
+
+static const nb_store_config two_receives = {
+    .visibility = 30 * SECOND,
+    .retention = INT64_MAX,
+    .capacity_messages = 1000,
+    .capacity_bytes = 1000000,
+    .max_in_flight = 100,
+    .max_visibility = NIMBUS_HOURS(12),
+    .max_receives = 2,
+};
+
+/* One message that was received twice and is ready again: the next take moves it. */
+static nimbus_receipt worn_out(shop *s, const char *text)
+{
+    nimbus_receipt receipt;
+
+    OK(offer(s, text, 0));
+    GRAB_FOR(s, text, 0);
+    receipt = GRAB_FOR(s, text, 0);
+    EQ(s->moves, 0);
+    return receipt;
+}
+
+static void too_many_receives(void **state)
+{
+    shop s;
+    nimbus_receipt receipt;
+
+    (void)state;
+    shop_open(&s, &two_receives);
+    s.takes = true;
+    receipt = worn_out(&s, "a");
+    OK(offer(&s, "b", 0));
+    GRAB(&s, "b"); /* the same take sets the other one aside */
+    EQ(s.moves, 1);
+    EQ(s.own_receives, 2);
+    TEXT(s.why, "-");
+    EQ(state_of(&s, receipt), NB_FREE);
+    IS(nb_store_change(&s.store, receipt, 0), NIMBUS_E_NO_MESSAGE);
+    EQ(s.store.counts.moved, 1);
+    GAUGES(&s, 0, 0, 1);
+    shop_close(&s);
+}
+
+static void moves_that_fail_are_stuck(void **state)
+{
+    shop s;
+    nimbus_receipt receipt;
+    int64_t delay = SECOND;
+
+    (void)state;
+    shop_open(&s, &two_receives);
+    receipt = worn_out(&s, "a");
+    GRAB_NONE(&s);
+    EQ(s.moves, 1);
+    EQ(state_of(&s, receipt), NB_STUCK);
+    GAUGES(&s, 1, 0, 0);
+    IS(nb_store_delete(&s.store, receipt), NIMBUS_STALE); /* it belongs to the dead letter */
+    IS(nb_store_change(&s.store, receipt, 0), NIMBUS_STALE);
+    GRAB_NONE(&s); /* each take is another try */
+    EQ(s.moves, 2);
+    for (size_t tries = 3; tries < 10; tries++) { /* and by itself after 1, 2, 4, ... 60 s */
+        advance(&s, delay - 1);
+        EQ(s.moves, tries - 1);
+        advance(&s, 1);
+        EQ(s.moves, tries);
+        EQ(state_of(&s, receipt), NB_STUCK);
+        GAUGES(&s, 1, 0, 0);
+        delay = delay * 2 < 60 * SECOND ? delay * 2 : 60 * SECOND;
+    }
+    s.takes = true;
+    advance(&s, delay);
+    EQ(s.moves, 10);
+    EQ(s.store.counts.moved, 1);
+    GAUGES(&s, 0, 0, 0);
+    shop_close(&s);
+}
+
+static void one_that_gets_through_takes_the_others_along(void **state)
+{
+    shop s;
+
+    (void)state;
+    shop_open(&s, &two_receives);
+    for (int i = 0; i < 5; i++) {
+        OK(offer(&s, "a", 0));
+    }
+    for (int i = 0; i < 10; i++) {
+        GRAB_FOR(&s, "a", 0);
+    }
+    GRAB_NONE(&s);
+    EQ(s.moves, 5); /* each is set aside once */
+    GAUGES(&s, 5, 0, 0);
+    EQ(s.moves, 5); /* looking is no try */
+    GRAB_NONE(&s);
+    EQ(s.moves, 6); /* the first of those that are stuck, in vain */
+    s.takes = true;
+    GRAB_NONE(&s);
+    EQ(s.moves, 11);
+    GAUGES(&s, 0, 0, 0);
+    EQ(s.store.counts.moved, 5);
+    shop_close(&s);
+}
+
+static void doomed(void **state)
+{
+    shop s;
+    nimbus_receipt receipt;
+
+    (void)state;
+    shop_open(&s, &standard);
+    OK(offer(&s, "a", 0));
+    receipt = GRAB(&s, "a");
+    IS(nb_store_doom(&s.store, receipt, "bad"), NIMBUS_E_NOT_FOUND);
+    EQ(s.moves, 1);
+    TEXT(s.why, "bad");
+    EQ(state_of(&s, receipt), NB_IN_FLIGHT); /* as before, with the same receipt */
+    GAUGES(&s, 0, 0, 1);
+    OK(nb_store_change(&s.store, receipt, 5 * SECOND));
+    advance(&s, 5 * SECOND);
+    GAUGES(&s, 1, 0, 0);
+    receipt = GRAB(&s, "a");
+    s.takes = true;
+    OK(nb_store_doom(&s.store, receipt, NULL));
+    TEXT(s.why, "-");
+    EQ(s.own_receives, 2);
+    EQ(s.store.counts.moved, 1);
+    IS(nb_store_doom(&s.store, receipt, NULL), NIMBUS_E_NO_MESSAGE);
+    GAUGES(&s, 0, 0, 0);
+    shop_close(&s);
+}
+
+static void lapses_inside(shop *s)
+{
+    nb_clock_set(&s->nb->clock, 30 * SECOND);
+    GAUGES(s, 0, 0, 1); /* the mover has it */
+    GRAB_NONE(s);
+}
+
+static void a_doomed_one_lapses_meanwhile(void **state)
+{
+    shop s;
+    nimbus_receipt receipt;
+
+    (void)state;
+    shop_open(&s, &standard);
+    OK(offer(&s, "a", 0));
+    receipt = GRAB(&s, "a");
+    s.inside = lapses_inside;
+    IS(nb_store_doom(&s.store, receipt, NULL), NIMBUS_E_NOT_FOUND);
+    advance(&s, 0);
+    EQ(state_of(&s, receipt), NB_READY);
+    GAUGES(&s, 1, 0, 0);
+    shop_close(&s);
+}
+
+static void notes(void **state)
+{
+    shop s;
+    nimbus_receipt receipt, stale;
+
+    (void)state;
+    shop_open(&s, &two_receives);
+    OK(offer(&s, "a", 0));
+    stale = GRAB_FOR(&s, "a", 0);
+    receipt = GRAB(&s, "a");
+    nb_store_note(&s.store, receipt, nb_letter_make(s.nb->heap, "shop", "first", 1));
+    nb_store_note(&s.store, receipt, nb_letter_make(s.nb->heap, "shop", "second", 1));
+    nb_store_note(&s.store, receipt, NULL);                                          /* nothing */
+    nb_store_note(&s.store, stale, nb_letter_make(s.nb->heap, "shop", "stale", 1)); /* let go of */
+    IS(nb_store_doom(&s.store, receipt, "said"), NIMBUS_E_NOT_FOUND);
+    TEXT(s.why, "said");
+    IS(nb_store_doom(&s.store, receipt, NULL), NIMBUS_E_NOT_FOUND);
+    TEXT(s.why, "second");
+    OK(nb_store_change(&s.store, receipt, 0));
+    GRAB_NONE(&s);
+    TEXT(s.why, "second");
+    s.takes = true;
+    GRAB_NONE(&s);
+    EQ(s.store.counts.moved, 1);
+    receipt = worn_out(&s, "b") /* into the same slot: without the old note */;
+    (void)receipt;
+    shop_close(&s);
+}
+
+static void no_dead_letter(void **state)
+{
+    static const nb_store_ops none = { NULL, NULL };
+    shop s;
+    nimbus_receipt receipt;
+
+    (void)state;
+    shop_open(&s, &two_receives);
+    s.store.ops = &none;
+    OK(offer(&s, "a", 0));
+    receipt = GRAB(&s, "a");
+    IS(nb_store_doom(&s.store, receipt, NULL), NIMBUS_E_NOT_FOUND);
+    GAUGES(&s, 0, 0, 1);
+    OK(nb_store_purge(&s.store, NULL));
+    GAUGES(&s, 0, 0, 0);
+    shop_close(&s);
+}
+
+/* ----------------------------------------------------------------------------------- purge, end, expiry */
+
+static void purge_takes_every_state(void **state)
+{
+    shop s;
+    nimbus_receipt receipt;
+    uint64_t purged = 99;
+
+    (void)state;
+    shop_open(&s, &two_receives);
+    worn_out(&s, "stuck");
+    GRAB_NONE(&s);
+    OK(offer(&s, "flying", 0));
+    receipt = GRAB(&s, "flying");
+    OK(offer(&s, "late", SECOND));
+    OK(offer(&s, "ready", 0));
+    GAUGES(&s, 2, 1, 1);
+    OK(nb_store_purge(&s.store, &purged));
+    EQ(purged, 4);
+    GAUGES(&s, 0, 0, 0);
+    IS(nb_store_change(&s.store, receipt, 0), NIMBUS_E_NO_MESSAGE);
+    OK(nb_store_purge(&s.store, &purged));
+    EQ(purged, 0);
+    EQ(s.gone[NIMBUS_TRACE_DISCARDED] + s.gone[NIMBUS_TRACE_EXPIRED], 0); /* whoever purges knows */
+    shop_close(&s);
+}
+
+static void purge_inside(shop *s)
+{
+    uint64_t purged = 99;
+
+    OK(nb_store_purge(&s->store, &purged));
+    EQ(purged, 1); /* the other one; this one is the mover's */
+    invariants(s);
+}
+
+static void purge_while_moving(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 4; round++) {
+        bool takes = (round & 1) != 0, dooms = (round & 2) != 0;
+        shop s;
+
+        shop_open(&s, &two_receives);
+        s.takes = takes;
+        if (dooms) {
+            nimbus_receipt receipt;
+
+            OK(offer(&s, "a", 0));
+            receipt = GRAB(&s, "a");
+            OK(offer(&s, "other", SECOND));
+            s.inside = purge_inside;
+            IS(nb_store_doom(&s.store, receipt, NULL), takes ? NIMBUS_OK : NIMBUS_E_NOT_FOUND);
+        } else {
+            worn_out(&s, "a");
+            OK(offer(&s, "other", SECOND));
+            s.inside = purge_inside;
+            GRAB_NONE(&s);
+        }
+        EQ(s.moves, 1);
+        EQ(s.store.counts.moved, takes);
+        EQ(s.store.counts.purged, takes ? 1 : 2);
+        GAUGES(&s, 0, 0, 0);
+        OK(offer(&s, "new", 0)); /* the flags are gone with it */
+        GAUGES(&s, 1, 0, 0);
+        shop_close(&s);
+    }
+}
+
+static bool finish_in_flight;
+
+static void end_inside(shop *s)
+{
+    s->ended = true;
+    nb_store_end(&s->store, NIMBUS_E_DELETED, finish_in_flight);
+    invariants(s);
+}
+
+static void end_while_moving(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 8; round++) {
+        bool takes = (round & 1) != 0, dooms = (round & 2) != 0;
+        shop s;
+        nimbus_receipt receipt;
+
+        finish_in_flight = (round & 4) != 0;
+        shop_open(&s, &two_receives);
+        s.takes = takes;
+        if (dooms) {
+            OK(offer(&s, "a", 0));
+            receipt = GRAB(&s, "a");
+            OK(offer(&s, "other", 0));
+            s.inside = end_inside;
+            IS(nb_store_doom(&s.store, receipt, NULL), takes ? NIMBUS_OK : NIMBUS_E_NOT_FOUND);
+        } else {
+            worn_out(&s, "a");
+            receipt = worn_out(&s, "other");
+            s.inside = end_inside; /* in the first of two moves */
+            GRAB_NONE(&s);
+        }
+        EQ(s.store.counts.moved, takes ? (dooms ? 1 : 2) : 0);
+        if (dooms && !takes && finish_in_flight) { /* whoever holds it ends it */
+            GAUGES(&s, 0, 0, 1);
+            OK(nb_store_discard(&s.store, receipt));
+        }
+        EQ(s.store.counts.discarded, 2 - s.store.counts.moved);
+        GAUGES(&s, 0, 0, 0);
+        IS(offer(&s, "late", 0), NIMBUS_E_DELETED);
+        shop_close(&s);
+    }
+}
+
+static void the_end(void **state)
+{
+    shop s;
+    nimbus_receipt receipt;
+    nb_delivery delivery = { 0 };
+    nimbus_peeked peeked;
+    size_t peeks = 99;
+    uint32_t count = 99;
+    bool more;
+    int fd = -1;
+
+    (void)state;
+    shop_open(&s, &standard);
+    OK(offer(&s, "flying", 0));
+    receipt = GRAB(&s, "flying");
+    OK(offer(&s, "late", SECOND));
+    OK(offer(&s, "ready", 0));
+    OK(nb_store_fd(&s.store, &fd));
+    CHECK(descriptor_is_readable(fd));
+    end_inside(&s);
+    EQ(s.store.counts.discarded, 3);
+    EQ(s.gone[NIMBUS_TRACE_DISCARDED], 3);
+    IS(nb_store_delete(&s.store, receipt), NIMBUS_E_DELETED);
+    IS(nb_store_change(&s.store, receipt, 0), NIMBUS_E_DELETED);
+    IS(nb_store_doom(&s.store, receipt, NULL), NIMBUS_E_DELETED);
+    IS(nb_store_purge(&s.store, NULL), NIMBUS_E_DELETED);
+    IS(nb_store_take(&s.store, 1, 0, &delivery, &count, &more), NIMBUS_E_DELETED);
+    EQ(count, 99);
+    IS(nb_store_peek(&s.store, &peeked, 1, &peeks), NIMBUS_E_DELETED);
+    IS(nb_store_wait_room(&s.store, 1, INT64_MAX), NIMBUS_E_DELETED);
+    IS(nb_store_fd(&s.store, &fd), NIMBUS_E_DELETED);
+    GAUGES(&s, 0, 0, 0);
+    shop_close(&s);
+}
+
+static void the_end_waits_for_what_is_in_flight(void **state)
+{
+    nb_store_config config = standard;
+    nimbus_receipt receipts[6];
+    shop s;
+
+    (void)state;
+    config.visibility = INT64_MAX;
+    shop_open(&s, &config);
+    for (size_t i = 0; i < COUNT(receipts); i++) {
+        OK(offer(&s, "a", 0));
+        receipts[i] = GRAB(&s, "a");
+    }
+    OK(offer(&s, "ready", 0));
+    finish_in_flight = true;
+    end_inside(&s);
+    GAUGES(&s, 0, 0, 6);
+    advance(&s, NIMBUS_DAYS(100));
+    GAUGES(&s, 0, 0, 6);
+    OK(nb_store_delete(&s.store, receipts[0]));
+    IS(nb_store_doom(&s.store, receipts[1], NULL), NIMBUS_E_NOT_FOUND); /* stays */
+    GAUGES(&s, 0, 0, 5);
+    s.takes = true;
+    OK(nb_store_doom(&s.store, receipts[1], NULL));
+    IS(nb_store_change(&s.store, receipts[2], SECOND), NIMBUS_E_DELETED); /* discards it */
+    nb_store_untake(&s.store, receipts[3]);
+    nb_store_defer(&s.store, receipts[4], SECOND, false);
+    GAUGES(&s, 0, 0, 1);
+    EQ(s.store.counts.deleted, 1);
+    EQ(s.store.counts.moved, 1);
+    EQ(s.store.counts.discarded, 4);
+    shop_close(&s); /* the last one is given up */
+}
+
+static void retention(void **state)
+{
+    nb_store_config config = two_receives;
+    nb_parcel parcel;
+    nimbus_receipt receipt;
+    nb_store_counts c;
+    shop s;
+
+    (void)state;
+    config.retention = 60 * SECOND;
+    config.visibility = NIMBUS_HOURS(1);
+    shop_open(&s, &config);
+    worn_out(&s, "stuck");
+    GRAB_NONE(&s);
+    OK(offer(&s, "flying", 0));
+    receipt = GRAB(&s, "flying");
+    OK(offer(&s, "ready", 0));
+    OK(offer(&s, "late", NIMBUS_HOURS(1)));
+    advance(&s, 10 * SECOND);
+    OK(offer(&s, "younger", 0));
+    parcel = parcel_of(&s, "older"); /* came over from elsewhere with its own time stamp */
+    parcel.enqueued = -20 * SECOND;
+    OK(offer_parcel(&s, &parcel, 0, true, NULL));
+    nb_store_get_counts(&s.store, &c);
+    EQT(c.oldest_age, 30 * SECOND);
+    EQ(c.redriven_in, 1);
+    advance(&s, 30 * SECOND - 1);
+    EQ(s.store.counts.expired, 0);
+    advance(&s, 1);
+    EQ(s.store.counts.expired, 1);
+    GAUGES(&s, 3, 1, 1);
+    advance(&s, 20 * SECOND - 1);
+    EQ(s.store.counts.expired, 1);
+    advance(&s, 1);
+    EQ(s.store.counts.expired, 5);
+    EQ(s.gone[NIMBUS_TRACE_EXPIRED], 5);
+    IS(nb_store_change(&s.store, receipt, 0), NIMBUS_E_NO_MESSAGE);
+    GAUGES(&s, 1, 0, 0);
+    nb_store_get_counts(&s.store, &c);
+    EQT(c.oldest_age, 50 * SECOND);
+    config.retention = 50 * SECOND; /* goes at once */
+    nb_store_configure(&s.store, &config);
+    EQ(s.store.counts.expired, 6);
+    GAUGES(&s, 0, 0, 0);
+    shop_close(&s);
+}
+
+static int64_t next_timer;
+
+static void expires_inside(shop *s)
+{
+    nb_clock_set(&s->nb->clock, 60 * SECOND);
+    GAUGES(s, 1, 0, 0); /* the mover looks when it is back */
+    nb_timers_fire(&s->nb->timers);
+    next_timer = nb_timers_next(&s->nb->timers);
+}
+
+/* Its retention ends while it is on its way: then nothing is due, and the clock has nothing to do. */
+static void expiry_while_moving_keeps_the_clock_quiet(void **state)
+{
+    nb_store_config config = two_receives;
+    shop s;
+
+    (void)state;
+    config.retention = 60 * SECOND;
+    shop_open(&s, &config);
+    worn_out(&s, "a");
+    next_timer = 0;
+    s.inside = expires_inside;
+    GRAB_NONE(&s);
+    EQ(s.moves, 1);
+    GAUGES(&s, 0, 0, 0);
+    EQ(s.store.counts.expired, 1);
+    shop_close(&s);
+    CHECK(next_timer > 60 * SECOND);
+}
+
+/* ------------------------------------------------------------------------------------- room and memory */
+
+static void capacities(void **state)
+{
+    nb_store_config config = standard;
+    nimbus_bound bound = NIMBUS_BOUND_NONE;
+    nb_parcel parcel;
+    nimbus_receipt receipt;
+    shop s;
+
+    (void)state;
+    config.capacity_messages = 3;
+    config.capacity_bytes = 10;
+    shop_open(&s, &config);
+    OK(offer(&s, "12345", 0));
+    parcel = parcel_of(&s, "123456");
+    IS(offer_parcel(&s, &parcel, 0, false, &bound), NIMBUS_E_FULL);
+    EQ(bound, NIMBUS_BOUND_BYTES);
+    OK(offer(&s, "1234", SECOND));
+    OK(offer(&s, "1", 0));
+    parcel = parcel_of(&s, "");
+    IS(offer_parcel(&s, &parcel, 0, false, &bound), NIMBUS_E_FULL);
+    EQ(bound, NIMBUS_BOUND_MESSAGES);
+    EQ(s.store.counts.refused, 2);
+    IS(nb_store_wait_room(&s.store, 11, INT64_MAX), NIMBUS_E_FULL); /* never */
+    IS(nb_store_wait_room(&s.store, 1, INT64_MAX), NIMBUS_E_WOULD_BLOCK);
+    IS(nb_store_wait_room(&s.store, 1, 0), NIMBUS_E_TIMEOUT);
+    receipt = GRAB(&s, "12345"); /* in flight it still takes room */
+    GAUGES(&s, 1, 1, 1);
+    IS(offer(&s, "1", 0), NIMBUS_E_FULL);
+    OK(nb_store_delete(&s.store, receipt));
+    OK(nb_store_wait_room(&s.store, 5, INT64_MAX));
+    OK(offer(&s, "12345", 0));
+    GAUGES(&s, 2, 1, 0);
+    shop_close(&s);
+}
+
+static void the_oldest_make_room(void **state)
+{
+    nb_store_config config = standard;
+    shop s;
+
+    (void)state;
+    config.capacity_messages = 3;
+    config.capacity_bytes = 10;
+    config.drop_oldest = true;
+    shop_open(&s, &config);
+    OK(offer(&s, "a", 0));
+    OK(offer(&s, "b", 0));
+    OK(offer(&s, "c", 0));
+    OK(offer(&s, "d", 0));
+    EQ(s.store.counts.dropped, 1);
+    EQ(s.gone[NIMBUS_TRACE_DROPPED], 1);
+    GAUGES(&s, 3, 0, 0);
+    IS(offer(&s, "12345678901", 0), NIMBUS_E_FULL); /* never: nothing is dropped for it */
+    GAUGES(&s, 3, 0, 0);
+    GRAB(&s, "b");
+    OK(offer(&s, "123456789", 0)); /* both that are ready; not what is in flight */
+    EQ(s.store.counts.dropped, 3);
+    GAUGES(&s, 1, 0, 1);
+    GRAB(&s, "123456789");
+    IS(offer(&s, "x", 0), NIMBUS_E_FULL); /* nothing to drop */
+    GAUGES(&s, 0, 0, 2);
+    shop_close(&s);
+}
+
+static void grows_over_chunks(void **state)
+{
+    nimbus_receipt receipts[75];
+    char text[8];
+    shop s;
+
+    (void)state;
+    shop_open(&s, &standard);
+    for (int i = 0; i < 75; i++) { /* chunks of 4; the directory grows past 8 and 16 of them */
+        snprintf(text, sizeof text, "%d", i);
+        OK(offer(&s, text, i % 3 == 0 ? (75 - i) * SECOND : 0));
+        invariants(&s);
+    }
+    EQ(s.store.slot_count, 76);
+    for (int i = 0; i < 75; i++) {
+        if (i % 3 != 0) {
+            snprintf(text, sizeof text, "%d", i);
+            receipts[i] = GRAB_FOR(&s, text, INT64_MAX);
+        }
+    }
+    GRAB_NONE(&s);
+    advance(&s, 100 * SECOND);
+    for (int i = 72; i >= 0; i -= 3) { /* in the order of their deadlines */
+        snprintf(text, sizeof text, "%d", i);
+        receipts[i] = GRAB_FOR(&s, text, INT64_MAX);
+    }
+    GAUGES(&s, 0, 0, 75);
+    for (int i = 0; i < 75; i++) {
+        OK(nb_store_delete(&s.store, receipts[i]));
+        invariants(&s);
+    }
+    GAUGES(&s, 0, 0, 0);
+    for (int i = 0; i < 75; i++) {
+        OK(offer(&s, "again", 0));
+    }
+    EQ(s.store.slot_count, 76);
+    shop_close(&s);
+}
+
+static void growth_that_fails(void **state)
+{
+    nb_parcel parcel;
+    shop s;
+
+    (void)state;
+    shop_open(&s, &standard);
+    for (int i = 0; i < 40; i++) {
+        for (uint64_t nth = 1; nth <= 3; nth++) { /* directory, heap, chunk: some of them */
+            nimbus_status status;
+
+            parcel = parcel_of(&s, "a");
+            heap_fail(&s.own, nth, true);
+            status = offer_parcel(&s, &parcel, SECOND, false, NULL);
+            heap_fail(&s.own, 0, false);
+            CHECK(status == NIMBUS_OK || status == NIMBUS_E_NO_MEMORY);
+            invariants(&s);
+        }
+        OK(offer(&s, "a", 0));
+        invariants(&s);
+    }
+    EQ(s.store.counts.refused, 0); /* no capacity was at fault */
+    shop_close(&s);
+}
+
+static void in_flight_is_bounded(void **state)
+{
+    nb_store_config config = standard;
+    nb_delivery slots[3];
+    nimbus_receipt receipt;
+    uint32_t count = 99;
+    bool more;
+    shop s;
+
+    (void)state;
+    memset(slots, 0, sizeof slots);
+    config.max_in_flight = 2;
+    shop_open(&s, &config);
+    for (int i = 0; i < 3; i++) {
+        OK(offer(&s, "a", 0));
+    }
+    OK(nb_store_take(&s.store, 3, NB_STORE_VISIBILITY, slots, &count, &more));
+    EQ(count, 2);
+    CHECK(!more);
+    receipt = slots[0].receipt;
+    nb_delivery_let_go(&slots[0]);
+    nb_delivery_let_go(&slots[1]);
+    IS(nb_store_take(&s.store, 3, NB_STORE_VISIBILITY, slots, &count, &more), NIMBUS_E_OVER_LIMIT);
+    EQ(count, 0);
+    OK(nb_store_delete(&s.store, receipt));
+    GRAB(&s, "a");
+    GRAB_NONE(&s); /* nothing is ready: no limit is at fault */
+    GAUGES(&s, 0, 0, 2);
+    shop_close(&s);
+}
+
+static void peeks(void **state)
+{
+    nimbus_peeked peeked[5];
+    size_t count = 99;
+    shop s;
+
+    (void)state;
+    shop_open(&s, &two_receives);
+    IS(nb_store_peek(&s.store, peeked, 5, &count), NIMBUS_EMPTY);
+    EQ(count, 0);
+    worn_out(&s, "stuck");
+    GRAB_NONE(&s);
+    OK(offer(&s, "flying", 0));
+    GRAB(&s, "flying");
+    OK(offer(&s, "late", SECOND));
+    OK(offer(&s, "ready", 0));
+    OK(nb_store_peek(&s.store, peeked, 5, &count));
+    EQ(count, 4);
+    EQ(peeked[0].state, NIMBUS_STATE_READY); /* stuck */
+    CHECK(bytes_are(nb_message_body(peeked[0].message), "stuck"));
+    EQ(peeked[0].receive_count, 2);
+    EQ(peeked[1].state, NIMBUS_STATE_READY);
+    EQT(peeked[1].until, 0);
+    EQ(peeked[2].state, NIMBUS_STATE_DELAYED);
+    EQT(peeked[2].until, START_TIME + SECOND);
+    EQ(peeked[3].state, NIMBUS_STATE_IN_FLIGHT);
+    EQT(peeked[3].until, START_TIME + 30 * SECOND);
+    for (size_t i = 0; i < count; i++) {
+        nimbus_message_release(peeked[i].message);
+    }
+    OK(nb_store_peek(&s.store, peeked, 1, &count));
+    EQ(count, 1);
+    nimbus_message_release(peeked[0].message);
+    GAUGES(&s, 2, 1, 1);
+    shop_close(&s);
+}
+
+static void the_order_of_equal_deadlines_outlives_configure(void **state)
+{
+    shop s;
+    char body[8] = "";
+    nb_delivery delivery = { 0 };
+    uint32_t count;
+    bool more;
+
+    (void)state;
+    shop_open(&s, &standard);
+    OK(offer(&s, "x", 0)); /* slot 0 */
+    OK(offer(&s, "first", SECOND));
+    OK(nb_store_delete(&s.store, GRAB(&s, "x")));
+    OK(offer(&s, "second", SECOND)); /* slot 0 again */
+    nb_store_configure(&s.store, &standard);
+    advance(&s, SECOND);
+    OK(nb_store_take(&s.store, 1, SECOND, &delivery, &count, &more));
+    bytes_text(nb_message_body(delivery.message), body, sizeof body);
+    nb_delivery_let_go(&delivery);
+    shop_close(&s);
+    TEXT(body, "first");
+}
+
+/* ------------------------------------------------------------------------------------------------ waiters */
+
+typedef struct client {
+    nb_waiter waiter;
+    nb_delivery slots[3];
+    size_t served, notified;
+    bool takes;
+} client;
+
+static void client_served(nb_waiter *waiter)
+{
+    NB_CONTAINER(waiter, client, waiter)->served++;
+}
+
+static bool client_notify(nb_waiter *waiter)
+{
+    client *c = NB_CONTAINER(waiter, client, waiter);
+
+    c->notified++;
+    return c->takes;
+}
+
+static void client_init(client *c, uint32_t max, bool takes)
+{
+    memset(c, 0, sizeof *c);
+    nb_link_init(&c->waiter.link);
+    c->waiter.max = max;
+    c->waiter.visibility = NB_STORE_VISIBILITY;
+    c->waiter.slots = c->slots;
+    c->waiter.served = client_served;
+    c->waiter.notify = client_notify;
+    c->takes = takes;
+}
+
+static void let_go(client *c)
+{
+    for (size_t i = 0; i < COUNT(c->slots); i++) {
+        nb_delivery_let_go(&c->slots[i]);
+    }
+}
+
+static void waiters_are_served_in_order(void **state)
+{
+    client first, second;
+    nb_store_counts counts;
+    shop s;
+
+    (void)state;
+    shop_open(&s, &standard);
+    client_init(&first, 3, false);
+    client_init(&second, 1, false);
+    IS(nb_store_wait(&s.store, &first.waiter), NIMBUS_EMPTY);
+    IS(nb_store_wait(&s.store, &second.waiter), NIMBUS_EMPTY);
+    nb_store_get_counts(&s.store, &counts);
+    EQ(counts.waiters, 2);
+    OK(offer(&s, "a", 0));
+    EQ(first.served, 1);
+    IS(first.waiter.status, NIMBUS_OK);
+    EQ(first.waiter.count, 1); /* not three: what is there */
+    EQ(second.served, 0);
+    OK(offer(&s, "late", SECOND));
+    EQ(second.served, 0);
+    advance(&s, SECOND);
+    EQ(second.served, 1);
+    CHECK(bytes_are(nb_message_body(second.slots[0].message), "late"));
+    let_go(&first);
+    let_go(&second);
+    GAUGES(&s, 0, 0, 2);
+    CHECK(!nb_store_unwait(&s.store, &first.waiter, NIMBUS_EMPTY)); /* not in the line */
+    OK(offer(&s, "b", 0));
+    OK(nb_store_wait(&s.store, &first.waiter)); /* on the spot, without a call */
+    EQ(first.waiter.count, 1);
+    EQ(first.served, 1);
+    let_go(&first);
+    IS(nb_store_wait(&s.store, &first.waiter), NIMBUS_EMPTY);
+    CHECK(nb_store_unwait(&s.store, &first.waiter, NIMBUS_EMPTY));
+    EQ(s.store.counts.empty_receives, 1);
+    IS(nb_store_wait(&s.store, &first.waiter), NIMBUS_EMPTY);
+    nb_store_stop(&s.store);
+    EQ(first.served, 2);
+    IS(first.waiter.status, NIMBUS_E_CLOSED);
+    IS(nb_store_wait(&s.store, &first.waiter), NIMBUS_E_CLOSED);
+    shop_close(&s);
+}
+
+static void notified_waiters_claim(void **state)
+{
+    client idle, first, second;
+    shop s;
+
+    (void)state;
+    shop_open(&s, &standard);
+    client_init(&idle, 0, false);
+    client_init(&first, 0, true);
+    client_init(&second, 0, true);
+    IS(nb_store_wait(&s.store, &idle.waiter), NIMBUS_EMPTY);
+    IS(nb_store_wait(&s.store, &first.waiter), NIMBUS_EMPTY);
+    IS(nb_store_wait(&s.store, &second.waiter), NIMBUS_EMPTY);
+    OK(offer(&s, "a", 0));
+    EQ(idle.notified, 1); /* will not take: the next one */
+    EQ(first.notified, 1);
+    EQ(second.notified, 0); /* one message, one claim */
+    nb_store_pass_on(&s.store);
+    EQ(second.notified, 1);
+    GRAB(&s, "a");
+    IS(nb_store_wait(&s.store, &first.waiter), NIMBUS_EMPTY);
+    end_inside(&s);
+    EQ(first.served, 1);
+    IS(first.waiter.status, NIMBUS_E_DELETED);
+    shop_close(&s);
+}
+
+/* A waiter keeps its place when all that came goes to the dead letter instead. */
+static void a_waiter_keeps_its_place(void **state)
+{
+    client first;
+    nimbus_receipt receipt;
+    shop s;
+
+    (void)state;
+    shop_open(&s, &two_receives);
+    s.takes = true;
+    OK(offer(&s, "a", 0));
+    GRAB_FOR(&s, "a", 0);
+    receipt = GRAB(&s, "a");
+    client_init(&first, 1, false);
+    IS(nb_store_wait(&s.store, &first.waiter), NIMBUS_EMPTY);
+    OK(nb_store_change(&s.store, receipt, 0));
+    EQ(s.moves, 1);
+    EQ(first.served, 0);
+    GAUGES(&s, 0, 0, 0);
+    OK(offer(&s, "b", 0));
+    EQ(first.served, 1);
+    EQ(first.waiter.count, 1);
+    let_go(&first);
+    shop_close(&s);
+}
+
+/* ------------------------------------------------------------------------------------------- random walk */
+
+static void random_walk(void **state)
+{
+    nb_store_config config = two_receives;
+    nimbus_receipt receipts[64];
+    size_t held = 0;
+    shop s;
+
+    (void)state;
+    config.retention = 40 * SECOND;
+    config.max_in_flight = 20;
+    config.capacity_messages = 60;
+    memset(receipts, 0, sizeof receipts);
+    shop_open(&s, &config);
+    for (uint64_t step = 0; step < 20000; step++) {
+        uint64_t random = nb_random_mix(step), at = random >> 40;
+        nimbus_receipt receipt = receipts[at % COUNT(receipts)];
+        nb_delivery delivery = { 0 };
+        uint32_t count = 0;
+        bool more;
+
+        config.drop_oldest = random >> 20 & 1;
+        s.takes = random >> 21 & 1;
+        switch (random % 16) {
+        case 0:
+        case 1:
+        case 2:
+            (void)offer(&s, "abc", random >> 22 & 1 ? (int64_t)(at % 20) * SECOND : 0);
+            break;
+        case 3:
+        case 4:
+        case 5:
+        case 6:
+            if (nb_store_take(&s.store, 1, (int64_t)(at % 4) * SECOND, &delivery, &count, &more) == NIMBUS_OK && count == 1) {
+                receipts[held++ % COUNT(receipts)] = delivery.receipt;
+                nb_delivery_let_go(&delivery);
+            }
+            break;
+        case 7:
+            (void)nb_store_delete(&s.store, receipt);
+            break;
+        case 8:
+            (void)nb_store_change(&s.store, receipt, (int64_t)(at % 8) * SECOND);
+            break;
+        case 9:
+            (void)nb_store_doom(&s.store, receipt, NULL);
+            break;
+        case 10:
+            nb_store_untake(&s.store, receipt);
+            break;
+        case 11:
+            nb_store_defer(&s.store, receipt, SECOND, false);
+            break;
+        case 12:
+            nb_store_note(&s.store, receipt, nb_letter_make(s.nb->heap, "shop", "note", 1));
+            break;
+        case 13:
+            if (at % 50 == 0) {
+                OK(nb_store_purge(&s.store, NULL));
+            } else {
+                nb_store_configure(&s.store, &config);
+            }
+            break;
+        default:
+            advance(&s, (int64_t)(at % 3) * SECOND / 2);
+        }
+        invariants(&s);
+    }
+    CHECK(s.store.counts.moved > 0 && s.store.counts.expired > 0 && s.store.counts.dropped > 0 && s.store.counts.deleted > 0);
+    shop_close(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(comes_and_goes),
+        cmocka_unit_test(foreign_receipts),
+        cmocka_unit_test(delays_lapse),
+        cmocka_unit_test(visibility_lapses),
+        cmocka_unit_test(visibility_is_changed),
+        cmocka_unit_test(a_take_without_visibility),
+        cmocka_unit_test(a_take_is_undone),
+        cmocka_unit_test(deferred),
+        cmocka_unit_test(too_many_receives),
+        cmocka_unit_test(moves_that_fail_are_stuck),
+        cmocka_unit_test(one_that_gets_through_takes_the_others_along),
+        cmocka_unit_test(doomed),
+        cmocka_unit_test(a_doomed_one_lapses_meanwhile),
+        cmocka_unit_test(notes),
+        cmocka_unit_test(no_dead_letter),
+        cmocka_unit_test(purge_takes_every_state),
+        cmocka_unit_test(purge_while_moving),
+        cmocka_unit_test(end_while_moving),
+        cmocka_unit_test(the_end),
+        cmocka_unit_test(the_end_waits_for_what_is_in_flight),
+        cmocka_unit_test(retention),
+        cmocka_unit_test(expiry_while_moving_keeps_the_clock_quiet),
+        cmocka_unit_test(capacities),
+        cmocka_unit_test(the_oldest_make_room),
+        cmocka_unit_test(grows_over_chunks),
+        cmocka_unit_test(growth_that_fails),
+        cmocka_unit_test(in_flight_is_bounded),
+        cmocka_unit_test(peeks),
+        cmocka_unit_test(the_order_of_equal_deadlines_outlives_configure),
+        cmocka_unit_test(waiters_are_served_in_order),
+        cmocka_unit_test(notified_waiters_claim),
+        cmocka_unit_test(a_waiter_keeps_its_place),
+        cmocka_unit_test(random_walk),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
