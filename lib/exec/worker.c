@@ -1,8 +1,9 @@
 /*
  * worker.c - the pool and the clock thread.
  *
- * Growth. A new worker is started when a task waits, nobody is idle, and either every worker is blocked inside a call of the library, or
- * nothing has finished for a while (looked at by the clock thread, real clock only). Never merely because a task was submitted.
+ * Growth. A new worker is started when a task waits, nobody is idle, and a worker blocks inside a call of the library (or all of them do
+ * already), or nothing has finished for a while (looked at by the clock thread, real clock only). Never merely because a task was
+ * submitted.
  */
 #include "exec/worker.h"
 
@@ -106,7 +107,7 @@ void nb_exec_wake_worker_locked(nb_exec *exec)
     if (link != NULL) {
         exec->idle_count--;
         nb_parker_set(&NB_CONTAINER(link, nb_worker, link)->parker);
-    } else if (stuck_locked(exec) && exec->running == exec->blocked) {
+    } else if (stuck_locked(exec) && exec->blocked == exec->worker_count) {
         grow_locked(exec);
     }
 }

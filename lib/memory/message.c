@@ -47,7 +47,13 @@ static void *reserve(layout *at, size_t size, size_t alignment)
 
 static char *put_bytes(layout *at, const void *data, size_t size, bool terminated)
 {
-    char *place = reserve(at, size + terminated, 1);
+    char *place = NULL;
+
+    if (size > SIZE_MAX / 4) {
+        at->overflow = true;
+    } else {
+        place = reserve(at, size + terminated, 1);
+    }
 
     if (place != NULL) {
         if (size > 0 && data != NULL) {

@@ -53,7 +53,7 @@ static nimbus_status offer_patiently(nimbus_queue *queue, const nb_parcel *parce
                                      nimbus_bound *ret_bound)
 {
     nimbus_runtime *nb = queue->object.runtime;
-    int64_t until = nb_add_time(nb_clock_elapsed(&nb->clock), wait);
+    int64_t until = nb_add_time(parcel->enqueued, wait); /* it was stamped just now */
     nimbus_status status, waited = NIMBUS_OK;
 
     for (;;) {

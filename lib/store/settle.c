@@ -283,7 +283,7 @@ static void rebuild_heap(nb_store *store)
         store->heap[i]->heap_index = NB_NOT_IN_HEAP;
     }
     for (uint32_t i = 0; i < store->slot_count; i++) {
-        nb_slot_rekey(store, nb_slot_at(store, i));
+        nb_slot_place(store, nb_slot_at(store, i));
     }
 }
 

@@ -190,10 +190,15 @@ static void settle(nb_store *store, uint32_t index, nb_slot *slot)
 
 void nb_slot_rekey(nb_store *store, nb_slot *slot)
 {
+    slot->order = store->order++;
+    nb_slot_place(store, slot);
+}
+
+void nb_slot_place(nb_store *store, nb_slot *slot)
+{
     bool wanted = nb_slot_key(store, slot) != INT64_MAX;
 
     if (wanted) {
-        slot->order = store->order++;
         settle(store, slot->heap_index != NB_NOT_IN_HEAP ? slot->heap_index : store->heap_count++, slot);
     } else if (slot->heap_index != NB_NOT_IN_HEAP) {
         uint32_t index = slot->heap_index;

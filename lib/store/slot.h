@@ -39,8 +39,9 @@ int64_t nb_slot_expiry(const nb_store *store, const nb_slot *slot);
 /* Puts it into by_age if its time stamp allows. */
 void nb_slot_enter_age(nb_store *store, nb_slot *slot);
 
-/* Brings the heap in line with the slot's due time (and its expiry, if it is not in by_age). */
+/* Brings the heap in line with the slot's due time (and its expiry, if it is not in by_age). place: its turn among equals stays. */
 void nb_slot_rekey(nb_store *store, nb_slot *slot);
+void nb_slot_place(nb_store *store, nb_slot *slot);
 
 /* The slot that is due first; NULL: none. */
 nb_slot *nb_slot_first_due(const nb_store *store);

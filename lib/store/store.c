@@ -103,10 +103,15 @@ static int64_t next_due(const nb_store *store)
     const nb_slot *first = nb_slot_first_due(store);
     int64_t due = first != NULL ? nb_slot_key(store, first) : INT64_MAX;
 
-    if (!nb_list_empty(&store->by_age)) {
-        int64_t expiry = nb_slot_expiry(store, NB_CONTAINER(store->by_age.next, nb_slot, age_link));
+    for (nb_link *at = store->by_age.next; at != &store->by_age; at = at->next) {
+        const nb_slot *oldest = NB_CONTAINER(at, nb_slot, age_link);
 
-        due = expiry < due ? expiry : due;
+        if (oldest->state != NB_MOVING) { /* one that is moving is looked at again when it is back */
+            int64_t expiry = nb_slot_expiry(store, oldest);
+
+            due = expiry < due ? expiry : due;
+            break;
+        }
     }
     return store->stuck_due < due ? store->stuck_due : due;
 }

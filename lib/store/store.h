@@ -14,7 +14,7 @@
  *   MOVING    -> FREE       move                     the dead letter took it
  *   MOVING    -> STUCK      move                     it could not (SQS-D11); a doomed one goes back to IN_FLIGHT
  *   STUCK     -> MOVING     take, tick               another try
- *   READY, IN_FLIGHT -> FREE  nb_store_delete
+ *   READY, IN_FLIGHT, DELAYED -> FREE  nb_store_delete, nb_store_discard (DELAYED: by a receipt from before nb_store_defer)
  *   any but MOVING -> GONE -> FREE   expiry, purge, drop-oldest, end: off the lists at once, its message is let go without the lock
  *
  * Invariants, under the lock:

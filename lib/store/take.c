@@ -6,7 +6,7 @@
 #include "base/number.h"
 #include "store/inside.h"
 
-static void fill(nb_store *store, const nb_slot *slot, nb_delivery *delivery, int64_t now)
+static void fill(nb_store *store, const nb_slot *slot, nb_delivery *delivery, int64_t now, int64_t wall)
 {
     const nb_parcel *parcel = &slot->parcel;
 
@@ -21,7 +21,7 @@ static void fill(nb_store *store, const nb_slot *slot, nb_delivery *delivery, in
         .id = parcel->id,
         .sent = parcel->sent,
         .first_received = parcel->first_received,
-        .visible_at = nb_add_time(nb_clock_wall(&store->nb->clock), slot->due == INT64_MAX ? INT64_MAX : slot->due - now),
+        .visible_at = nb_add_time(wall, slot->due == INT64_MAX ? INT64_MAX : slot->due - now),
         .receive_count = parcel->receive_count,
         .own_receives = slot->own_receives,
         .enqueued = parcel->enqueued,
@@ -29,7 +29,7 @@ static void fill(nb_store *store, const nb_slot *slot, nb_delivery *delivery, in
     };
 }
 
-static void hand_out(nb_store *store, nb_slot *slot, int64_t visibility, nb_delivery *delivery, int64_t now)
+static void hand_out(nb_store *store, nb_slot *slot, int64_t visibility, nb_delivery *delivery, int64_t now, int64_t wall)
 {
     nb_link_remove(&slot->link);
     store->counts.ready--;
@@ -41,11 +41,11 @@ static void hand_out(nb_store *store, nb_slot *slot, int64_t visibility, nb_deli
     slot->parcel.receive_count++;
     slot->taken_at = now;
     if (slot->parcel.first_received == 0) {
-        slot->parcel.first_received = nb_clock_wall(&store->nb->clock);
+        slot->parcel.first_received = wall;
     }
     slot->due = nb_add_time(now, visibility);
     nb_slot_rekey(store, slot);
-    fill(store, slot, delivery, now);
+    fill(store, slot, delivery, now, wall);
 }
 
 /* The receive after the last one that is allowed does not return the message but moves it (SQS-D3). */
@@ -62,6 +62,7 @@ uint32_t nb_store_take_locked(nb_store *store, uint32_t max, int64_t visibility,
     int64_t timeout = visibility == NB_STORE_VISIBILITY ? store->config.visibility : visibility;
     nb_link *last = store->ready.prev; /* what comes back at once (visibility 0) is not taken twice (SQS-R11) */
     uint32_t count = 0;
+    int64_t wall = 0;
     bool end = false;
 
     while (!end && count < max && nb_store_takeable(store)) {
@@ -73,7 +74,8 @@ uint32_t nb_store_take_locked(nb_store *store, uint32_t max, int64_t visibility,
             set_aside(store, slot);
             continue;
         }
-        hand_out(store, slot, timeout, &slots[count++], now);
+        wall = wall == 0 ? nb_clock_wall(&store->nb->clock) : wall; /* one reading a take */
+        hand_out(store, slot, timeout, &slots[count++], now, wall);
         if (timeout == 0) {
             nb_store_count_out(store, slot);
             nb_store_make_ready(store, slot);

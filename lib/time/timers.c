@@ -16,6 +16,7 @@ static uint64_t this_thread(void)
 void nb_timers_init(nb_timers *timers, nb_clock *clock, nb_heap *heap, void (*sooner)(void *), void *user)
 {
     memset(timers, 0, sizeof *timers);
+    timers->round = INT64_MIN;
     timers->clock = clock;
     timers->heap = heap;
     timers->sooner = sooner;
@@ -123,7 +124,7 @@ void nb_timer_set(nb_timers *timers, nb_timer *timer, int64_t due)
     nb_lock_acquire(&timers->lock);
     take_off(timers, timer);
     if (due != INT64_MAX) {
-        timer->due = due;
+        timer->due = due > timers->round ? due : timers->round;
         timer->order = timers->order++;
         settle(timers, timers->count++, timer);
     }
@@ -230,6 +231,7 @@ bool nb_timers_fire(nb_timers *timers)
     atomic_store_explicit(&timers->firing_thread, this_thread(), memory_order_relaxed);
     nb_lock_acquire(&timers->lock);
     limit = timers->order;
+    timers->round = now;
     nb_lock_release(&timers->lock);
     while ((timer = pop_due(timers, now, limit)) != NULL) {
         timer->fire(timer);

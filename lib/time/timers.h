@@ -45,6 +45,7 @@ typedef struct nb_timers {
     nb_timer **array; /* room for reserved timers */
     size_t count, reserved, capacity;
     uint64_t order;
+    int64_t round;      /* when the last round of firing began: nothing is due earlier, or it would keep others from their turn */
     nb_list sleepers;
     _Atomic uint64_t firing_thread; /* who holds fire_lock; 0: nobody */
 } nb_timers;

@@ -346,7 +346,8 @@ static nimbus_status check(nimbus_attribute attribute)
 
 static void attribute_names(void **state)
 {
-    static const char *const good[] = { "a", "A9_-", "a.b", "aws", "AWS", "AWSx", "a.AWS.b", "amazon", "Amazonx.y", "xAWS.a", "_", "-", "0" };
+    static const char *const good[] = { "a", "A9_-", "a.b", "aws", "AWS", "AWSx", "a.AWS.b", "amazon", "Amazonx.y", "xAWS.a",
+                                        "_", "-", "0" };
     static const char *const bad[] = { "", ".", ".a", "a.", "a..b", "AWS.", "AWS.a", "aws.a", "aWs.a", "Amazon.a", "amazon.a", "AMAZON.x",
                                        "a b", "a/b", "\xc3\xa4" };
     char name[258];
