@@ -1,6 +1,6 @@
 /*
- * test_under_fire.c - what a hostile reader of the headers once broke: claims that outlive their taker, ends in an unlucky order, waits that
- * are over before they begin.
+ * test_under_fire.c - what a hostile reader of the headers once broke: claims that outlive their taker, ends in an unlucky order, and
+ * waits that are over before they begin.
  */
 #include "helpers.h"
 
