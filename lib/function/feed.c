@@ -112,7 +112,7 @@ void nb_feed_let_go(nb_feed *feed)
     bool last;
 
     nb_lock_acquire(&function->lock);
-    last = --feed->running == 0 && feed->ended && !nb_link_in(&feed->link);
+    last = nb_feed_left_locked(feed);
     nb_lock_release(&function->lock);
     if (last && feed->free != NULL) {
         feed->free(feed);

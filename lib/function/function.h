@@ -148,6 +148,12 @@ nb_feed *nb_feed_find_locked(nimbus_function *function, const nb_name *queue, bo
 nb_feed *nb_feed_hold(nimbus_function *function, const nb_name *queue, bool any);
 void nb_feed_let_go(nb_feed *feed);
 
+/* Somebody who ran in the feed has left it, under the lock. True: he was the last one, and must call feed->free without it. */
+static inline bool nb_feed_left_locked(nb_feed *feed)
+{
+    return --feed->running == 0 && feed->ended && !nb_link_in(&feed->link);
+}
+
 /* What windows have gathered goes back to the queues of paused mappings and stopped functions: else nobody could have it. */
 void nb_function_return_gathers(nimbus_function *function);
 

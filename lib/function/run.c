@@ -274,7 +274,7 @@ void nb_function_leave(nimbus_function *function, nb_feed *feed)
 
     nb_lock_acquire(&function->lock);
     nb_function_leave_locked(function);
-    last = feed != NULL && --feed->running == 0 && feed->ended && !nb_link_in(&feed->link);
+    last = feed != NULL && nb_feed_left_locked(feed);
     nb_function_wake_locked(function); /* a place is free */
     nb_lock_release(&function->lock);
     if (last && feed->free != NULL) {

@@ -180,11 +180,6 @@ const char *nb_name_text(const nb_name *name)
     return name->text;
 }
 
-nb_heap *nb_name_heap(const nb_name *name)
-{
-    return name->heap;
-}
-
 static nb_object *acquire_locked(nb_name *name)
 {
     if (name == NULL || name->object == NULL) {

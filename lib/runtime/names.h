@@ -36,7 +36,6 @@ nb_name *nb_names_intern(nb_names *names, nb_kind kind, const char *text);
 nb_name *nb_name_retain(nb_name *name); /* NULL gives NULL */
 void nb_name_release(nb_name *name);    /* NULL: nothing */
 const char *nb_name_text(const nb_name *name);
-nb_heap *nb_name_heap(const nb_name *name);
 
 /* The resource that fills the entry, with a handle for the caller; NULL: none. */
 nb_object *nb_name_acquire(nb_name *name);
