@@ -2,27 +2,28 @@
 
 #include <stddef.h>
 
-#define MAX_NESTING 16
+#include "platform/self.h"
 
-static _Thread_local nb_frame *innermost;
-static _Thread_local uint32_t nesting;
+#define MAX_NESTING 16
 
 void nb_frame_enter(nb_frame *frame, const void *runtime, const void *owner)
 {
-    frame->outer = innermost;
+    nb_self *self = nb_self_get();
+
+    frame->outer = self->innermost;
     frame->runtime = runtime;
     frame->owner = owner;
-    innermost = frame;
+    self->innermost = frame;
 }
 
 void nb_frame_leave(nb_frame *frame)
 {
-    innermost = frame->outer;
+    nb_self_get()->innermost = frame->outer;
 }
 
 bool nb_inside(const void *runtime)
 {
-    for (const nb_frame *at = innermost; at != NULL; at = at->outer) {
+    for (const nb_frame *at = nb_self_get()->innermost; at != NULL; at = at->outer) {
         if (at->runtime == runtime) {
             return true;
         }
@@ -34,7 +35,7 @@ uint32_t nb_inside_owner(const void *owner)
 {
     uint32_t count = 0;
 
-    for (const nb_frame *at = innermost; at != NULL; at = at->outer) {
+    for (const nb_frame *at = nb_self_get()->innermost; at != NULL; at = at->outer) {
         count += at->owner == owner;
     }
     return count;
@@ -42,14 +43,16 @@ uint32_t nb_inside_owner(const void *owner)
 
 bool nb_nest_enter(void)
 {
-    if (nesting == MAX_NESTING) {
+    nb_self *self = nb_self_get();
+
+    if (self->nesting == MAX_NESTING) {
         return false;
     }
-    nesting++;
+    self->nesting++;
     return true;
 }
 
 void nb_nest_leave(void)
 {
-    nesting--;
+    nb_self_get()->nesting--;
 }

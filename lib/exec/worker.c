@@ -11,10 +11,9 @@
 
 #include "base/number.h"
 #include "platform/clock.h"
+#include "platform/self.h"
 
 #define GROWTH_CHECK_NS 10000000
-
-static _Thread_local nb_exec *working_for; /* the pool that this thread is a worker of */
 
 static void *worker_main(void *arg)
 {
@@ -22,7 +21,7 @@ static void *worker_main(void *arg)
     nb_exec *exec = worker->exec;
     nb_task *task;
 
-    working_for = exec;
+    nb_self_get()->works_for = exec;
     nb_lock_acquire(&exec->lock);
     while (!exec->stopping) {
         task = nb_exec_pop_locked(exec);
@@ -146,7 +145,7 @@ static void check_growth(nb_timer *timer)
 
 void nb_exec_block_begin(nb_exec *exec)
 {
-    if (working_for != exec) {
+    if (nb_self_get()->works_for != exec) {
         return;
     }
     nb_lock_acquire(&exec->lock);
@@ -160,7 +159,7 @@ void nb_exec_block_begin(nb_exec *exec)
 
 void nb_exec_block_end(nb_exec *exec)
 {
-    if (working_for != exec) {
+    if (nb_self_get()->works_for != exec) {
         return;
     }
     nb_lock_acquire(&exec->lock);

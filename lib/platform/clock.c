@@ -19,3 +19,32 @@ int64_t nb_platform_wall(void)
 {
     return read_clock(CLOCK_REALTIME);
 }
+
+#ifdef CLOCK_MONOTONIC_COARSE
+
+int64_t nb_platform_coarse(void)
+{
+    return read_clock(CLOCK_MONOTONIC_COARSE);
+}
+
+int64_t nb_platform_tick(void)
+{
+    struct timespec tick = { 0, 0 };
+
+    clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
+    return (int64_t)tick.tv_sec * INT64_C(1000000000) + tick.tv_nsec;
+}
+
+#else
+
+int64_t nb_platform_coarse(void)
+{
+    return nb_platform_elapsed();
+}
+
+int64_t nb_platform_tick(void)
+{
+    return 0;
+}
+
+#endif

@@ -1,25 +1,49 @@
 #include "time/clock.h"
 
+#include <stddef.h>
+
 #include "platform/clock.h"
 
 void nb_clock_init(nb_clock *clock, bool manual, int64_t start_wall)
 {
     clock->manual = manual;
     clock->start_wall = start_wall;
-    atomic_init(&clock->now, 0);
+    clock->tick = manual ? 0 : nb_platform_tick();
+    nb_atomic_init(&clock->now, 0);
+    nb_atomic_init(&clock->offset, 0);
+    nb_atomic_init(&clock->synced, INT64_MIN);
 }
 
 int64_t nb_clock_elapsed(const nb_clock *clock)
 {
-    return clock->manual ? atomic_load_explicit(&clock->now, memory_order_relaxed) : nb_platform_elapsed();
+    return clock->manual ? nb_load_relaxed(&clock->now) : nb_platform_elapsed();
 }
 
 int64_t nb_clock_wall(const nb_clock *clock)
 {
-    return clock->manual ? clock->start_wall + nb_clock_elapsed(clock) : nb_platform_wall();
+    return clock->manual ? clock->start_wall + nb_load_relaxed(&clock->now) : nb_platform_wall();
+}
+
+int64_t nb_clock_coarse(nb_clock *clock, int64_t *ret_wall)
+{
+    int64_t elapsed = clock->manual ? nb_load_relaxed(&clock->now) : nb_platform_coarse();
+
+    if (ret_wall == NULL) {
+        return elapsed;
+    }
+    if (clock->manual) {
+        *ret_wall = clock->start_wall + elapsed;
+        return elapsed;
+    }
+    if (nb_load_relaxed(&clock->synced) != elapsed) { /* the first in this tick; two at once write the same, give or take a step */
+        nb_store_relaxed(&clock->offset, nb_platform_wall() - nb_platform_elapsed());
+        nb_store_relaxed(&clock->synced, elapsed);
+    }
+    *ret_wall = elapsed + nb_load_relaxed(&clock->offset);
+    return elapsed;
 }
 
 void nb_clock_set(nb_clock *clock, int64_t elapsed)
 {
-    atomic_store_explicit(&clock->now, elapsed, memory_order_relaxed);
+    nb_store_relaxed(&clock->now, elapsed);
 }

@@ -3,23 +3,39 @@
  *
  * elapsed is for durations and never goes back; wall is for time stamps. A manual clock has one value, moved by nb_clock_set(); its wall
  * reading is the start time plus what has elapsed.
+ *
+ * Coarse readings. What happens for every message (send, receive) reads the clock once, coarsely: the kernel's tick, a quarter of the
+ * price, up to nb_clock_tick() behind the exact reading and never ahead of it. A deadline made from a coarse reading adds the tick, so
+ * that it is never early. The coarse wall time is the coarse elapsed time plus an offset that is read anew once a tick.
  */
 #ifndef NB_TIME_CLOCK_H
 #define NB_TIME_CLOCK_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "sync/atomic.h"
 
 typedef struct nb_clock {
     bool manual;
     int64_t start_wall;
-    _Atomic int64_t now; /* manual: elapsed. Relaxed: what depends on the time is ordered by the locks around it */
+    int64_t tick;           /* of the coarse reading; manual: 0 */
+    _Atomic int64_t now;    /* manual: elapsed. Relaxed: what depends on the time is ordered by the states that it changes */
+    _Atomic int64_t offset; /* real: wall - elapsed, as of synced. Relaxed: any value that was ever written is a right one */
+    _Atomic int64_t synced; /* real: the coarse elapsed time at which offset was read */
 } nb_clock;
 
 void nb_clock_init(nb_clock *clock, bool manual, int64_t start_wall);
 int64_t nb_clock_elapsed(const nb_clock *clock);
 int64_t nb_clock_wall(const nb_clock *clock);
+
+/* Coarsely; *ret_wall may be NULL. */
+int64_t nb_clock_coarse(nb_clock *clock, int64_t *ret_wall);
+static inline int64_t nb_clock_tick(const nb_clock *clock)
+{
+    return clock->tick;
+}
+
 void nb_clock_set(nb_clock *clock, int64_t elapsed); /* manual only, never backwards */
 
 #endif

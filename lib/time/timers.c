@@ -3,15 +3,9 @@
 #include <assert.h>
 #include <string.h>
 
+#include "platform/self.h"
+
 #define NB_TIMER_IDLE SIZE_MAX
-
-/* A number for this thread: the address of a thread-local is unique among living threads and never 0. */
-static uint64_t this_thread(void)
-{
-    static _Thread_local char anchor;
-
-    return (uint64_t)(uintptr_t)&anchor;
-}
 
 void nb_timers_init(nb_timers *timers, nb_clock *clock, nb_heap *heap, void (*sooner)(void *), void *user)
 {
@@ -130,7 +124,7 @@ void nb_timer_set(nb_timers *timers, nb_timer *timer, int64_t due)
     }
     sooner = due != INT64_MAX && timers->array[0] == timer;
     nb_lock_release(&timers->lock);
-    if (sooner && atomic_load_explicit(&timers->firing_thread, memory_order_relaxed) != this_thread()) {
+    if (sooner && atomic_load_explicit(&timers->firing_thread, memory_order_relaxed) != nb_self_number()) {
         timers->sooner(timers->user); /* the firing thread itself looks again before it sleeps */
     }
 }
@@ -140,7 +134,7 @@ void nb_timer_stop(nb_timers *timers, nb_timer *timer)
     nb_lock_acquire(&timers->lock);
     take_off(timers, timer);
     nb_lock_release(&timers->lock);
-    if (atomic_load_explicit(&timers->firing_thread, memory_order_relaxed) == this_thread()) {
+    if (atomic_load_explicit(&timers->firing_thread, memory_order_relaxed) == nb_self_number()) {
         return;
     }
     nb_lock_acquire(&timers->fire_lock); /* whoever fires it holds this */
@@ -228,7 +222,7 @@ bool nb_timers_fire(nb_timers *timers)
         return false;
     }
     nb_lock_acquire(&timers->fire_lock);
-    atomic_store_explicit(&timers->firing_thread, this_thread(), memory_order_relaxed);
+    atomic_store_explicit(&timers->firing_thread, nb_self_number(), memory_order_relaxed);
     nb_lock_acquire(&timers->lock);
     limit = timers->order;
     timers->round = now;
