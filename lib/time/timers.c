@@ -5,16 +5,17 @@
 
 #include "platform/self.h"
 
-#define NB_TIMER_IDLE SIZE_MAX
-
 void nb_timers_init(nb_timers *timers, nb_clock *clock, nb_heap *heap, void (*sooner)(void *), void *user)
 {
     memset(timers, 0, sizeof *timers);
     timers->round = INT64_MIN;
+    timers->promise = INT64_MAX;
     timers->clock = clock;
     timers->heap = heap;
     timers->sooner = sooner;
     timers->user = user;
+    timers->unused = NB_WHEEL_NONE;
+    nb_wheel_init(&timers->wheel, heap, nb_clock_elapsed(clock));
     nb_link_init(&timers->sleepers);
     nb_lock_init(&timers->lock);
     nb_lock_init(&timers->fire_lock);
@@ -23,82 +24,58 @@ void nb_timers_init(nb_timers *timers, nb_clock *clock, nb_heap *heap, void (*so
 void nb_timers_fini(nb_timers *timers)
 {
     assert(timers->reserved == 0);
-    nb_free(timers->heap, timers->array, timers->capacity * sizeof *timers->array);
+    nb_wheel_fini(&timers->wheel);
+    nb_free(timers->heap, timers->owners, timers->capacity * sizeof *timers->owners);
     nb_lock_fini(&timers->fire_lock);
     nb_lock_fini(&timers->lock);
 }
 
-static bool before(const nb_timer *a, const nb_timer *b)
+/* Unused entries are a chain through owners: the number of the next one stands there instead of a pointer. */
+static void put_unused(nb_timers *timers, uint32_t entry)
 {
-    return a->due != b->due ? a->due < b->due : a->order < b->order;
+    timers->owners[entry] = (nb_timer *)(uintptr_t)timers->unused;
+    timers->unused = entry;
 }
 
-static void place(nb_timers *timers, size_t index, nb_timer *timer)
+/* Twice the room. False: out of memory, and everything is as before. */
+static bool grow(nb_timers *timers)
 {
-    timers->array[index] = timer;
-    timer->index = index;
-}
+    uint32_t capacity = timers->capacity == 0 ? 16 : timers->capacity * 2;
+    nb_timer **owners;
 
-/* Moves timer, which belongs near index, to where it keeps the heap in order. */
-static void settle(nb_timers *timers, size_t index, nb_timer *timer)
-{
-    while (index > 0 && before(timer, timers->array[(index - 1) / 2])) {
-        place(timers, index, timers->array[(index - 1) / 2]);
-        index = (index - 1) / 2;
+    if (capacity < timers->capacity || capacity >= NB_WHEEL_NONE - NB_WHEEL_HEADS || !nb_wheel_grow(&timers->wheel, capacity)) {
+        return false;
     }
-    for (;;) {
-        size_t child = 2 * index + 1;
-
-        if (child + 1 < timers->count && before(timers->array[child + 1], timers->array[child])) {
-            child++;
-        }
-        if (child >= timers->count || !before(timers->array[child], timer)) {
-            break;
-        }
-        place(timers, index, timers->array[child]);
-        index = child;
+    owners = nb_alloc_array(timers->heap, capacity, sizeof *owners);
+    if (owners == NULL) {
+        return false; /* the wheel keeps what it got: the next try needs it */
     }
-    place(timers, index, timer);
-}
-
-static void take_off(nb_timers *timers, nb_timer *timer)
-{
-    size_t index = timer->index;
-    nb_timer *last;
-
-    if (index == NB_TIMER_IDLE) {
-        return;
+    if (timers->capacity > 0) {
+        memcpy(owners, timers->owners, timers->capacity * sizeof *owners);
     }
-    last = timers->array[--timers->count];
-    if (last != timer) {
-        settle(timers, index, last);
+    nb_free(timers->heap, timers->owners, timers->capacity * sizeof *owners);
+    timers->owners = owners;
+    for (uint32_t entry = capacity; entry-- > timers->capacity;) {
+        put_unused(timers, entry);
     }
-    timer->index = NB_TIMER_IDLE;
+    timers->capacity = capacity;
+    return true;
 }
 
 bool nb_timer_init(nb_timers *timers, nb_timer *timer, nb_timer_fn *fire)
 {
-    bool room = true;
+    bool room;
 
     memset(timer, 0, sizeof *timer);
     timer->fire = fire;
-    timer->index = NB_TIMER_IDLE;
     nb_lock_acquire(&timers->lock);
-    if (timers->reserved == timers->capacity) {
-        size_t capacity = timers->capacity == 0 ? 16 : timers->capacity * 2;
-        nb_timer **array = nb_alloc_array(timers->heap, capacity, sizeof *array);
-
-        room = array != NULL;
-        if (room) {
-            if (timers->count > 0) {
-                memcpy(array, timers->array, timers->count * sizeof *array);
-            }
-            nb_free(timers->heap, timers->array, timers->capacity * sizeof *array);
-            timers->array = array;
-            timers->capacity = capacity;
-        }
+    room = timers->unused != NB_WHEEL_NONE || grow(timers);
+    if (room) {
+        timer->entry = timers->unused;
+        timers->unused = (uint32_t)(uintptr_t)timers->owners[timer->entry];
+        timers->owners[timer->entry] = timer;
+        timers->reserved++;
     }
-    timers->reserved += room;
     nb_lock_release(&timers->lock);
     return room;
 }
@@ -107,40 +84,46 @@ void nb_timer_fini(nb_timers *timers, nb_timer *timer)
 {
     nb_timer_stop(timers, timer);
     nb_lock_acquire(&timers->lock);
+    put_unused(timers, timer->entry);
     timers->reserved--;
     nb_lock_release(&timers->lock);
 }
 
 void nb_timer_set(nb_timers *timers, nb_timer *timer, int64_t due)
 {
-    bool sooner;
+    bool sooner = false;
 
     nb_lock_acquire(&timers->lock);
-    take_off(timers, timer);
-    if (due != INT64_MAX) {
-        timer->due = due > timers->round ? due : timers->round;
+    if (due == INT64_MAX) {
+        nb_wheel_clear(&timers->wheel, timer->entry);
+    } else {
+        due = due > timers->round ? due : timers->round;
         timer->order = timers->order++;
-        settle(timers, timers->count++, timer);
+        nb_wheel_set(&timers->wheel, timer->entry, due);
+        sooner = due < timers->promise && atomic_load_explicit(&timers->firing_thread, memory_order_relaxed) != nb_self_number();
+        timers->promise = sooner ? due : timers->promise; /* the firing thread itself looks again before it sleeps */
     }
-    sooner = due != INT64_MAX && timers->array[0] == timer;
     nb_lock_release(&timers->lock);
-    if (sooner && atomic_load_explicit(&timers->firing_thread, memory_order_relaxed) != nb_self_number()) {
-        timers->sooner(timers->user); /* the firing thread itself looks again before it sleeps */
+    if (sooner) {
+        timers->sooner(timers->user);
     }
+}
+
+static void take_off(nb_timers *timers, nb_timer *timer)
+{
+    nb_lock_acquire(&timers->lock);
+    nb_wheel_clear(&timers->wheel, timer->entry);
+    nb_lock_release(&timers->lock);
 }
 
 void nb_timer_stop(nb_timers *timers, nb_timer *timer)
 {
-    nb_lock_acquire(&timers->lock);
     take_off(timers, timer);
-    nb_lock_release(&timers->lock);
     if (atomic_load_explicit(&timers->firing_thread, memory_order_relaxed) == nb_self_number()) {
         return;
     }
     nb_lock_acquire(&timers->fire_lock); /* whoever fires it holds this */
-    nb_lock_acquire(&timers->lock);
     take_off(timers, timer); /* it may have set itself again */
-    nb_lock_release(&timers->lock);
     nb_lock_release(&timers->fire_lock);
 }
 
@@ -163,15 +146,18 @@ void nb_timers_awake(nb_timers *timers, nb_sleeper *sleeper)
 
 int64_t nb_timers_next(nb_timers *timers)
 {
+    uint32_t first;
     int64_t due;
 
     nb_lock_acquire(&timers->lock);
-    due = timers->count > 0 ? timers->array[0]->due : INT64_MAX;
+    first = nb_wheel_first(&timers->wheel, nb_clock_elapsed(timers->clock));
+    due = first != NB_WHEEL_NONE ? nb_wheel_due(&timers->wheel, first) : INT64_MAX;
     for (nb_link *at = timers->sleepers.next; at != &timers->sleepers; at = at->next) {
         const nb_sleeper *sleeper = NB_CONTAINER(at, nb_sleeper, link);
 
         due = sleeper->until < due ? sleeper->until : due;
     }
+    timers->promise = due;
     nb_lock_release(&timers->lock);
     return due;
 }
@@ -201,11 +187,13 @@ static bool wake_sleepers(nb_timers *timers, int64_t now)
 static nb_timer *pop_due(nb_timers *timers, int64_t now, uint64_t limit)
 {
     nb_timer *timer = NULL;
+    uint32_t entry;
 
     nb_lock_acquire(&timers->lock);
-    if (timers->count > 0 && timers->array[0]->due <= now && timers->array[0]->order < limit) {
-        timer = timers->array[0];
-        take_off(timers, timer);
+    entry = nb_wheel_first(&timers->wheel, now);
+    if (entry != NB_WHEEL_NONE && nb_wheel_due(&timers->wheel, entry) <= now && timers->owners[entry]->order < limit) {
+        timer = timers->owners[entry];
+        nb_wheel_clear(&timers->wheel, entry);
     }
     nb_lock_release(&timers->lock);
     return timer;
@@ -216,7 +204,8 @@ bool nb_timers_fire(nb_timers *timers)
     int64_t now = nb_clock_elapsed(timers->clock);
     uint64_t limit;
     nb_timer *timer;
-    bool fired = false;
+    uint32_t fired = 0;
+    bool woken;
 
     if (nb_timers_next(timers) > now) {
         return false;
@@ -226,15 +215,16 @@ bool nb_timers_fire(nb_timers *timers)
     nb_lock_acquire(&timers->lock);
     limit = timers->order;
     timers->round = now;
+    timers->promise = INT64_MAX;
     nb_lock_release(&timers->lock);
-    while ((timer = pop_due(timers, now, limit)) != NULL) {
+    while (fired < NB_TIMERS_ROUND && (timer = pop_due(timers, now, limit)) != NULL) {
         timer->fire(timer);
-        fired = true;
+        fired++;
     }
-    fired = wake_sleepers(timers, now) || fired;
+    woken = wake_sleepers(timers, now);
     atomic_store_explicit(&timers->firing_thread, 0, memory_order_relaxed);
     nb_lock_release(&timers->fire_lock);
-    return fired;
+    return woken || fired > 0;
 }
 
 void nb_timers_quiesce(nb_timers *timers)

@@ -1,12 +1,17 @@
 /*
- * timers.h - timers of an instance: a binary heap under one lock.
+ * timers.h - timers of an instance: a wheel under one lock.
  *
- * A timer is a member of the object that it belongs to; setting one never needs memory, because room in the heap is reserved when the
- * timer is made (nb_timer_init), which alone can fail.
+ * A timer is a member of the object that it belongs to; setting one never needs memory, because its place in the wheel is reserved when
+ * the timer is made (nb_timer_init), which alone can fail.
  *
- * Firing. One thread fires at a time (fire_lock): it takes due timers off the heap one by one and calls them with no other lock held.
- * Equal deadlines fire in the order in which they were set. A timer may set itself again. nb_timer_stop() returns only when the timer
+ * Firing. One thread fires at a time (fire_lock): it takes due timers off the wheel one by one and calls them with no other lock held.
+ * Equal deadlines fire in the order in which they were set. A timer may set itself again; it is not fired twice in one round. A round
+ * ends after NB_TIMERS_ROUND timers, so that whoever waits for fire_lock gets his turn. nb_timer_stop() returns only when the timer
  * neither is set nor runs, unless it is called from inside a timer; so an object may be freed after it.
+ *
+ * The promise. `promise` is the earliest time at which somebody is known to look again: who was told it by nb_timers_next(), or was
+ * called by `sooner`. A timer that is set before it calls `sooner`; one that is set later, or moved away, costs nobody a wake-up. A
+ * round takes the promise back when it begins: it was kept then, and whoever fires asks again before he sleeps.
  *
  * Lock order: fire_lock, then whatever a timer's function takes, then lock.
  */
@@ -18,15 +23,17 @@
 #include "platform/lock.h"
 #include "platform/parker.h"
 #include "time/clock.h"
+#include "time/wheel.h"
+
+#define NB_TIMERS_ROUND 1024u
 
 typedef struct nb_timer nb_timer;
 typedef void nb_timer_fn(nb_timer *timer);
 
 struct nb_timer {
     nb_timer_fn *fire;
-    int64_t due;
-    uint64_t order;
-    size_t index; /* in the heap; NB_TIMER_IDLE: not set */
+    uint64_t order; /* grows with every set */
+    uint32_t entry; /* in the wheel */
 };
 
 /* A thread that waits in a parker under a manual clock. No room has to be reserved for it. */
@@ -39,13 +46,15 @@ typedef struct nb_sleeper {
 typedef struct nb_timers {
     nb_clock *clock;
     nb_heap *heap;
-    void (*sooner)(void *user); /* called without a lock when the first deadline came nearer */
+    void (*sooner)(void *user); /* called without a lock when somebody has to look sooner than was promised */
     void *user;
     nb_lock lock, fire_lock;
-    nb_timer **array; /* room for reserved timers */
-    size_t count, reserved, capacity;
+    nb_wheel wheel;
+    nb_timer **owners;   /* by entry; of one that is not reserved: the next such entry, see timers.c */
+    uint32_t reserved, capacity, unused;
     uint64_t order;
-    int64_t round;      /* when the last round of firing began: nothing is due earlier, or it would keep others from their turn */
+    int64_t round;       /* when the last round of firing began: nothing is due earlier, or it would keep others from their turn */
+    int64_t promise;
     nb_list sleepers;
     _Atomic uint64_t firing_thread; /* who holds fire_lock; 0: nobody */
 } nb_timers;
@@ -72,7 +81,7 @@ void nb_timers_awake(nb_timers *timers, nb_sleeper *sleeper);
 /* The first deadline of timers and sleepers; INT64_MAX: none. */
 int64_t nb_timers_next(nb_timers *timers);
 
-/* Calls every timer that is due. Returns whether there was one. */
+/* Calls the timers that are due, NB_TIMERS_ROUND at most. Returns whether there was one. */
 bool nb_timers_fire(nb_timers *timers);
 
 /* Waits until no other thread is firing. */

@@ -172,6 +172,67 @@ static void the_hook_is_told_of_what_comes_first(void **state)
     bench_close(&b);
 }
 
+/* Who was told a time looks again then: what is set to a later one, or moved away, wakes nobody. */
+static void a_promise_saves_wakeups(void **state)
+{
+    bench b;
+    probe p[2];
+    char log[64];
+
+    (void)state;
+    bench_open(&b);
+    probes_open(&b, p, 2, log);
+    nb_timer_set(&b.timers, &p[0].timer, 10);
+    EQ(b.sooner, 1);
+    nb_timer_set(&b.timers, &p[0].timer, 30); /* somebody looks at 10 all the same */
+    nb_timer_set(&b.timers, &p[1].timer, 20);
+    EQ(b.sooner, 1);
+    EQT(nb_timers_next(&b.timers), 20); /* from now on nobody does */
+    nb_timer_set(&b.timers, &p[0].timer, 19);
+    EQ(b.sooner, 2);
+    CHECK(fire_at(&b, 20));
+    TEXT(log, "01");
+    nb_timer_set(&b.timers, &p[0].timer, 20); /* the round is over: it has to be told, though it is not before it */
+    EQ(b.sooner, 3);
+    CHECK(fire_at(&b, 20));
+    EQT(nb_timers_next(&b.timers), INT64_MAX);
+    nb_timer_set(&b.timers, &p[0].timer, 1000);
+    EQ(b.sooner, 4);
+    probes_close(&b, p, 2);
+    bench_close(&b);
+}
+
+static size_t round_calls;
+
+static void count_call(nb_timer *timer)
+{
+    (void)timer;
+    round_calls++;
+}
+
+static void rounds_are_bounded(void **state)
+{
+    static nb_timer timers[NB_TIMERS_ROUND + 5];
+    bench b;
+
+    (void)state;
+    bench_open(&b);
+    round_calls = 0;
+    for (size_t i = 0; i < COUNT(timers); i++) {
+        CHECK(nb_timer_init(&b.timers, &timers[i], count_call));
+        nb_timer_set(&b.timers, &timers[i], 5);
+    }
+    CHECK(fire_at(&b, 5));
+    EQ(round_calls, NB_TIMERS_ROUND);
+    EQT(nb_timers_next(&b.timers), 5);
+    CHECK(nb_timers_fire(&b.timers));
+    EQ(round_calls, COUNT(timers));
+    for (size_t i = 0; i < COUNT(timers); i++) {
+        nb_timer_fini(&b.timers, &timers[i]);
+    }
+    bench_close(&b);
+}
+
 static void a_timer_sets_itself_again(void **state)
 {
     bench b;
@@ -446,6 +507,8 @@ int main(void)
         cmocka_unit_test(order_of_deadlines),
         cmocka_unit_test(cancelled_timers_do_not_fire),
         cmocka_unit_test(the_hook_is_told_of_what_comes_first),
+        cmocka_unit_test(a_promise_saves_wakeups),
+        cmocka_unit_test(rounds_are_bounded),
         cmocka_unit_test(a_timer_sets_itself_again),
         cmocka_unit_test(a_timer_that_sets_itself_to_now_lets_others_in),
         cmocka_unit_test(a_timer_that_sets_itself_to_the_past_lets_others_in),
