@@ -9,6 +9,7 @@
 #ifndef NB_PLATFORM_SELF_H
 #define NB_PLATFORM_SELF_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -20,13 +21,25 @@ typedef struct nb_self_hook {
     void (*ended)(struct nb_self_hook *hook);
 } nb_self_hook;
 
+/* A cache that this thread has with an owner. Written under nb_self_lock() only, by this thread or by an owner that closes. */
+typedef struct nb_self_slot {
+    _Atomic uint64_t owner; /* its serial number, never used again; 0: empty */
+    void *cache;
+} nb_self_slot;
+
 typedef struct nb_self {
     struct nb_frame *innermost; /* exec/: the handlers it is inside of */
     uint32_t nesting;           /* exec/: publishes inside one another */
     const void *works_for;      /* exec/: the pool whose worker it is */
-    void *memory[NB_SELF_CACHES]; /* memory/: block caches, last used first */
+    nb_self_slot memory[NB_SELF_CACHES]; /* memory/: block caches */
+    atomic_uint memory_busy;    /* memory/: 1 while it gives a block back; see memory/cache.h */
+    uint32_t memory_victim;     /* memory/: the slot to be given up next */
+    uint32_t memory_patience;   /* memory/: calls until it asks again for a cache that it could not have */
+    bool memory_hooked;         /* memory/: the hook below is on the list */
+    bool ending;                /* its hooks have begun to run: it gets no new ones */
     void *epoch[NB_SELF_CACHES];  /* sync/: epoch records, last used first */
     nb_self_hook *hooks;
+    nb_self_hook memory_hook;
 } nb_self;
 
 #ifdef NB_EXPLORE
@@ -40,11 +53,19 @@ static inline nb_self *nb_self_get(void)
 }
 #endif
 
-/* Has hook called when this thread ends. False: the system cannot promise it; then keep nothing that must be given back. */
+/* Has hook called when this thread ends. False: it cannot be promised, or has begun; then keep nothing that must be given back. */
 bool nb_self_at_end(nb_self_hook *hook);
 
 /* Takes it off again; on the thread that put it there. */
 void nb_self_not_at_end(nb_self_hook *hook);
+
+/*
+ * Guards what ties the blocks of threads to owners of caches: held by a thread that makes or gives up a cache, and by an owner that looks
+ * at another thread's block. As every thread with a cache comes by here before it ends, the block is still there. Seldom taken; only locks
+ * of memory/ and sync/ are taken under it.
+ */
+void nb_self_lock(void);
+void nb_self_unlock(void);
 
 /* Tells this thread from all others that live; never 0. */
 static inline uint64_t nb_self_number(void)
