@@ -31,7 +31,7 @@ static void free_bus(nb_object *object)
     nb_free(object->heap, bus, sizeof *bus);
 }
 
-static const nb_object_ops bus_ops = { NULL, NULL, end, free_bus, NULL, NULL };
+static const nb_object_ops bus_ops = { .end = end, .free = free_bus };
 
 nimbus_bus *nb_bus_create(nimbus_runtime *nb, const char *text, const char *call, nimbus_error *err)
 {

@@ -152,7 +152,9 @@ static void close_function(nb_object *object)
     nb_function_give_up_kept(nb_function_of(object));
 }
 
-static const nb_object_ops function_ops = { offer, stop, end, free_function, leftovers, close_function };
+static const nb_object_ops function_ops = {
+    .offer = offer, .stop = stop, .end = end, .free = free_function, .leftovers = leftovers, .close = close_function
+};
 
 nimbus_function *nb_function_make(nimbus_runtime *nb, const nb_function_spec *spec)
 {

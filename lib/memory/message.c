@@ -228,9 +228,32 @@ nimbus_message *nb_message_retain(nimbus_message *message)
     return message;
 }
 
+void nb_message_retain_many(nimbus_message *message, size_t count)
+{
+    /* The only holder is the caller: nobody else can raise or lower it. */
+    if (atomic_load_explicit(&message->references, memory_order_relaxed) == 1) {
+        atomic_store_explicit(&message->references, 1 + count, memory_order_relaxed);
+    } else if (count > 0) {
+        atomic_fetch_add_explicit(&message->references, count, memory_order_relaxed);
+    }
+}
+
+/* Whether these were the last references. If all that are left are the caller's, nobody else can change the count any more; the acquire
+   pairs with the releases of those who let go before. */
+static bool last(nimbus_message *message, size_t count)
+{
+    return atomic_load_explicit(&message->references, memory_order_acquire) == count ||
+           atomic_fetch_sub_explicit(&message->references, count, memory_order_acq_rel) == count;
+}
+
 void nb_message_release(nimbus_message *message)
 {
-    while (message != NULL && atomic_fetch_sub_explicit(&message->references, 1, memory_order_acq_rel) == 1) {
+    nb_message_release_many(message, 1);
+}
+
+void nb_message_release_many(nimbus_message *message, size_t count)
+{
+    for (; message != NULL && count > 0 && last(message, count); count = 1) {
         nimbus_message *shared = message->shared;
         nb_heap *heap = message->heap;
         size_t charged = message->charged;

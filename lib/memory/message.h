@@ -51,6 +51,11 @@ void nb_message_set_detail(nimbus_message *message, size_t offset, size_t size);
 nimbus_message *nb_message_retain(nimbus_message *message); /* NULL gives NULL */
 void nb_message_release(nimbus_message *message);           /* NULL: nothing */
 
+/* count references at once, for a fan-out: raised in advance, and what nobody took given back. No atomic operation for a message that
+   nobody else holds. count may be 0. */
+void nb_message_retain_many(nimbus_message *message, size_t count);
+void nb_message_release_many(nimbus_message *message, size_t count);
+
 /* Takes a message back that nobody else has seen: an adopted body is its owner's again. */
 void nb_message_unmake(nimbus_message *message);
 

@@ -125,7 +125,7 @@ static void leftovers(nb_object *object, nimbus_leftovers *sum)
     sum->in_flight += counts.in_flight;
 }
 
-static const nb_object_ops queue_ops = { offer, stop, end, free_queue, leftovers, NULL };
+static const nb_object_ops queue_ops = { .offer = offer, .stop = stop, .end = end, .free = free_queue, .leftovers = leftovers };
 
 /* ------------------------------------------------------------------------------------------- the source */
 

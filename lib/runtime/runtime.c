@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/number.h"
 #include "exec/context.h"
+#include "platform/barrier.h"
 #include "platform/thread.h"
 
 #define DEFAULT_BUDGET ((size_t)256 << 20)
@@ -106,6 +107,7 @@ nimbus_runtime *nb_runtime_open(const nimbus_options *options, const char *call,
     if (!options_valid(from, call, err) || !nb_limits_resolve(&limits, call, err)) {
         return NULL;
     }
+    nb_barrier_init();
     heap = nb_heap_open(from->allocator, from->max_memory == 0 ? DEFAULT_BUDGET : from->max_memory == SIZE_MAX ? 0 : from->max_memory);
     nb = heap != NULL ? nb_alloc_zero(heap, sizeof *nb) : NULL;
     if (nb == NULL) {

@@ -239,7 +239,7 @@ static void leftovers(nb_object *object, nimbus_leftovers *sum)
     sum->pending += counts.ready + counts.delayed + counts.in_flight;
 }
 
-static const nb_object_ops route_ops = { NULL, stop, end_object, free_route, leftovers, NULL };
+static const nb_object_ops route_ops = { .stop = stop, .end = end_object, .free = free_route, .leftovers = leftovers };
 
 nb_route *nb_route_make(nimbus_runtime *nb, const nb_route_spec *spec)
 {

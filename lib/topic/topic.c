@@ -172,7 +172,7 @@ static void free_topic(nb_object *object)
     nb_free(object->heap, topic, sizeof *topic);
 }
 
-static const nb_object_ops topic_ops = { offer, NULL, end, free_topic, NULL, NULL };
+static const nb_object_ops topic_ops = { .offer = offer, .end = end, .free = free_topic };
 
 static nimbus_topic *make(nimbus_runtime *nb, nb_name *name, size_t max_message_size)
 {
