@@ -1,4 +1,4 @@
-/* harness.c - arguments, rounds, medians, the table and the JSON lines, and the probe of the line latency. */
+/* harness.c - arguments, rounds, medians, the table and the JSON lines, the targets and the probe of the line latency. */
 #include "harness.h"
 
 #include <limits.h>
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { MAX_ROUNDS = 101, MAX_SUBJECTS = 16, PROBE_SAMPLES = 5000, PROBE_TRIPS = 10 };
+enum { MAX_ROUNDS = 101, MAX_SUBJECTS = 24, PROBE_SAMPLES = 5000, PROBE_TRIPS = 10 };
 
 #define PROBE_END UINT_MAX
 
@@ -30,6 +30,9 @@ typedef struct result {
     bool absent;
     double ns[MAX_ROUNDS]; /* per operation */
 } result;
+
+/* Over all cases. */
+static unsigned targets_met, targets_missed, targets_open;
 
 uint64_t bench_now(void)
 {
@@ -102,16 +105,16 @@ static void *pong(void *arg)
     return NULL;
 }
 
-/* How long a cache line takes from one thread to another, one way, in ns: the median, and the best tenth. Takes 50 ms at most. */
-static double line_latency(bool tiny, double *ret_best)
+/* How long a cache line takes from one thread to another, one way, in ns: the median. Takes about budget_ns. */
+static double line_latency(uint64_t budget_ns)
 {
     static double sample[PROBE_SAMPLES];
     pthread_t other;
     size_t samples = 0;
-    uint64_t begin = bench_now(), limit = tiny ? 2000000 : 50000000;
     unsigned value = 1;
     atomic_store(&ball, 0);
     bench_check(pthread_create(&other, NULL, pong, NULL) == 0, "thread");
+    uint64_t begin = bench_now();
     do {
         uint64_t start = bench_now();
         for (unsigned i = 0; i < PROBE_TRIPS; i++, value += 2) {
@@ -119,12 +122,10 @@ static double line_latency(bool tiny, double *ret_best)
             await_ball(value + 1);
         }
         sample[samples++] = (double)(bench_now() - start) / (2.0 * PROBE_TRIPS);
-    } while (samples < PROBE_SAMPLES && bench_now() - begin < limit);
+    } while (samples < PROBE_SAMPLES && bench_now() - begin < budget_ns);
     atomic_store(&ball, PROBE_END);
     pthread_join(other, NULL);
-    double middle = median(sample, samples);
-    *ret_best = sample[samples / 10];
-    return middle;
+    return median(sample, samples);
 }
 
 /* ---------------------------------------------------------------------------------------------- rounds */
@@ -161,11 +162,20 @@ static void calibrate(const settings *set, const bench_case *c, const bench_subj
     }
 }
 
-static void measure(const settings *set, const bench_case *c, result *res)
+static bool is_threaded(const bench_case *c)
 {
+    return c->threads || c->producers > 0;
+}
+
+/* Returns: the median of the line latency probed before each round; 0: the case has one thread. */
+static double measure(const settings *set, const bench_case *c, result *res)
+{
+    double line[MAX_ROUNDS];
     for (size_t s = 0; s < c->subject_count; s++)
         calibrate(set, c, &c->subjects[s], &res[s]);
     for (unsigned round = 0; round < set->rounds; round++) {
+        if (is_threaded(c))
+            line[round] = line_latency(set->tiny ? 1000000 : 5000000);
         for (size_t s = 0; s < c->subject_count; s++) {
             if (res[s].absent)
                 continue;
@@ -174,41 +184,116 @@ static void measure(const settings *set, const bench_case *c, result *res)
             res[s].ns[round] = ns / (double)res[s].ops;
         }
     }
+    return is_threaded(c) ? median(line, set->rounds) : 0;
+}
+
+/* --------------------------------------------------------------------------------------------- targets */
+
+/* What a row says beside its figures. */
+typedef struct verdict {
+    double ratio; /* in the words of the target: of costs or of rates; without a target our rate to the peer's */
+    char target[64];
+    const char *met; /* "met", "missed", or "" where nothing is to be reached or nothing was measured */
+} verdict;
+
+/* The subject that a target at s speaks of. */
+static size_t ours_of(const bench_case *c, size_t s)
+{
+    const char *name = c->subjects[s].ours;
+    if (!name)
+        return 0;
+    for (size_t i = 0; i < c->subject_count; i++) {
+        if (strcmp(c->subjects[i].name, name) == 0)
+            return i;
+    }
+    bench_check(false, "a target names a subject that is not in its case");
+    return 0;
+}
+
+static void describe(const bench_target *t, char *ret, size_t size)
+{
+    ret[0] = 0;
+    if (t->max_ns > 0)
+        snprintf(ret, size, "ns <= %g", t->max_ns);
+    else if (t->at_least > 0)
+        snprintf(ret, size, "rate >= %.3gx", t->at_least);
+    else if (t->at_most > 0 && t->plus_ns > 0)
+        snprintf(ret, size, "cost <= %.3gx + %g ns", t->at_most, t->plus_ns);
+    else if (t->at_most > 0)
+        snprintf(ret, size, "cost <= %.3gx", t->at_most);
+}
+
+/* The ratio of one round. */
+static double ratio_of(const bench_target *t, double ours, double peer)
+{
+    if (ours <= 0 || peer <= 0)
+        return 0;
+    if (t->max_ns > 0)
+        return ours / t->max_ns;
+    return t->at_most > 0 ? (ours - t->plus_ns) / peer : peer / ours;
+}
+
+static verdict judge(const settings *set, const bench_case *c, const result *res, size_t s)
+{
+    const bench_target *t = &c->subjects[s].target;
+    size_t ours = t->max_ns > 0 ? s : ours_of(c, s);
+    verdict v = { .met = "" };
+    describe(t, v.target, sizeof(v.target));
+    if (!res[s].absent && !res[ours].absent) {
+        double ratio[MAX_ROUNDS];
+        for (unsigned i = 0; i < set->rounds; i++)
+            ratio[i] = ratio_of(t, res[ours].ns[i], res[s].ns[i]);
+        v.ratio = median(ratio, set->rounds);
+    }
+    if (!v.target[0])
+        return v;
+    if (res[s].absent || res[ours].absent) {
+        targets_open++;
+        return v;
+    }
+    bool met = t->max_ns > 0 ? v.ratio <= 1 : t->at_least > 0 ? v.ratio >= t->at_least : v.ratio <= t->at_most;
+    v.met = met ? "met" : "missed";
+    targets_met += met;
+    targets_missed += !met;
+    return v;
 }
 
 /* ---------------------------------------------------------------------------------------------- output */
 
-/* The names in the benchmarks hold neither quotes nor backslashes. */
-static void print_json(const settings *set, const char *name, const char *subject, double ns, unsigned rounds)
+/* The names in the benchmarks hold neither quotes nor backslashes. v NULL: no targets here. */
+static void print_json(const settings *set, const char *name, const char *subject, double ns, unsigned rounds, const verdict *v)
 {
     printf("{\"bench\":\"%s\",\"case\":\"%s\",\"subject\":\"%s\",", set->bench, name, subject);
     if (rounds == 0)
-        printf("\"ns_per_op\":null,\"ops_per_s\":null,\"rounds\":0}\n");
+        printf("\"ns_per_op\":null,\"ops_per_s\":null,\"rounds\":0");
     else
-        printf("\"ns_per_op\":%.3f,\"ops_per_s\":%.0f,\"rounds\":%u}\n", ns, ns > 0 ? 1e9 / ns : 0.0, rounds);
+        printf("\"ns_per_op\":%.3f,\"ops_per_s\":%.0f,\"rounds\":%u", ns, ns > 0 ? 1e9 / ns : 0.0, rounds);
+    if (v && v->target[0] && v->met[0])
+        printf(",\"ratio\":%.3f,\"target\":\"%s\",\"met\":%s", v->ratio, v->target, v->met[1] == 'e' ? "true" : "false");
+    else if (v && v->target[0])
+        printf(",\"ratio\":null,\"target\":\"%s\",\"met\":null", v->target);
+    printf("}\n");
 }
 
 static void print_row(const settings *set, const bench_case *c, const result *res, size_t s)
 {
-    double ns[MAX_ROUNDS], ratio[MAX_ROUNDS];
+    double ns[MAX_ROUNDS];
     const char *subject = c->subjects[s].name;
+    verdict v = judge(set, c, res, s);
     if (res[s].absent) {
         if (set->json)
-            print_json(set, c->name, subject, 0, 0);
+            print_json(set, c->name, subject, 0, 0, &v);
         else
-            printf("  %-34s peer absent\n", subject);
+            printf("  %-38s %11s %12s %9s  %-24s\n", subject, "absent", "", "", v.target);
         return;
     }
-    for (unsigned i = 0; i < set->rounds; i++) {
-        ns[i] = res[s].ns[i];
-        ratio[i] = res[0].ns[i] > 0 ? ns[i] / res[0].ns[i] : 0;
-    }
+    memcpy(ns, res[s].ns, set->rounds * sizeof(*ns));
     double middle = median(ns, set->rounds);
     if (set->json)
-        print_json(set, c->name, subject, middle, set->rounds);
+        print_json(set, c->name, subject, middle, set->rounds, &v);
     else
-        printf("  %-34s %11.1f %12.0f %8.2f   %.1f .. %.1f\n", subject, middle, middle > 0 ? 1e6 / middle : 0.0, median(ratio, set->rounds),
-               ns[0], ns[set->rounds - 1]);
+        printf("  %-38s %11.1f %12.0f %8.2fx  %-24s %-6s  %.1f .. %.1f\n", subject, middle, middle > 0 ? 1e6 / middle : 0.0, v.ratio,
+               v.target, v.met, ns[0], ns[set->rounds - 1]);
 }
 
 static void run_case(const settings *set, const bench_case *c)
@@ -216,9 +301,15 @@ static void run_case(const settings *set, const bench_case *c)
     bench_check(c->subject_count <= MAX_SUBJECTS, "too many subjects");
     result *res = calloc(MAX_SUBJECTS, sizeof(*res));
     bench_check(res != NULL, "out of memory");
-    measure(set, c, res);
-    if (!set->json)
-        printf("\n%s\n  %-34s %11s %12s %8s   %s\n", c->name, "", "ns/op", "k ops/s", "peer/us", "best .. worst round");
+    double line = measure(set, c, res);
+    if (set->json && line > 0)
+        print_json(set, c->name, "line latency, one way", line, set->rounds, NULL);
+    if (!set->json) {
+        printf("\n%s: %s", set->bench, c->name);
+        if (line > 0)
+            printf(" (line latency one way %.0f ns%s)", line, line > 1000 ? ": the threads had to share a core" : "");
+        printf("\n  %-38s %11s %12s %9s  %-24s %-6s  %s\n", "", "ns/op", "k ops/s", "ratio", "target", "", "best .. worst round");
+    }
     for (size_t s = 0; s < c->subject_count; s++)
         print_row(set, c, res, s);
     fflush(stdout);
@@ -262,12 +353,11 @@ int bench_main(int argc, char **argv, const char *bench, const bench_case *cases
                 argv[0], MAX_ROUNDS, BENCH_OPS_MULTIPLE);
         return 2;
     }
-    double best, line = line_latency(set.tiny, &best);
-    if (set.json)
-        print_json(&set, "line latency, one way", "machine", line, 1);
-    else
-        printf("bench %s: median of %u rounds, subjects interleaved; line latency one way %.1f ns, best tenth %.1f ns%s\n", bench,
-               set.rounds, line, best, best > 1000 ? " (the two threads had to share a core)" : "");
+    if (!set.json)
+        printf(
+            "bench %s: median of %u rounds, subjects interleaved. A ratio is a median too: of costs (ours to the peer's) where the target"
+            " says cost,\nof rates (ours to the peer's) otherwise.\n",
+            bench, set.rounds);
     for (size_t i = 0; i < count; i++) {
         bench_case c = cases[i];
         if (set.alone)
@@ -275,5 +365,7 @@ int bench_main(int argc, char **argv, const char *bench, const bench_case *cases
         if (!set.only || strstr(c.name, set.only))
             run_case(&set, &c);
     }
+    if (!set.json && !set.tiny)
+        printf("\ntargets of %s: %u met, %u missed, %u without their peer\n", bench, targets_met, targets_missed, targets_open);
     return 0;
 }
