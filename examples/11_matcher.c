@@ -48,7 +48,7 @@ static int match_input(nimbus_matcher *matcher)
     int bad = 0;
     for (unsigned long number = 1; fgets(event, sizeof event, stdin) != NULL; number++) {
         line ids = { 0 };
-        nimbus_status status = nimbus_matcher_match(matcher, event, strlen(event), add_id, &ids, NULL); /* the newline is white space */
+        nimbus_status status = nimbus_matcher_match(matcher, event, strlen(event), NULL, add_id, &ids, NULL); /* its newline is blank */
         if (status == NIMBUS_OK)
             printf("%lu: %s\n", number, ids.text);
         else
@@ -62,7 +62,7 @@ static int match_examples(nimbus_matcher *matcher)
     int wrong = 0;
     for (size_t i = 0; i < sizeof examples / sizeof examples[0]; i++) {
         line ids = { 0 };
-        nimbus_status status = nimbus_matcher_match(matcher, examples[i].event, strlen(examples[i].event), add_id, &ids, NULL);
+        nimbus_status status = nimbus_matcher_match(matcher, examples[i].event, strlen(examples[i].event), NULL, add_id, &ids, NULL);
         printf("%s\n    %s\n", examples[i].event, status == NIMBUS_OK ? ids.text : nimbus_status_text(status));
         bool good =
             examples[i].expected == NULL ? status == NIMBUS_E_JSON : status == NIMBUS_OK && strcmp(ids.text, examples[i].expected) == 0;

@@ -101,7 +101,8 @@ typedef enum nimbus_status {
     NIMBUS_E_THREAD = -27,         /**< a thread could not be started */
     NIMBUS_E_SYSTEM = -28,         /**< the operating system refused a resource (a file descriptor) */
     NIMBUS_E_TOO_DEEP = -29,       /**< publish inside publish inside publish: more than 16 levels */
-    NIMBUS_E_CANCELLED = -30       /**< cancelled before it was done */
+    NIMBUS_E_CANCELLED = -30,      /**< cancelled before it was done */
+    NIMBUS_E_TOO_COMPLEX = -31     /**< a pattern with more combinations or wildcards than its limit, or a matcher above its budget */
 } nimbus_status;
 
 /**

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "pattern/matcher.h"
 #include "pattern/pattern.h"
@@ -18,7 +19,39 @@ static bool usable(const nimbus_allocator *allocator)
     return allocator == NULL || (allocator->allocate != NULL && allocator->release != NULL);
 }
 
-nimbus_pattern *nimbus_pattern_compile(const char *text, const nimbus_allocator *allocator, nimbus_error *err)
+static nb_profile profile_of(const nimbus_pattern_options *options)
+{
+    switch (options->profile) {
+    case NIMBUS_PROFILE_SNS_ATTRIBUTES:
+        return NB_PROFILE_SNS_ATTRIBUTES;
+    case NIMBUS_PROFILE_SNS_BODY:
+        return NB_PROFILE_SNS_BODY;
+    default:
+        return NB_PROFILE_EVENT;
+    }
+}
+
+static nimbus_status check_pattern_options(const nimbus_pattern_options *options, nimbus_error *err, const char *call)
+{
+    if (!nb_reserved_clear(options->reserved_, 4)) {
+        return nb_error_set(err, NIMBUS_E_INVALID, call, "reserved_", "reserved_ must be zero");
+    }
+    if (!usable(options->allocator)) {
+        return nb_error_set(err, NIMBUS_E_INVALID, call, "allocator", "an allocator needs both its functions");
+    }
+    if ((unsigned)options->profile > NIMBUS_PROFILE_PIPE) {
+        return nb_error_set(err, NIMBUS_E_INVALID, call, "profile", "no such profile");
+    }
+    if (options->profile > NIMBUS_PROFILE_SNS_BODY || options->max_bytes != 0 || options->max_fields != 0 ||
+        options->max_combinations != 0 || options->max_wildcards != 0) {
+        return nb_error_set(err, NIMBUS_E_UNSUPPORTED, call, "options", "this version has the built-in limits only");
+    }
+    return NIMBUS_OK;
+}
+
+static const nimbus_pattern_options default_options;
+
+nimbus_pattern *nimbus_pattern_compile(const char *text, const nimbus_pattern_options *options, nimbus_error *err)
 {
     static const char call[] = "nimbus_pattern_compile";
     nb_pattern *pattern = NULL;
@@ -31,16 +64,16 @@ nimbus_pattern *nimbus_pattern_compile(const char *text, const nimbus_allocator 
         nb_error_set(err, NIMBUS_E_INVALID, call, "text", "text is NULL");
         return NULL;
     }
-    if (!usable(allocator)) {
-        nb_error_set(err, NIMBUS_E_INVALID, call, "allocator", "an allocator needs both its functions");
+    options = options != NULL ? options : &default_options;
+    if (nimbus_failed(check_pattern_options(options, err, call))) {
         return NULL;
     }
-    heap = nb_heap_open(allocator, 0);
+    heap = nb_heap_open(options->allocator, 0);
     if (heap == NULL) {
         nb_error_set(err, NIMBUS_E_NO_MEMORY, call, "allocator", "out of memory");
         return NULL;
     }
-    if (nimbus_failed(nb_pattern_compile(heap, text, strlen(text), NB_PROFILE_EVENT, &pattern, err, call))) {
+    if (nimbus_failed(nb_pattern_compile(heap, text, strlen(text), profile_of(options), &pattern, err, call))) {
         pattern = NULL;
     }
     nb_heap_close(heap); /* the pattern keeps it */
@@ -53,6 +86,29 @@ nimbus_status nimbus_pattern_match(const nimbus_pattern *pattern, const void *ev
         return NIMBUS_E_INVALID;
     }
     return nb_pattern_match((const nb_pattern *)pattern, event, size, ret_match);
+}
+
+nimbus_status nimbus_pattern_match_attributes(const nimbus_pattern *pattern, const nimbus_attribute *attributes, size_t count,
+                                              bool *ret_match)
+{
+    if (pattern == NULL || (attributes == NULL && count > 0) || ret_match == NULL) {
+        return NIMBUS_E_INVALID;
+    }
+    return nb_pattern_match_attributes((const nb_pattern *)pattern, attributes, count, ret_match);
+}
+
+nimbus_status nimbus_pattern_explain(const nimbus_pattern *pattern, const void *event, size_t size, nimbus_explain_fn *visit, void *user,
+                                     nimbus_explanation *ret)
+{
+    (void)size, (void)visit, (void)user, (void)ret;
+    return pattern == NULL || event == NULL ? NIMBUS_E_INVALID : NIMBUS_E_UNSUPPORTED;
+}
+
+nimbus_status nimbus_pattern_check(const char *text, const nimbus_pattern_options *options, nimbus_finding *ret, size_t room,
+                                   size_t *ret_count)
+{
+    (void)options, (void)ret, (void)room, (void)ret_count;
+    return text == NULL ? NIMBUS_E_INVALID : NIMBUS_E_UNSUPPORTED;
 }
 
 void nimbus_pattern_release(nimbus_pattern *pattern)
@@ -71,6 +127,9 @@ static nimbus_status check_options(const nimbus_matcher_options *options, nimbus
     }
     if (!usable(options->allocator)) {
         return nb_error_set(err, NIMBUS_E_INVALID, call, "allocator", "an allocator needs both its functions");
+    }
+    if (options->patterns != NULL) {
+        return nb_error_set(err, NIMBUS_E_UNSUPPORTED, call, "patterns", "this version has rules of a bus only");
     }
     return NIMBUS_OK;
 }
@@ -122,13 +181,63 @@ nimbus_status nimbus_matcher_remove(nimbus_matcher *matcher, const char *id)
     return matcher == NULL || id == NULL ? NIMBUS_E_INVALID : nb_matcher_remove((nb_matcher *)matcher, id);
 }
 
-nimbus_status nimbus_matcher_match(nimbus_matcher *matcher, const void *event, size_t size, nimbus_matcher_visit_fn *visit, void *user,
-                                   size_t *ret_count)
+static nimbus_status check_match(const nimbus_matcher *matcher, const void *event, const nimbus_match_options *options)
 {
-    if (matcher == NULL || event == NULL) {
+    if (matcher == NULL || event == NULL || (options != NULL && !nb_reserved_clear(options->reserved_, 4))) {
         return NIMBUS_E_INVALID;
     }
-    return nb_matcher_match((nb_matcher *)matcher, event, size, visit, user, ret_count);
+    return options != NULL && options->ret_steps != NULL ? NIMBUS_E_UNSUPPORTED : NIMBUS_OK;
+}
+
+nimbus_status nimbus_matcher_match(nimbus_matcher *matcher, const void *event, size_t size, const nimbus_match_options *options,
+                                   nimbus_matcher_visit_fn *visit, void *user, size_t *ret_count)
+{
+    nimbus_status status = check_match(matcher, event, options);
+
+    return status == NIMBUS_OK ? nb_matcher_match((nb_matcher *)matcher, event, size, visit, user, ret_count) : status;
+}
+
+typedef struct gathered {
+    nimbus_matched *to;
+    size_t room, count;
+} gathered;
+
+static bool gather(const nimbus_matched *matched, void *user)
+{
+    gathered *g = user;
+
+    if (g->count < g->room) {
+        g->to[g->count] = *matched;
+    }
+    g->count++;
+    return true;
+}
+
+nimbus_status nimbus_matcher_find(nimbus_matcher *matcher, const void *event, size_t size, const nimbus_match_options *options,
+                                  nimbus_matched *ret, size_t room, size_t *ret_count)
+{
+    gathered g = { ret, room, 0 };
+    nimbus_status status = check_match(matcher, event, options);
+
+    if (status == NIMBUS_OK && ret == NULL && room > 0) {
+        status = NIMBUS_E_INVALID;
+    }
+    return status == NIMBUS_OK ? nb_matcher_match((nb_matcher *)matcher, event, size, gather, &g, ret_count) : status;
+}
+
+nimbus_status nimbus_matcher_match_attributes(nimbus_matcher *matcher, const nimbus_attribute *attributes, size_t count,
+                                              nimbus_matcher_visit_fn *visit, void *user, size_t *ret_count)
+{
+    (void)attributes, (void)count, (void)visit, (void)user, (void)ret_count;
+    return matcher == NULL ? NIMBUS_E_INVALID : NIMBUS_E_UNSUPPORTED;
+}
+
+nimbus_status nimbus_matcher_get_metrics(nimbus_matcher *matcher, nimbus_matcher_metrics *ret)
+{
+    if (matcher == NULL || ret == NULL) {
+        return NIMBUS_E_INVALID;
+    }
+    return NIMBUS_E_UNSUPPORTED;
 }
 
 void nimbus_matcher_release(nimbus_matcher *matcher)

@@ -45,6 +45,7 @@ static const status_row rows[] = {
     ROW(NIMBUS_E_SYSTEM, "the operating system refused a resource", ""),
     ROW(NIMBUS_E_TOO_DEEP, "too many publishes inside one another", ""),
     ROW(NIMBUS_E_CANCELLED, "cancelled before it was done", ""),
+    ROW(NIMBUS_E_TOO_COMPLEX, "the pattern is too complex, or there are too many", "InvalidEventPatternException"),
 };
 
 static const status_row unknown = { NIMBUS_OK, "NIMBUS_E_UNKNOWN", "a status that this version does not know", "" };

@@ -27,7 +27,7 @@ static bool all_zero()
            is_zero<nimbus_function_options>() && is_zero<nimbus_invoke_result>() && is_zero<nimbus_mapping_options>() &&
            is_zero<nimbus_function_metrics>() && is_zero<nimbus_event>() && is_zero<nimbus_put_result>() &&
            is_zero<nimbus_rule_options>() && is_zero<nimbus_rule_metrics>() && is_zero<nimbus_bus_metrics>() &&
-           is_zero<nimbus_matcher_options>();
+           is_zero<nimbus_matcher_options>() && is_zero<nimbus_pattern_options>() && is_zero<nimbus_match_options>();
 }
 
 #if __cplusplus >= 202002L

@@ -330,7 +330,7 @@ static void checks_arguments_of_a_pattern(void **state)
     assert_null(nimbus_pattern_compile("{\"a\":[1]}", NULL, &err)); /* the error is still there */
     assert_string_equal(err.field, "text");
     err = (nimbus_error){ 0 };
-    assert_null(nimbus_pattern_compile("{\"a\":[1]}", &half, &err));
+    assert_null(nimbus_pattern_compile("{\"a\":[1]}", &(nimbus_pattern_options){ .allocator = &half }, &err));
     assert_string_equal(err.field, "allocator");
     assert_null(nimbus_pattern_compile("{\"a\":1}", NULL, NULL));
     pattern = nimbus_pattern_compile("{\"a\":[1]}", NULL, NULL);
@@ -406,7 +406,7 @@ static void compiles_without_memory(void **state)
             nimbus_error err = { 0 };
 
             assert_true(n < 10);
-            pattern = nimbus_pattern_compile("{\"a\":[\"x\"],\"b.c\":[1,2]}", &allocator, &err);
+            pattern = nimbus_pattern_compile("{\"a\":[\"x\"],\"b.c\":[1,2]}", &(nimbus_pattern_options){ .allocator = &allocator }, &err);
             if (pattern == NULL) {
                 assert_int_equal(err.status, NIMBUS_E_NO_MEMORY);
                 assert_int_equal(b.live, 0);
@@ -421,7 +421,8 @@ static void compiles_without_memory(void **state)
         budget b = { .until_failure = -1 };
         nimbus_allocator allocator = allocator_of(&b);
 
-        assert_null(nimbus_pattern_compile("{\"a\":[]}", &allocator, NULL)); /* a malformed one leaves nothing either */
+        assert_null(nimbus_pattern_compile("{\"a\":[]}", &(nimbus_pattern_options){ .allocator = &allocator }, NULL));
+        /* a malformed one leaves nothing either */
         assert_int_equal(b.live, 0);
     }
 }
@@ -461,10 +462,10 @@ static void assert_matches(nimbus_matcher *matcher, const char *event, const cha
     for (const char *c = ids; *c != '\0'; c++) {
         expected += *c == ';';
     }
-    assert_int_equal(nimbus_matcher_match(matcher, event, strlen(event), note, &v, &count), NIMBUS_OK);
+    assert_int_equal(nimbus_matcher_match(matcher, event, strlen(event), NULL, note, &v, &count), NIMBUS_OK);
     assert_string_equal(v.ids, ids);
     assert_int_equal(count, expected);
-    assert_int_equal(nimbus_matcher_match(matcher, event, strlen(event), NULL, NULL, NULL), NIMBUS_OK);
+    assert_int_equal(nimbus_matcher_match(matcher, event, strlen(event), NULL, NULL, NULL, NULL), NIMBUS_OK);
 }
 
 static void adds_replaces_and_removes(void **state)
@@ -536,10 +537,10 @@ static void checks_arguments_of_a_matcher(void **state)
     assert_int_equal(nimbus_matcher_remove(NULL, "a"), NIMBUS_E_INVALID);
     assert_int_equal(nimbus_matcher_remove(matcher, NULL), NIMBUS_E_INVALID);
     assert_int_equal(nimbus_matcher_remove(matcher, id), NIMBUS_OK);
-    assert_int_equal(nimbus_matcher_match(NULL, "{}", 2, NULL, NULL, &count), NIMBUS_E_INVALID);
-    assert_int_equal(nimbus_matcher_match(matcher, NULL, 2, NULL, NULL, &count), NIMBUS_E_INVALID);
-    assert_int_equal(nimbus_matcher_match(matcher, "{", 1, NULL, NULL, &count), NIMBUS_E_JSON); /* also without rules */
-    assert_int_equal(nimbus_matcher_match(matcher, "[]", 2, NULL, NULL, &count), NIMBUS_E_JSON);
+    assert_int_equal(nimbus_matcher_match(NULL, "{}", 2, NULL, NULL, NULL, &count), NIMBUS_E_INVALID);
+    assert_int_equal(nimbus_matcher_match(matcher, NULL, 2, NULL, NULL, NULL, &count), NIMBUS_E_INVALID);
+    assert_int_equal(nimbus_matcher_match(matcher, "{", 1, NULL, NULL, NULL, &count), NIMBUS_E_JSON); /* also without rules */
+    assert_int_equal(nimbus_matcher_match(matcher, "[]", 2, NULL, NULL, NULL, &count), NIMBUS_E_JSON);
     assert_int_equal(count, 7);
     nimbus_matcher_release(matcher);
     nimbus_matcher_release(NULL);
@@ -569,10 +570,10 @@ static void visitors_may_change_the_rules(void **state)
     nimbus_matcher_add(matcher, "y", "{\"a\":[1]}", &users[1], NULL);
     ended = 0;
     v.stop = true;
-    assert_int_equal(nimbus_matcher_match(matcher, "{\"a\":1}", 7, note, &v, &count), NIMBUS_OK);
+    assert_int_equal(nimbus_matcher_match(matcher, "{\"a\":1}", 7, NULL, note, &v, &count), NIMBUS_OK);
     assert_int_equal(count, 1);
     v = (visits){ .matcher = matcher };
-    assert_int_equal(nimbus_matcher_match(matcher, "{\"a\":1}", 7, change, &v, &count), NIMBUS_OK);
+    assert_int_equal(nimbus_matcher_match(matcher, "{\"a\":1}", 7, NULL, change, &v, &count), NIMBUS_OK);
     assert_string_equal(v.ids, "x;y;");
     assert_int_equal(v.sum, 11);
     assert_int_equal(count, 2);
@@ -670,7 +671,7 @@ static void *match_on(void *user)
         bool match = false;
         size_t count = 0;
 
-        if (nimbus_matcher_match(c->matcher, "{\"a\":1}", 7, count_one, c, &count) != NIMBUS_OK || count == 0) {
+        if (nimbus_matcher_match(c->matcher, "{\"a\":1}", 7, NULL, count_one, c, &count) != NIMBUS_OK || count == 0) {
             return c;
         }
         if (nimbus_pattern_match(c->pattern, "{\"a\":1}", 7, &match) != NIMBUS_OK || !match) {
