@@ -22,7 +22,7 @@
 
 #define PATTERNS 40
 #define EVENTS 25
-#define MAX_PRINTED 20
+#define MAX_PRINTED 200
 
 typedef struct rule {
     gen_text text;
@@ -128,7 +128,6 @@ static void compare_alone(const rule *r, const occasion *o, bool *ret_expected)
 
 /* ----------------------------------------------------------------------------------------------- the matcher */
 
-
 typedef struct marks {
     const rule *rules;
     unsigned char hits[PATTERNS];
@@ -143,7 +142,8 @@ static bool mark(const nimbus_matched *matched, void *user)
 }
 
 /* One event through the matcher, read as a whole or trusted, against what each pattern alone should say. */
-static void compare_matcher(nimbus_matcher *matcher, const rule *rules, const occasion *o, const bool *expected, bool trusted, const char *what)
+static void compare_matcher(nimbus_matcher *matcher, const rule *rules, const occasion *o, const bool *expected, bool trusted,
+                            const char *what)
 {
     marks m = { rules, { 0 } };
     nimbus_match_options options = { .trusted = trusted };
@@ -170,7 +170,8 @@ static void compare_matcher(nimbus_matcher *matcher, const rule *rules, const oc
     }
 }
 
-static void compare_all(nimbus_matcher *matcher, const rule *rules, const occasion *occasions, bool expected[EVENTS][PATTERNS], const char *what)
+static void compare_all(nimbus_matcher *matcher, const rule *rules, const occasion *occasions, bool expected[EVENTS][PATTERNS],
+                        const char *what)
 {
     for (size_t e = 0; e < EVENTS; e++) {
         const occasion *o = &occasions[e];

@@ -7,14 +7,29 @@
 
 #include "generate.h"
 
-const char *const gen_operator_names[GEN_OP_COUNT] = {
-    "string", "true, false, null", "number", "exactly", "prefix", "suffix", "equals-ignore-case", "prefix ignoring case",
-    "suffix ignoring case", "wildcard", "numeric =", "numeric, one bound", "numeric, two bounds", "anything-but strings",
-    "anything-but numbers", "anything-but prefix", "anything-but suffix", "anything-but ignoring case", "anything-but wildcard", "exists",
-    "exists: false", "cidr", "$or"
-};
-
-static const char *const number_forms[] = { "%.17g", "%.1f", "%.0f", "%.6f", "%e", "%.3E", "%g" };
+const char *const gen_operator_names[GEN_OP_COUNT] = { "string",
+                                                       "true, false, null",
+                                                       "number",
+                                                       "exactly",
+                                                       "prefix",
+                                                       "suffix",
+                                                       "equals-ignore-case",
+                                                       "prefix ignoring case",
+                                                       "suffix ignoring case",
+                                                       "wildcard",
+                                                       "numeric =",
+                                                       "numeric, one bound",
+                                                       "numeric, two bounds",
+                                                       "anything-but strings",
+                                                       "anything-but numbers",
+                                                       "anything-but prefix",
+                                                       "anything-but suffix",
+                                                       "anything-but ignoring case",
+                                                       "anything-but wildcard",
+                                                       "exists",
+                                                       "exists: false",
+                                                       "cidr",
+                                                       "$or" };
 
 /* Another word of the vocabulary, a string. */
 static gen_value other_string(gen *g)
@@ -55,9 +70,11 @@ static void quote_piece(gen *g, gen_text *text, const gen_value *value, bool suf
 }
 
 /* Pairs that differ by letter case only; each may stand for the other. The last ones are one way only, by the full mappings. */
-static const char *const cases[][2] = { { "\xC3\xA9", "\xC3\x89" }, { "\xCF\x83", "\xCE\xA3" }, { "\xCF\x82", "\xCE\xA3" },
-                                        { "\xF0\x90\x90\x80", "\xF0\x90\x90\xA8" }, { "\xE2\x84\xAA", "k" }, { "\xC3\x9F", "SS" },
-                                        { "\xC4\xB0", "i\xCC\x87" }, { "\xC4\xB1", "I" }, { "\xEF\xAC\x81", "FI" } };
+static const char *const cases[][2] = { { "\xC3\xA9", "\xC3\x89" },  { "\xCF\x83", "\xCE\xA3" },
+                                        { "\xCF\x82", "\xCE\xA3" },  { "\xF0\x90\x90\x80", "\xF0\x90\x90\xA8" },
+                                        { "\xE2\x84\xAA", "k" },     { "\xC3\x9F", "SS" },
+                                        { "\xC4\xB0", "i\xCC\x87" }, { "\xC4\xB1", "I" },
+                                        { "\xEF\xAC\x81", "FI" } };
 
 /* The same text in other letter case. */
 static void recase(gen *g, gen_text *out, const char *text, size_t size)
@@ -132,10 +149,32 @@ static void quote_wildcard(gen *g, gen_text *text, const gen_value *value)
     gen_text_free(&word);
 }
 
+/* A number in one of eight spellings. Seventeen digits are often more than a double holds. */
+static void say_form(gen_text *text, uint32_t form, double number)
+{
+    static const char letters[] = "gegfffEg";
+    char buffer[400];
+    static const int all_digits[] = { 15, 15, 17, 1, 0, 6, 3, 6 };
+    int digits = all_digits[form];
+
+    switch (letters[form]) {
+    case 'g':
+        snprintf(buffer, sizeof buffer, "%.*g", digits, number);
+        break;
+    case 'f':
+        snprintf(buffer, sizeof buffer, "%.*f", digits, number);
+        break;
+    default:
+        snprintf(buffer, sizeof buffer, "%.*E", digits, number);
+        break;
+    }
+    gen_say(text, buffer);
+}
+
 /* A number in some spelling; most often the same one, or one a little off. */
 static void say_number(gen *g, gen_text *text, const gen_value *value, double off)
 {
-    char buffer[400];
+    uint32_t form;
     double number = strtod(value->text, NULL);
 
     if (value->kind != GEN_NUMBER || !(number > -1e300 && number < 1e300)) {
@@ -144,8 +183,8 @@ static void say_number(gen *g, gen_text *text, const gen_value *value, double of
         gen_add(text, value->text, value->size);
         return;
     }
-    snprintf(buffer, sizeof buffer, number_forms[off == 0.0 ? gen_below(g, 2) : gen_below(g, 7)], number + off);
-    gen_say(text, buffer);
+    form = off == 0.0 ? (gen_chance(g, 10) ? 3 : 2) : (gen_chance(g, 10) ? 8 : 2);
+    say_form(text, gen_below(g, form), number + off);
 }
 
 static double step(gen *g)
@@ -184,7 +223,10 @@ static void cidr(gen *g, gen_text *text, const gen_value *value)
     bool v6 = memchr(value->text, ':', value->size) != NULL;
     uint32_t most = v6 ? 128 : 32;
 
-    snprintf(tail, sizeof tail, "/%u\"}", (unsigned)(gen_chance(g, 30) ? most : gen_chance(g, 60) ? most / 2 + gen_below(g, most / 2) : gen_below(g, most)));
+    snprintf(tail, sizeof tail, "/%u\"}",
+             (unsigned)(gen_chance(g, 30)   ? most
+                        : gen_chance(g, 60) ? most / 2 + gen_below(g, most / 2)
+                                            : gen_below(g, most)));
     gen_say(text, "{\"cidr\":\"");
     gen_add(text, value->text, value->size);
     gen_say(text, tail);
@@ -223,11 +265,13 @@ static void but(gen *g, gen_text *text, const gen_value *value, uint32_t op)
 
 static uint32_t draw_operator(gen *g, const gen_value *value)
 {
-    static const unsigned char of_string[] = { GEN_OP_STRING, GEN_OP_STRING, GEN_OP_EXACTLY, GEN_OP_PREFIX, GEN_OP_SUFFIX, GEN_OP_FOLD,
-                                               GEN_OP_FOLD_PREFIX, GEN_OP_FOLD_SUFFIX, GEN_OP_WILDCARD, GEN_OP_WILDCARD, GEN_OP_BUT,
-                                               GEN_OP_BUT_PREFIX, GEN_OP_BUT_SUFFIX, GEN_OP_BUT_FOLD, GEN_OP_BUT_WILDCARD };
-    static const unsigned char of_number[] = { GEN_OP_NUMBER, GEN_OP_NUMBER, GEN_OP_NUMERIC_IS, GEN_OP_NUMERIC_ONE, GEN_OP_NUMERIC_TWO,
-                                               GEN_OP_NUMERIC_TWO, GEN_OP_BUT_NUMBER, GEN_OP_BUT_NUMBER };
+    static const unsigned char of_string[] = {
+        GEN_OP_STRING, GEN_OP_STRING,      GEN_OP_EXACTLY,     GEN_OP_PREFIX,   GEN_OP_SUFFIX,
+        GEN_OP_FOLD,   GEN_OP_FOLD_PREFIX, GEN_OP_FOLD_SUFFIX, GEN_OP_WILDCARD, GEN_OP_WILDCARD,
+        GEN_OP_BUT,    GEN_OP_BUT_PREFIX,  GEN_OP_BUT_SUFFIX,  GEN_OP_BUT_FOLD, GEN_OP_BUT_WILDCARD
+    };
+    static const unsigned char of_number[] = { GEN_OP_NUMBER,      GEN_OP_NUMBER,      GEN_OP_NUMERIC_IS, GEN_OP_NUMERIC_ONE,
+                                               GEN_OP_NUMERIC_TWO, GEN_OP_NUMERIC_TWO, GEN_OP_BUT_NUMBER, GEN_OP_BUT_NUMBER };
 
     if (gen_chance(g, 8)) {
         return GEN_OP_EXISTS;
@@ -248,8 +292,13 @@ static uint32_t draw_operator(gen *g, const gen_value *value)
 /* An operator that takes one string. */
 static void one_word(gen *g, gen_text *text, const gen_value *value, uint32_t op)
 {
-    static const char *const open[] = { "{\"exactly\":", "{\"prefix\":", "{\"suffix\":", "{\"equals-ignore-case\":",
-                                        "{\"prefix\":{\"equals-ignore-case\":", "{\"suffix\":{\"equals-ignore-case\":", "{\"wildcard\":" };
+    static const char *const open[] = { "{\"exactly\":",
+                                        "{\"prefix\":",
+                                        "{\"suffix\":",
+                                        "{\"equals-ignore-case\":",
+                                        "{\"prefix\":{\"equals-ignore-case\":",
+                                        "{\"suffix\":{\"equals-ignore-case\":",
+                                        "{\"wildcard\":" };
 
     gen_say(text, open[op - GEN_OP_EXACTLY]);
     if (op == GEN_OP_EXACTLY) {

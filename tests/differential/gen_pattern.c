@@ -146,7 +146,8 @@ static void free_node(node *at)
 void gen_pattern(gen *g, gen_text *text, const gen_leaf *leaves, size_t count)
 {
     static const gen_value nothing = { .kind = GEN_NULL };
-    uint32_t lists = gen_chance(g, 55) ? 1 : 1 + gen_below(g, 3);
+    uint32_t lists = gen_chance(g, 50) ? 1 : 2 + gen_below(g, 2);
+    const char *first = "";
     node *root = new_node("");
 
     g->operators = 0;
@@ -156,6 +157,10 @@ void gen_pattern(gen *g, gen_text *text, const gen_leaf *leaves, size_t count)
         if (count != 0 && gen_chance(g, 95)) {
             leaf = leaves[gen_below(g, (uint32_t)count)];
         }
+        for (unsigned tries = 0; i > 0 && count != 0 && tries < 3 && strcmp(leaf.keys[0], first) != 0; tries++) {
+            leaf = leaves[gen_below(g, (uint32_t)count)]; /* rather one beside the first */
+        }
+        first = i == 0 ? leaf.keys[0] : first;
         if (count != 0 && gen_chance(g, 12)) {
             put_or(g, root, leaves, count, &leaf, 0);
         } else {

@@ -32,9 +32,28 @@ static bool fail(compiling *c, const char *reason)
 
 static bool reserved(ref_text name)
 {
-    static const char *const names[] = { "equals-ignore-case", "prefix", "suffix", "anything-but", "exists", "wildcard", "numeric", "cidr", "=",
-                                         "<", "<=", ">", ">=", "regex", "not-wildcard", "not-equals-ignore-case", "date-after",
-                                         "date-on-or-after", "date-before", "date-on-or-before", "in-date-range", "ip-address-in-range",
+    static const char *const names[] = { "equals-ignore-case",
+                                         "prefix",
+                                         "suffix",
+                                         "anything-but",
+                                         "exists",
+                                         "wildcard",
+                                         "numeric",
+                                         "cidr",
+                                         "=",
+                                         "<",
+                                         "<=",
+                                         ">",
+                                         ">=",
+                                         "regex",
+                                         "not-wildcard",
+                                         "not-equals-ignore-case",
+                                         "date-after",
+                                         "date-on-or-after",
+                                         "date-before",
+                                         "date-on-or-before",
+                                         "in-date-range",
+                                         "ip-address-in-range",
                                          "ip-address-not-in-range" };
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

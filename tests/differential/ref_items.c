@@ -172,8 +172,7 @@ static const char *read_but(ref_arena *arena, const ref_json *json, ref_profile 
 
     ret->but = true;
     if (json->kind == REF_OBJECT) {
-        return json->count != 1 ? "anything-but needs one operator" :
-                                  read_but_words(arena, json->keys[0], &json->values[0], profile, ret);
+        return json->count != 1 ? "anything-but needs one operator" : read_but_words(arena, json->keys[0], &json->values[0], profile, ret);
     }
     if (are_all(json, REF_STRING)) {
         ret->op = REF_OP_EXACT;

@@ -102,7 +102,8 @@ static ref_event *attributes_of(const ref_json *json)
     for (size_t i = 0; i < count; i++) {
         const ref_json *value = member(&json->values[i], "Value");
 
-        attributes[i] = (ref_attribute){ json->keys[i].data, member(&json->values[i], "Type")->text.data, value->text.data, value->text.size };
+        attributes[i] =
+            (ref_attribute){ json->keys[i].data, member(&json->values[i], "Type")->text.data, value->text.data, value->text.size };
     }
     return ref_event_of_attributes(attributes, count);
 }
