@@ -365,6 +365,25 @@ static void room_is_reserved(void **state)
     bench_close(&b);
 }
 
+static void room_of_timers_that_are_gone_is_used_again(void **state)
+{
+    nb_timer timer;
+    bench b;
+    uint64_t calls;
+
+    (void)state;
+    bench_open(&b);
+    CHECK(nb_timer_init(&b.timers, &timer, probe_fire));
+    calls = heap_calls(&b.own);
+    for (size_t i = 0; i < 1000; i++) {
+        nb_timer_fini(&b.timers, &timer);
+        CHECK(nb_timer_init(&b.timers, &timer, probe_fire));
+    }
+    EQ(heap_calls(&b.own), calls);
+    nb_timer_fini(&b.timers, &timer);
+    bench_close(&b);
+}
+
 static void sleepers(void **state)
 {
     bench b;
@@ -514,6 +533,7 @@ int main(void)
         cmocka_unit_test(a_timer_that_sets_itself_to_the_past_lets_others_in),
         cmocka_unit_test(stop_from_inside),
         cmocka_unit_test(room_is_reserved),
+        cmocka_unit_test(room_of_timers_that_are_gone_is_used_again),
         cmocka_unit_test(sleepers),
         cmocka_unit_test(against_a_sorted_array),
     };
