@@ -212,7 +212,14 @@ NIMBUS_API nimbus_status nimbus_mapping_enable(nimbus_function *function, nimbus
  */
 NIMBUS_API nimbus_status nimbus_function_unmap(nimbus_function *function, nimbus_queue *queue);
 
-/** Counters and gauges of a function. */
+/**
+ * Counters and gauges of a function.
+ *
+ * Counters hold every call that has returned. Of the durations, the first call of a worker's turn and every eighth after it are measured
+ * exactly, and those of two ticks of the system's coarse clock or longer (8 ms on most systems) to a tick; any other counts as long as
+ * the one that was measured before it. Under a manual clock, and where the system has no coarse clock, every call is measured.
+ * Durations of a turn are added at its end.
+ */
 typedef struct nimbus_function_metrics {
     uint64_t invocations NIMBUS_0; /**< handler calls; a batch counts one */
     uint64_t messages NIMBUS_0;    /**< messages they were given */
@@ -223,7 +230,7 @@ typedef struct nimbus_function_metrics {
     uint64_t filtered NIMBUS_0;      /**< messages of mapped queues that did not match their filter */
     uint64_t abandoned NIMBUS_0;     /**< results that came after their invoker had stopped waiting */
     uint64_t running NIMBUS_0, kept NIMBUS_0, waiting NIMBUS_0; /**< gauges: calls, kept invocations, asynchronous ones that wait */
-    nimbus_duration p50 NIMBUS_0, p99 NIMBUS_0, max NIMBUS_0;   /**< time inside the handler; p50 and p99 within 1/8 */
+    nimbus_duration p50 NIMBUS_0, p99 NIMBUS_0, max NIMBUS_0;   /**< time inside the handler; p50 and p99 within 1/8, see below */
     uint64_t reserved_[8] NIMBUS_0;
 } nimbus_function_metrics;
 

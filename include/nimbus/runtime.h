@@ -223,7 +223,7 @@ NIMBUS_API nimbus_time nimbus_now(const nimbus_runtime *nb);
 
 /** Gauges of an instance. */
 typedef struct nimbus_runtime_metrics {
-    uint64_t bytes NIMBUS_0;      /**< memory in use, of max_memory */
+    uint64_t bytes NIMBUS_0;      /**< memory taken, of max_memory: in use, or kept for what comes next */
     uint64_t max_bytes NIMBUS_0;  /**< max_memory */
     uint64_t workers NIMBUS_0;    /**< threads of the pool */
     uint64_t idle_workers NIMBUS_0;

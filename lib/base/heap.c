@@ -1,15 +1,9 @@
 #include "base/heap.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
 #include "platform/memory.h"
-
-struct nb_heap {
-    nimbus_allocator allocator;
-    size_t budget;
-    atomic_size_t bytes;
-};
+#include "sync/atomic.h"
 
 static void *system_allocate(size_t size, void *user)
 {
@@ -33,16 +27,19 @@ nb_heap *nb_heap_open(const nimbus_allocator *allocator, size_t budget)
     if (heap == NULL) {
         return NULL;
     }
+    heap->serial = NB_HEAP_BARE;
+    heap->slabs = NULL;
+    heap->relief = NULL;
     heap->allocator = *from;
     heap->budget = budget;
-    atomic_init(&heap->bytes, sizeof *heap);
+    nb_atomic_init(&heap->bytes, sizeof *heap);
     return heap;
 }
 
 /* Gives size bytes back to the counter; the last byte takes the heap with it. */
 static void give_back(nb_heap *heap, size_t size)
 {
-    if (atomic_fetch_sub_explicit(&heap->bytes, size, memory_order_acq_rel) == size) {
+    if (nb_sub_acq_rel(&heap->bytes, size) == size) { /* pairs with itself: all that others did with the heap, before its free */
         nimbus_allocator allocator = heap->allocator;
 
         allocator.release(heap, sizeof *heap, allocator.user);
@@ -54,15 +51,31 @@ void nb_heap_close(nb_heap *heap)
     give_back(heap, sizeof *heap);
 }
 
-bool nb_heap_charge(nb_heap *heap, size_t size)
+void nb_heap_set_relief(nb_heap *heap, nb_heap_relief *relief)
 {
-    size_t before = atomic_fetch_add_explicit(&heap->bytes, size, memory_order_relaxed);
+    heap->relief = relief;
+}
+
+/* Relaxed, here and below: a count; nothing else is read on the strength of it. */
+static bool charge(nb_heap *heap, size_t size)
+{
+    size_t before = nb_add_relaxed(&heap->bytes, size);
 
     if (heap->budget != 0 && (size > heap->budget || before > heap->budget - size)) {
-        atomic_fetch_sub_explicit(&heap->bytes, size, memory_order_relaxed); /* never the last: the caller's instance is open */
+        nb_sub_relaxed(&heap->bytes, size); /* never the last: the caller's instance is open */
         return false;
     }
     return true;
+}
+
+static bool relieved(nb_heap *heap)
+{
+    return heap->relief != NULL && heap->relief(heap);
+}
+
+bool nb_heap_charge(nb_heap *heap, size_t size)
+{
+    return charge(heap, size) || (relieved(heap) && charge(heap, size));
 }
 
 void nb_heap_uncharge(nb_heap *heap, size_t size)
@@ -70,18 +83,25 @@ void nb_heap_uncharge(nb_heap *heap, size_t size)
     give_back(heap, size);
 }
 
-void *nb_alloc(nb_heap *heap, size_t size)
+void *nb_alloc_spare(nb_heap *heap, size_t size)
 {
     void *block;
 
-    if (!nb_heap_charge(heap, size)) {
+    if (!charge(heap, size)) {
         return NULL;
     }
     block = heap->allocator.allocate(size, heap->allocator.user);
     if (block == NULL) {
-        atomic_fetch_sub_explicit(&heap->bytes, size, memory_order_relaxed);
+        nb_sub_relaxed(&heap->bytes, size);
     }
     return block;
+}
+
+void *nb_alloc(nb_heap *heap, size_t size)
+{
+    void *block = nb_alloc_spare(heap, size);
+
+    return block == NULL && relieved(heap) ? nb_alloc_spare(heap, size) : block;
 }
 
 void *nb_alloc_zero(nb_heap *heap, size_t size)
@@ -116,7 +136,7 @@ nimbus_status nb_heap_failure(const nb_heap *heap, size_t size)
 
 size_t nb_heap_bytes(const nb_heap *heap)
 {
-    return atomic_load_explicit(&heap->bytes, memory_order_relaxed);
+    return nb_load_relaxed(&heap->bytes);
 }
 
 size_t nb_heap_budget(const nb_heap *heap)

@@ -11,7 +11,7 @@ struct nimbus_batch {
 
 #define NB_UNMARKED UINT64_MAX /* nb_delivery.mark: else an outcome */
 
-/* call.c: calls the handler and settles what it answers, unless the function or feed has ended: then the messages go back. */
+/* call.c: calls the handler and settles what it answers. Whether a call may begin has been looked at. */
 void nb_call_run_single(nb_function_call *at, nimbus_delivery *slot);
 void nb_call_run_batch(nb_function_call *at, nb_delivery *slots, uint32_t count);
 void nb_call_give_back(const nb_function_call *at, nb_delivery *delivery);

@@ -50,6 +50,7 @@ void nb_feed_init(nb_feed *feed, nimbus_function *function, const nb_source_ops 
     feed->ops = ops;
     feed->options = *options;
     feed->enabled = true;
+    nb_atomic_init(&feed->quit, false);
     nb_link_init(&feed->link);
     nb_link_init(&feed->waiter.link);
     feed->waiter.notify = something_ready;
@@ -231,6 +232,7 @@ void nb_feed_end(nb_feed *feed)
         return;
     }
     feed->ended = true;
+    nb_store_release(&feed->quit, true); /* pairs with the acquire in halted(), run.c */
     feed->running++; /* as if somebody ran in it, until the end of this function */
     source = feed->source;
     feed->source = NULL;

@@ -16,14 +16,10 @@ static nb_verdict offer(nb_object *object, const nb_parcel *parcel)
     nimbus_function *function = nb_function_of(object);
     nb_parcel mine = *parcel;
     nimbus_status status;
-    bool stopped;
 
     mine.receive_count = 0;
     mine.first_received = 0;
-    nb_lock_acquire(&function->lock);
-    stopped = function->limit == 0;
-    nb_lock_release(&function->lock);
-    if (stopped) { /* no try at all (LA-A4) */
+    if ((nb_load_acquire(&function->halt) & NB_HALT_ZERO) != 0) { /* pairs with nb_function_note_locked(); no try at all (LA-A4) */
         nb_failure why = nb_failure_stopped;
 
         if (!nb_mailbox_bury(function, &mine, &why)) {
@@ -58,6 +54,7 @@ static void dismiss_calls(nimbus_function *function, nimbus_status why)
         nb_sync *sync = NB_CONTAINER(link, nb_sync, link);
 
         wake_invoker_locked(sync, why);
+        nb_function_note_locked(function);
         nb_lock_release(&function->lock);
         nb_sync_release(sync);
         nb_lock_acquire(&function->lock);
@@ -82,6 +79,7 @@ static void stop(nb_object *object, bool closing)
     (void)closing;
     nb_lock_acquire(&function->lock);
     function->stopped = true;
+    nb_function_note_locked(function);
     nb_lock_release(&function->lock);
     nb_store_stop(&function->mailbox);
     dismiss_calls(function, NIMBUS_E_CLOSED);
@@ -106,6 +104,7 @@ static void end(nb_object *object)
 
     nb_lock_acquire(&function->lock);
     function->ended = true;
+    nb_function_note_locked(function);
     handler = function->handler_owned ? function->handler : NULL;
     function->handler_owned = false;
     nb_lock_release(&function->lock);
@@ -182,6 +181,7 @@ nimbus_function *nb_function_make(nimbus_runtime *nb, const nb_function_spec *sp
     nb_link_init(&function->started);
     nb_link_init(&function->feeds);
     nb_link_init(&function->kept);
+    nb_link_init(&function->stays);
     nb_link_init(&function->leavers);
     function->name = name;
     function->task.run = nb_function_run;
@@ -189,6 +189,7 @@ nimbus_function *nb_function_make(nimbus_runtime *nb, const nb_function_spec *sp
     function->handler_owned = true;
     function->batches = spec->handler->batch != NULL;
     function->limit = spec->limit;
+    nb_atomic_init(&function->halt, spec->limit == 0 ? NB_HALT_ZERO : 0);
     function->timeout = spec->timeout;
     function->retry = spec->retry;
     function->dead_letter = spec->dead_letter;
@@ -213,6 +214,7 @@ void nb_function_set_limit(nimbus_function *function, uint32_t limit)
 {
     nb_lock_acquire(&function->lock);
     function->limit = limit;
+    nb_function_note_locked(function);
     nb_function_wake_locked(function);
     nb_lock_release(&function->lock);
     nb_function_return_gathers(function);
@@ -221,22 +223,36 @@ void nb_function_set_limit(nimbus_function *function, uint32_t limit)
 
 /* --------------------------------------------------------------------------------------------- looking */
 
+void nb_function_add_counts_locked(nb_function_counts *counts, nb_stay *stay)
+{
+    counts->invocations += nb_load_relaxed(&stay->invocations); /* see stay.h */
+    counts->messages += nb_load_relaxed(&stay->messages);
+    counts->succeeded += nb_load_relaxed(&stay->succeeded);
+    counts->errors += nb_load_relaxed(&stay->errors);
+    counts->filtered += nb_load_relaxed(&stay->filtered);
+}
+
 void nb_function_get_metrics(nimbus_function *function, nimbus_function_metrics *ret)
 {
     nb_store_counts mailbox;
+    nb_function_counts counts;
 
     nb_store_get_counts(&function->mailbox, &mailbox);
     memset(ret, 0, sizeof *ret);
     nb_lock_acquire(&function->lock);
-    ret->invocations = function->counts.invocations;
-    ret->messages = function->counts.messages;
-    ret->succeeded = function->counts.succeeded;
-    ret->errors = function->counts.errors;
-    ret->retries = function->counts.retries;
-    ret->filtered = function->counts.filtered;
-    ret->abandoned = function->counts.abandoned;
-    ret->kept = function->counts.kept;
-    ret->running = function->running - function->counts.kept;
+    counts = function->counts;
+    for (nb_link *at = function->stays.next; at != &function->stays; at = at->next) {
+        nb_function_add_counts_locked(&counts, NB_CONTAINER(at, nb_stay, link));
+    }
+    ret->invocations = counts.invocations;
+    ret->messages = counts.messages;
+    ret->succeeded = counts.succeeded;
+    ret->errors = counts.errors;
+    ret->retries = counts.retries;
+    ret->filtered = counts.filtered;
+    ret->abandoned = counts.abandoned;
+    ret->kept = counts.kept;
+    ret->running = function->running - counts.kept;
     ret->p50 = nb_histogram_quantile(&function->times, 500);
     ret->p99 = nb_histogram_quantile(&function->times, 990);
     ret->max = function->times.max;

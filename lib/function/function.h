@@ -4,11 +4,18 @@
  * Work comes from synchronous calls (a list), and from feeds: the mailbox of asynchronous invocations, and one feed for each mapped queue.
  * A feed takes from a source (target/source.h) only when the function has a free place, so waiting for a place never costs a receive count.
  *
- * The activation. The function's task is in the run queue at most once (`queued`). A worker that runs it takes a place (`running`), does
- * one piece of work, and goes on until its turn is over or nothing is signalled. If there is more work and another place, it puts the task
- * back first, so that another worker joins. `signalled` of a feed means: look there. It is set by the feed's waiter (something became
- * ready) and by whoever found a full batch; it is cleared only under the lock by a worker that goes and looks. A worker leaves only under
- * the lock with nothing signalled that has a place: so no message is left behind.
+ * The activation. The function's task is in the run queue at most once (`queued`). A worker that runs it takes a place (`running`) for
+ * its whole stay (stay.h), does one piece of work after the other, and leaves when its turn is over or nothing is signalled. If there is
+ * more work and another place, it puts the task back first, so that another worker joins. `signalled` of a feed means: look there. It is
+ * set by the feed's waiter (something became ready) and by whoever found a full batch; it is cleared only under the lock by a worker
+ * that goes and looks. A worker leaves only under the lock; if something is signalled then, that has a place, the task is put back: so no
+ * message is left behind. All this is once for a piece of work, a batch; a message in it costs no lock.
+ *
+ * Halting. `halt` says to workers in the middle of a batch, without the lock, that they shall not call the handler again. It is written
+ * under the lock together with what it stands for, with release, and read with acquire before every call. A call has begun when it has
+ * read `halt` (and its feed's `quit`) as clear; each place has one such call at most. What happens after the end of the function, in any
+ * way that synchronises with the end, finds it set: so no call begins after a delete or unsubscribe has returned. A call that had begun
+ * holds its place, and whoever waits for it waits until no place is taken. What a worker has taken and may not run it gives back.
  *
  * Lock order: a store's lock, then function->lock, then exec. No store is called with function->lock held.
  */
@@ -16,6 +23,7 @@
 #define NB_FUNCTION_FUNCTION_H
 
 #include "function/histogram.h"
+#include "function/stay.h"
 #include "pattern/pattern.h"
 #include "target/dead_letter.h"
 #include "target/handler.h"
@@ -54,6 +62,7 @@ struct nb_feed {
     bool signalled, armed, arming, enabled, ended;
     bool claimed;        /* its waiter said that somebody would come for a message, and nobody has yet */
     uint32_t running;
+    _Atomic bool quit;   /* as ended, for who does not have the lock: see the head */
     nb_gather *gather;   /* NULL: nothing gathered */
     bool gathering;      /* a worker is filling it */
     void (*free)(nb_feed *feed); /* when it has ended and nobody runs in it */
@@ -76,6 +85,17 @@ typedef struct nb_sync {
     char reason[NB_REASON_SIZE];
 } nb_sync;
 
+typedef struct nb_function_counts {
+    uint64_t invocations, messages, succeeded, errors, retries, filtered, abandoned, kept;
+} nb_function_counts;
+
+/* Why no further call of a batch may begin: bits of function->halt. */
+#define NB_HALT_ENDED 1u
+#define NB_HALT_STOPPED 2u
+#define NB_HALT_OVER 4u  /* more places are taken than there may be: the limit was lowered, or an invocation is kept */
+#define NB_HALT_CALLS 8u /* a synchronous call waits for a place */
+#define NB_HALT_ZERO 16u /* the limit is 0 */
+
 struct nimbus_function {
     nb_object object;
     nb_handler *handler;
@@ -94,15 +114,17 @@ struct nimbus_function {
     nb_lock lock;
     nb_task task;
     bool queued, ended, stopped;
-    uint32_t limit, running;           /* running: kept ones included */
+    uint32_t running;                  /* places taken, kept ones included */
+    uint32_t limit;
+    _Atomic uint32_t halt;             /* NB_HALT_...; see the head */
+    nb_list stays;                     /* nb_stay: workers in a place */
+    int64_t typical;                   /* a call's duration that was measured lately */
     nb_list calls;                     /* nb_sync that wait for a place */
     nb_list started;                   /* nb_sync whose handler runs, or which are kept */
     nb_list feeds;                     /* nb_feed; the next to be looked at first */
     nb_list kept;                      /* nimbus_invocation */
     nb_list leavers;                   /* who wait until nothing runs */
-    struct {
-        uint64_t invocations, messages, succeeded, errors, retries, filtered, abandoned, kept;
-    } counts;
+    nb_function_counts counts;         /* without those of the stays */
     nb_histogram times;
 };
 
@@ -167,6 +189,8 @@ void nb_function_pass_on(nimbus_function *function); /* claims that cannot be ke
 void nb_function_run(nb_task *task, nb_turn *turn);
 void nb_function_wake_locked(nimbus_function *function); /* submits the task if there is work and a place */
 void nb_function_leave_locked(nimbus_function *function);
+void nb_function_note_locked(nimbus_function *function); /* brings halt up to date, after a change of what it stands for */
+void nb_function_add_counts_locked(nb_function_counts *counts, nb_stay *stay);
 void nb_function_leave(nimbus_function *function, nb_feed *feed); /* gives a place back; feed may be NULL */
 
 /* settle.c: the dead letter of the mailbox; false: nothing took it. The parcel stays the caller's. */
@@ -186,6 +210,7 @@ typedef struct nb_function_call {
     nimbus_function *function;
     nb_feed *feed; /* NULL: a synchronous call */
     nb_sync *sync;
+    nb_stay *stay; /* NULL: the handler has returned long since; settled in nobody's turn */
 } nb_function_call;
 
 /* The handler of a kept one has returned. The invocation settles its message, now or later. */

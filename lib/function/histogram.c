@@ -2,14 +2,12 @@
 
 static uint32_t bucket_of(uint64_t value)
 {
-    uint32_t power = 0;
+    uint32_t power;
 
     if (value < 8) {
         return (uint32_t)value;
     }
-    while (value >> power >= 16) {
-        power++;
-    }
+    power = 60u - (uint32_t)__builtin_clzll(value); /* what is left after the shift has four bits */
     return 8 * (power + 1) + (uint32_t)((value >> power) - 8);
 }
 
@@ -21,13 +19,13 @@ static int64_t upper_end(uint32_t bucket)
     return (int64_t)(((step + 1) << power) - 1);
 }
 
-void nb_histogram_add(nb_histogram *histogram, int64_t value)
+void nb_histogram_add_many(nb_histogram *histogram, int64_t value, uint32_t times)
 {
     uint32_t bucket = bucket_of(value > 0 ? (uint64_t)value : 0);
 
-    histogram->total++;
+    histogram->total += times;
     histogram->max = value > histogram->max ? value : histogram->max;
-    histogram->buckets[bucket < NB_HISTOGRAM_BUCKETS ? bucket : NB_HISTOGRAM_BUCKETS - 1]++;
+    histogram->buckets[bucket < NB_HISTOGRAM_BUCKETS ? bucket : NB_HISTOGRAM_BUCKETS - 1] += times;
 }
 
 int64_t nb_histogram_quantile(const nb_histogram *histogram, uint32_t per_mille)

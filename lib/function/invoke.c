@@ -28,6 +28,7 @@ static nimbus_status stop_waiting(nimbus_function *function, nb_sync *sync, nb_s
         withdrawn = !sync->started;
         if (withdrawn) {
             nb_link_remove(&sync->link);
+            nb_function_note_locked(function);
         }
         status = slept == NB_SLEPT_WOULD_BLOCK ? NIMBUS_E_WOULD_BLOCK : NIMBUS_E_TIMEOUT;
     } else {
@@ -92,6 +93,7 @@ nimbus_status nb_function_invoke(nimbus_function *function, nimbus_message *mess
     nb_waiting_begin(nb);
     nb_lock_acquire(&function->lock);
     nb_list_push(&function->calls, &sync->link);
+    nb_function_note_locked(function);
     nb_function_wake_locked(function);
     nb_lock_release(&function->lock);
     slept = nb_exec_sleep(&nb->exec, &sync->parker, nb_add_time(nb_clock_elapsed(&nb->clock), wait));
@@ -110,10 +112,11 @@ nimbus_status nb_function_invoke(nimbus_function *function, nimbus_message *mess
 nimbus_status nb_function_invoke_async(nimbus_function *function, nimbus_message *message, nimbus_id *ret_id)
 {
     nimbus_runtime *nb = function->object.runtime;
-    nb_parcel parcel = { .message = message, .id = nb_new_id(nb), .sent = nb_clock_wall(&nb->clock),
-                         .enqueued = nb_clock_elapsed(&nb->clock) };
-    nb_verdict verdict = function->object.ops->offer(&function->object, &parcel);
+    nb_parcel parcel = { .message = message, .id = nb_new_id(nb) };
+    nb_verdict verdict;
 
+    parcel.enqueued = nb_clock_coarse(&nb->clock, &parcel.sent);
+    verdict = function->object.ops->offer(&function->object, &parcel);
     if (verdict != NB_PENDING) {
         return verdict == NB_FULL ? NIMBUS_E_FULL : verdict == NB_MISSING ? NIMBUS_E_DELETED : NIMBUS_E_NO_MEMORY;
     }

@@ -106,6 +106,7 @@ nimbus_invocation *nb_call_keep(nb_call *call, const nb_delivery *delivery)
     self->timed = at->function->timeout > 0;
     self->heap = at->function->object.heap;
     self->at = *at;
+    self->at.stay = NULL; /* it is settled in nobody's turn */
     self->handler = nb_handler_retain(at->function->handler);
     nb_link_init(&self->link);
     nb_object_pin(&at->function->object);
@@ -145,6 +146,7 @@ void nb_invocation_handler_returned(nimbus_invocation *self, nb_call *call, nimb
     } else if (outcome == NIMBUS_LATER) {
         self->state = KEEP_LATER;
         function->running++;
+        nb_function_note_locked(function);
         function->counts.kept++;
         if (self->at.feed != NULL) {
             self->at.feed->running++;

@@ -61,6 +61,12 @@ static void gone(nb_object *owner, nimbus_trace_kind kind, const nb_parcel *parc
 
 const nb_store_ops nb_mailbox_ops = { move, gone };
 
+/* It was enqueued by the coarse clock: no age is over too early. */
+static int64_t age_begins(const nimbus_runtime *nb, const nb_delivery *delivery)
+{
+    return nb_add_time(delivery->enqueued, nb_clock_tick(&nb->clock));
+}
+
 static void fail_for_good(nimbus_function *function, nb_delivery *delivery, const nb_failure *cause, const char *said)
 {
     nimbus_runtime *nb = function->object.runtime;
@@ -75,7 +81,7 @@ static void fail_for_good(nimbus_function *function, nb_delivery *delivery, cons
     if (status != NIMBUS_E_NOT_FOUND) {
         return;
     }
-    if (somewhere && nb_clock_elapsed(&nb->clock) < nb_add_time(delivery->enqueued, function->retry.max_age)) {
+    if (somewhere && nb_clock_elapsed(&nb->clock) < nb_add_time(age_begins(nb, delivery), function->retry.max_age)) {
         nb_store_defer(&function->mailbox, delivery->receipt, NIMBUS_SECONDS(1), true); /* the destination gets other chances */
     } else if (nb_store_discard(&function->mailbox, delivery->receipt) == NIMBUS_OK) {
         nb_dead_letter_none(nb, &function->dead_letter, &parcel, &why);
@@ -87,7 +93,7 @@ static void retry(nimbus_function *function, nb_delivery *delivery, const char *
     nimbus_runtime *nb = function->object.runtime;
     int64_t delay = 0;
 
-    switch (nb_retry_decide(nb, &function->retry, delivery->own_receives, delivery->enqueued, &delay)) {
+    switch (nb_retry_decide(nb, &function->retry, delivery->own_receives, age_begins(nb, delivery), &delay)) {
     case NB_RETRIES_EXHAUSTED:
         fail_for_good(function, delivery, &nb_failure_retries, said);
         break;
@@ -106,15 +112,21 @@ static void retry(nimbus_function *function, nb_delivery *delivery, const char *
     }
 }
 
-static void succeed(nimbus_function *function, nb_delivery *delivery, const nb_settlement *how)
+static void tell_success(nimbus_function *function, const nb_delivery *delivery, const nb_settlement *how)
 {
     nb_record record = { .function = function, .request = delivery->id, .condition = "Success", .attempts = delivery->own_receives,
                          .reason = "", .payload = delivery->message, .reply = how->reply };
 
-    if (nb_store_delete(&function->mailbox, delivery->receipt) == NIMBUS_OK && function->on_success != NULL &&
-        !nb_record_offer(function->on_success, &record)) {
+    if (!nb_record_offer(function->on_success, &record)) {
         nb_trace(function->object.runtime, NIMBUS_TRACE_DISCARDED, "function", function->name, delivery->id, NIMBUS_E_FULL,
                  "the on-success destination did not take the record", 1);
+    }
+}
+
+static void succeed(nimbus_function *function, const nb_delivery *delivery, const nb_settlement *how)
+{
+    if (nb_store_delete(&function->mailbox, delivery->receipt) == NIMBUS_OK && function->on_success != NULL) {
+        tell_success(function, delivery, how);
     }
 }
 
@@ -212,7 +224,9 @@ void nb_function_settle(const nb_function_call *call, nb_delivery *delivery, nim
     nimbus_function *function = call->function;
     nb_settlement how = { .outcome = outcome, .reason = said != NULL ? said->reason : "", .reply = said != NULL ? said->reply : NULL };
 
-    if (outcome != NIMBUS_LATER) {
+    if (outcome != NIMBUS_LATER && call->stay != NULL) {
+        nb_stay_count(outcome == NIMBUS_DONE ? &call->stay->succeeded : &call->stay->errors, 1);
+    } else if (outcome != NIMBUS_LATER) {
         nb_lock_acquire(&function->lock);
         function->counts.succeeded += outcome == NIMBUS_DONE;
         function->counts.errors += outcome != NIMBUS_DONE;

@@ -1,30 +1,45 @@
 #include "memory/message.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
 #include "memory/attribute.h"
+#include "memory/block.h"
 
 typedef struct event_part {
     nimbus_event_view view;
     const char *const *resources;
 } event_part;
 
-struct nimbus_message {
-    nb_heap *heap;
-    atomic_size_t references;
-    size_t block_size;
-    nimbus_bytes body;
-    size_t size;           /* of body and attributes */
-    size_t charged;        /* of an adopted body */
+/* What a plain message does not have. */
+typedef struct extra_part {
+    const char *body;
+    size_t size; /* of body and attributes */
     nimbus_free_fn *free_fn; /* of an adopted body; NULL: nothing to free */
-    void *free_user;
-    nimbus_message *shared; /* whose body this is; NULL: our own */
+    union {
+        void *free_user;
+        nimbus_message *shared; /* counted: whose body this is */
+    } from;
     const char *subject;
     const nimbus_attribute *attributes;
     size_t attribute_count;
     event_part *event;
+} extra_part;
+
+enum { EXTRA = 1, ADOPTED = 2, SHARED = 4 }; /* the last two only with the first */
+
+struct nimbus_message {
+    void *home; /* the slabs' */
+    size_t body_size;
+    _Atomic uint32_t references;
+    uint32_t flags;
+    /* The extra part or, without one, the body. */
 };
+
+/* Nobody but the maker writes here, and then only before the message is shared. */
+static extra_part *extra_of(const nimbus_message *message)
+{
+    return message->flags == 0 ? NULL : (extra_part *)(uintptr_t)(message + 1);
+}
 
 /* A cursor over the block. The first pass, with base NULL, only counts. */
 typedef struct layout {
@@ -115,6 +130,7 @@ static void lay_out(layout *at, const nb_message_spec *spec)
 {
     size_t count = spec->attribute_count + spec->more_count;
     nimbus_message *message = reserve(at, sizeof *message, _Alignof(nimbus_message));
+    extra_part *extra = reserve(at, sizeof *extra, _Alignof(extra_part));
     nimbus_attribute *attributes = reserve(at, count * sizeof *attributes, _Alignof(nimbus_attribute));
     event_part *event = spec->event != NULL ? put_event(at, spec->event) : NULL;
     const char *subject, *copy = NULL;
@@ -126,34 +142,37 @@ static void lay_out(layout *at, const nb_message_spec *spec)
         copy = put_bytes(at, spec->body.data, spec->body.size, false);
     }
     if (message != NULL) {
-        memset(message, 0, sizeof *message);
-        message->attributes = attributes;
-        message->attribute_count = count;
-        message->event = event;
-        message->subject = subject;
-        message->body = (nimbus_bytes){ copy, spec->body.size };
-        message->size = spec->body.size + nb_attributes_size(attributes, count);
+        message->body_size = spec->body.size;
+        message->flags = EXTRA;
+        *extra = (extra_part){ .body = copy, .size = spec->body.size + nb_attributes_size(attributes, count), .subject = subject,
+                               .attributes = attributes, .attribute_count = count, .event = event };
     }
 }
 
 /* Gives the message a body that lies outside its block. */
 static void take_body(nimbus_message *message, const nimbus_body *body)
 {
+    extra_part *extra = extra_of(message);
+
     if (body->kind == NIMBUS_BODY_ADOPT) {
-        message->body.data = body->data;
-        message->charged = body->size;
-        message->free_fn = body->free_fn;
-        message->free_user = body->user;
+        message->flags |= ADOPTED;
+        extra->body = body->data;
+        extra->free_fn = body->free_fn;
+        extra->from.free_user = body->user;
     } else if (body->kind == NIMBUS_BODY_SHARE) {
         nimbus_message *owner = (nimbus_message *)(uintptr_t)body->message; /* counted, therefore never really const */
+        nimbus_bytes bytes = nb_message_body(owner);
 
-        message->shared = nb_message_retain(owner);
-        message->body = nb_message_body(owner);
-        message->size += message->body.size; /* body.size of the value is 0 for a share */
+        message->flags |= SHARED;
+        message->body_size = bytes.size;
+        extra->from.shared = nb_message_retain(owner);
+        extra->body = bytes.data;
+        extra->size += bytes.size; /* body.size of the value is 0 for a share */
     }
 }
 
-nimbus_status nb_message_make(nb_heap *heap, const nb_message_spec *spec, nimbus_message **ret)
+/* A message with an extra part: one pass to count, one to fill. */
+static nimbus_status make_whole(nb_heap *heap, const nb_message_spec *spec, nimbus_message **ret)
 {
     layout at = { NULL, 0, false };
     size_t adopted = spec->body.kind == NIMBUS_BODY_ADOPT ? spec->body.size : 0;
@@ -166,9 +185,9 @@ nimbus_status nb_message_make(nb_heap *heap, const nb_message_spec *spec, nimbus
     if (adopted > 0 && !nb_heap_charge(heap, adopted)) {
         return NIMBUS_E_FULL;
     }
-    message = nb_alloc(heap, at.used);
+    message = nb_block_get(heap, at.used);
     if (message == NULL) {
-        nimbus_status why = nb_heap_failure(heap, at.used);
+        nimbus_status why = nb_block_failure(heap, at.used);
 
         if (adopted > 0) {
             nb_heap_uncharge(heap, adopted);
@@ -177,125 +196,167 @@ nimbus_status nb_message_make(nb_heap *heap, const nb_message_spec *spec, nimbus
     }
     at = (layout){ (char *)message, 0, false };
     lay_out(&at, spec);
-    message->heap = heap;
-    message->block_size = at.used;
-    atomic_init(&message->references, 1);
+    nb_atomic_init(&message->references, 1);
     take_body(message, &spec->body);
+    *ret = message;
+    return NIMBUS_OK;
+}
+
+nimbus_status nb_message_make(nb_heap *heap, const nb_message_spec *spec, nimbus_message **ret)
+{
+    size_t size = spec->body.size;
+    nimbus_message *message;
+
+    if (spec->body.kind != NIMBUS_BODY_COPY || spec->attribute_count + spec->more_count > 0 || spec->subject != NULL ||
+        spec->event != NULL) {
+        return make_whole(heap, spec, ret);
+    }
+    if (size > SIZE_MAX / 4) {
+        return NIMBUS_E_TOO_LARGE;
+    }
+    message = nb_block_get(heap, sizeof *message + size);
+    if (message == NULL) {
+        return nb_block_failure(heap, sizeof *message + size);
+    }
+    message->body_size = size;
+    message->flags = 0;
+    nb_atomic_init(&message->references, 1);
+    if (size > 0 && spec->body.data != NULL) {
+        memcpy(message + 1, spec->body.data, size);
+    }
     *ret = message;
     return NIMBUS_OK;
 }
 
 nimbus_status nb_message_extend(nb_heap *heap, nimbus_message *message, const nimbus_attribute *more, size_t count, nimbus_message **ret)
 {
+    const extra_part *extra = extra_of(message);
+    const event_part *part = extra != NULL ? extra->event : NULL;
     nb_event_spec event;
-    nb_message_spec spec = { .body = { .kind = NIMBUS_BODY_SHARE, .message = message },
-                             .attributes = message->attributes,
-                             .attribute_count = message->attribute_count,
-                             .more = more,
-                             .more_count = count,
-                             .subject = message->subject };
+    nb_message_spec spec = { .body = { .kind = NIMBUS_BODY_SHARE, .message = message }, .more = more, .more_count = count };
     nimbus_status status;
 
-    if (message->event != NULL) {
-        const event_part *part = message->event;
-
+    if (extra != NULL) {
+        spec.attributes = extra->attributes;
+        spec.attribute_count = extra->attribute_count;
+        spec.subject = extra->subject;
+    }
+    if (part != NULL) {
         event = (nb_event_spec){ part->view.id, part->view.source, part->view.detail_type, part->resources, part->view.resource_count,
                                  part->view.time, 0, 0 };
         spec.event = &event;
     }
     status = nb_message_make(heap, &spec, ret);
-    if (status == NIMBUS_OK && message->event != NULL) {
-        (*ret)->event->view.detail = message->event->view.detail;
+    if (status == NIMBUS_OK && part != NULL) {
+        extra_of(*ret)->event->view.detail = part->view.detail;
     }
     return status;
 }
 
 char *nb_message_space(nimbus_message *message)
 {
-    return (char *)(uintptr_t)message->body.data;
+    return (char *)(uintptr_t)nb_message_body(message).data;
 }
 
 void nb_message_set_detail(nimbus_message *message, size_t offset, size_t size)
 {
-    message->event->view.detail = (nimbus_bytes){ (const char *)message->body.data + offset, size };
+    extra_part *extra = extra_of(message);
+
+    extra->event->view.detail = (nimbus_bytes){ extra->body + offset, size };
 }
 
 nimbus_message *nb_message_retain(nimbus_message *message)
 {
     if (message != NULL) {
-        atomic_fetch_add_explicit(&message->references, 1, memory_order_relaxed);
+        nb_add_relaxed(&message->references, 1); /* pairs with nothing: the caller holds one */
     }
     return message;
 }
 
-void nb_message_retain_many(nimbus_message *message, size_t count)
+void nb_message_retain_n(nimbus_message *message, uint32_t n)
 {
-    /* The only holder is the caller: nobody else can raise or lower it. */
-    if (atomic_load_explicit(&message->references, memory_order_relaxed) == 1) {
-        atomic_store_explicit(&message->references, 1 + count, memory_order_relaxed);
-    } else if (count > 0) {
-        atomic_fetch_add_explicit(&message->references, count, memory_order_relaxed);
+    if (nb_load_acquire(&message->references) == 1) { /* pairs with the releases of all others: see the head of message.h */
+        nb_store_relaxed(&message->references, n + 1);
+    } else {
+        nb_add_relaxed(&message->references, n);
     }
 }
 
-/* Whether these were the last references. If all that are left are the caller's, nobody else can change the count any more; the acquire
-   pairs with the releases of those who let go before. */
-static bool last(nimbus_message *message, size_t count)
+/* Gives n references back. Whether they were the last ones. The acquires pair with the releases of all other holders: see message.h. */
+static bool let_go(nimbus_message *message, uint32_t n)
 {
-    return atomic_load_explicit(&message->references, memory_order_acquire) == count ||
-           atomic_fetch_sub_explicit(&message->references, count, memory_order_acq_rel) == count;
+    return nb_load_acquire(&message->references) == n || nb_sub_acq_rel(&message->references, n) == n;
+}
+
+/* Returns the message whose body this one shared; NULL: none. */
+static nimbus_message *dispose(nimbus_message *message)
+{
+    extra_part *extra = extra_of(message);
+    nimbus_message *shared = NULL;
+
+    if ((message->flags & ADOPTED) != 0) {
+        if (extra->free_fn != NULL) {
+            extra->free_fn((void *)(uintptr_t)extra->body, message->body_size, extra->from.free_user);
+        }
+        if (message->body_size > 0) {
+            nb_heap_uncharge(nb_block_heap(message), message->body_size); /* never the heap's last bytes: the block is still counted */
+        }
+    } else if ((message->flags & SHARED) != 0) {
+        shared = extra->from.shared;
+    }
+    nb_block_put(message);
+    return shared;
+}
+
+void nb_message_release_n(nimbus_message *message, uint32_t n)
+{
+    while (message != NULL && let_go(message, n)) {
+        message = dispose(message); /* a loop instead of recursion: a chain of shares may be long */
+        n = 1;
+    }
 }
 
 void nb_message_release(nimbus_message *message)
 {
-    nb_message_release_many(message, 1);
-}
-
-void nb_message_release_many(nimbus_message *message, size_t count)
-{
-    for (; message != NULL && count > 0 && last(message, count); count = 1) {
-        nimbus_message *shared = message->shared;
-        nb_heap *heap = message->heap;
-        size_t charged = message->charged;
-
-        if (message->free_fn != NULL) {
-            message->free_fn((void *)(uintptr_t)message->body.data, message->body.size, message->free_user);
-        }
-        if (charged > 0) {
-            nb_heap_uncharge(heap, charged); /* never the last bytes of the heap: the block itself is still counted */
-        }
-        nb_free(heap, message, message->block_size);
-        message = shared; /* a loop instead of recursion: a chain of shares may be long */
-    }
+    nb_message_release_n(message, 1);
 }
 
 void nb_message_unmake(nimbus_message *message)
 {
-    message->free_fn = NULL;
+    if ((message->flags & ADOPTED) != 0) {
+        extra_of(message)->free_fn = NULL;
+    }
     nb_message_release(message);
 }
 
 nimbus_bytes nb_message_body(const nimbus_message *message)
 {
-    return message->body;
+    const extra_part *extra = extra_of(message);
+
+    return (nimbus_bytes){ extra != NULL ? extra->body : (const char *)(message + 1), message->body_size };
 }
 
 size_t nb_message_size(const nimbus_message *message)
 {
-    return message->size;
+    return message->flags == 0 ? message->body_size : extra_of(message)->size;
 }
 
 const nimbus_attribute *nb_message_attributes(const nimbus_message *message, size_t *ret_count)
 {
-    *ret_count = message->attribute_count;
-    return message->attributes;
+    const extra_part *extra = extra_of(message);
+
+    *ret_count = extra != NULL ? extra->attribute_count : 0;
+    return extra != NULL ? extra->attributes : NULL;
 }
 
 const nimbus_attribute *nb_message_find_attribute(const nimbus_message *message, const char *name)
 {
-    for (size_t i = 0; i < message->attribute_count; i++) {
-        if (strcmp(message->attributes[i].name, name) == 0) {
-            return &message->attributes[i];
+    size_t count;
+    const nimbus_attribute *attributes = nb_message_attributes(message, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(attributes[i].name, name) == 0) {
+            return &attributes[i];
         }
     }
     return NULL;
@@ -303,19 +364,29 @@ const nimbus_attribute *nb_message_find_attribute(const nimbus_message *message,
 
 const char *nb_message_subject(const nimbus_message *message)
 {
-    return message->subject;
+    return message->flags == 0 ? NULL : extra_of(message)->subject;
+}
+
+/* NULL: it is no event. */
+static const event_part *event_of(const nimbus_message *message)
+{
+    return message->flags == 0 ? NULL : extra_of(message)->event;
 }
 
 bool nb_message_event(const nimbus_message *message, nimbus_event_view *ret)
 {
-    if (message->event == NULL) {
+    const event_part *event = event_of(message);
+
+    if (event == NULL) {
         return false;
     }
-    *ret = message->event->view;
+    *ret = event->view;
     return true;
 }
 
 const char *nb_message_resource(const nimbus_message *message, size_t index)
 {
-    return message->event != NULL && index < message->event->view.resource_count ? message->event->resources[index] : NULL;
+    const event_part *event = event_of(message);
+
+    return event != NULL && index < event->view.resource_count ? event->resources[index] : NULL;
 }

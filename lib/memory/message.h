@@ -1,12 +1,20 @@
 /*
  * message.h - the counted, immutable message: one block that holds the header, attributes, subject, event parts and a copied body.
  *
+ * A plain message is a header of three words and its body. Whatever else a message may have (attributes, a subject, the parts of an event,
+ * a body that lies elsewhere) is described by an extra part between the two.
+ *
  * A message is filled by its maker alone and never changes once it is shared. It belongs to a heap, not to an instance, and may outlive
  * both its queue and its instance.
  *
- * Ordering. The count is raised relaxed (whoever raises it holds a reference already) and lowered with acquire-release: the release makes
+ * Ordering. The count is raised relaxed: whoever raises it holds a reference already. It is lowered with acquire-release: the release makes
  * a holder's reads happen before the free, which acquires through the same counter. Without it the last holder could free bytes that
  * another thread is still reading.
+ *
+ * Who holds all the references that the count names is alone with the message: nobody can raise or lower the count, because nobody
+ * else has a reference to start from. So it need not execute a read-modify-write, neither to free the message nor to raise the count. It
+ * must have read the count with acquire: the value is that of the last release by somebody else, and what came before that release must
+ * come before the free (or before whatever the holder hands on).
  */
 #ifndef NB_MEMORY_MESSAGE_H
 #define NB_MEMORY_MESSAGE_H
@@ -51,10 +59,9 @@ void nb_message_set_detail(nimbus_message *message, size_t offset, size_t size);
 nimbus_message *nb_message_retain(nimbus_message *message); /* NULL gives NULL */
 void nb_message_release(nimbus_message *message);           /* NULL: nothing */
 
-/* count references at once, for a fan-out: raised in advance, and what nobody took given back. No atomic operation for a message that
-   nobody else holds. count may be 0. */
-void nb_message_retain_many(nimbus_message *message, size_t count);
-void nb_message_release_many(nimbus_message *message, size_t count);
+/* Many references at once: one operation on the count, none that locks the bus if the caller turns out to hold all there are. Not NULL. */
+void nb_message_retain_n(nimbus_message *message, uint32_t n);
+void nb_message_release_n(nimbus_message *message, uint32_t n);
 
 /* Takes a message back that nobody else has seen: an adopted body is its owner's again. */
 void nb_message_unmake(nimbus_message *message);

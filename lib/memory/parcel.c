@@ -1,33 +1,30 @@
 #include "memory/parcel.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
+#include "memory/block.h"
+
+/* The two texts follow. */
 struct nb_letter {
-    nb_heap *heap;
-    atomic_size_t references; /* as in message.h */
-    size_t block_size;
-    const char *source, *reason;
+    void *home; /* the slabs' */
+    const char *reason;
+    _Atomic uint32_t references; /* as in message.h */
     uint32_t attempts;
 };
 
 nb_letter *nb_letter_make(nb_heap *heap, const char *source, const char *reason, uint32_t attempts)
 {
     size_t source_size = strlen(source) + 1, reason_size = strlen(reason) + 1;
-    size_t block_size = sizeof(nb_letter) + source_size + reason_size;
-    nb_letter *letter = nb_alloc(heap, block_size);
+    nb_letter *letter = nb_block_get(heap, sizeof *letter + source_size + reason_size);
 
     if (letter != NULL) {
         char *text = (char *)(letter + 1);
 
         memcpy(text, source, source_size);
         memcpy(text + source_size, reason, reason_size);
-        letter->heap = heap;
-        letter->block_size = block_size;
-        letter->source = text;
         letter->reason = text + source_size;
         letter->attempts = attempts;
-        atomic_init(&letter->references, 1);
+        nb_atomic_init(&letter->references, 1);
     }
     return letter;
 }
@@ -35,21 +32,21 @@ nb_letter *nb_letter_make(nb_heap *heap, const char *source, const char *reason,
 nb_letter *nb_letter_retain(nb_letter *letter)
 {
     if (letter != NULL) {
-        atomic_fetch_add_explicit(&letter->references, 1, memory_order_relaxed);
+        nb_add_relaxed(&letter->references, 1);
     }
     return letter;
 }
 
 void nb_letter_release(nb_letter *letter)
 {
-    if (letter != NULL && atomic_fetch_sub_explicit(&letter->references, 1, memory_order_acq_rel) == 1) {
-        nb_free(letter->heap, letter, letter->block_size);
+    if (letter != NULL && nb_sub_acq_rel(&letter->references, 1) == 1) { /* pairs with itself, as in message.h */
+        nb_block_put(letter);
     }
 }
 
 const char *nb_letter_source(const nb_letter *letter)
 {
-    return letter->source;
+    return (const char *)(letter + 1);
 }
 
 const char *nb_letter_reason(const nb_letter *letter)

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/number.h"
 #include "exec/context.h"
+#include "memory/cache.h"
 #include "platform/barrier.h"
 #include "platform/thread.h"
 
@@ -74,6 +75,7 @@ static void free_runtime(nimbus_runtime *nb)
     nb_text_free(heap, nb->account);
     nb_text_free(heap, nb->region);
     nb_free(heap, nb, sizeof *nb);
+    nb_slabs_close(heap);
     nb_heap_close(heap);
 }
 
@@ -87,7 +89,7 @@ static void init_parts(nimbus_runtime *nb, nb_heap *heap, const nimbus_options *
     nb->trace = options->trace;
     nb->trace_user = options->trace_user;
     nb->nonce = nb_random_mix(seed);
-    atomic_init(&nb->random, nb_random_mix(seed ^ UINT64_C(0x6a09e667f3bcc908)));
+    nb_atomic_init(&nb->random, nb_random_mix(seed ^ UINT64_C(0x6a09e667f3bcc908)));
     nb_clock_init(&nb->clock, options->manual_clock, options->start_time != 0 ? options->start_time : DEFAULT_START);
     nb_timers_init(&nb->timers, &nb->clock, heap, nb_exec_sooner, &nb->exec);
     nb_lock_init(&nb->objects_lock);
@@ -109,9 +111,10 @@ nimbus_runtime *nb_runtime_open(const nimbus_options *options, const char *call,
     }
     nb_barrier_init();
     heap = nb_heap_open(from->allocator, from->max_memory == 0 ? DEFAULT_BUDGET : from->max_memory == SIZE_MAX ? 0 : from->max_memory);
-    nb = heap != NULL ? nb_alloc_zero(heap, sizeof *nb) : NULL;
+    nb = heap != NULL && nb_slabs_open(heap) ? nb_alloc_zero(heap, sizeof *nb) : NULL;
     if (nb == NULL) {
         if (heap != NULL) {
+            nb_slabs_close(heap);
             nb_heap_close(heap);
         }
         nb_error_set(err, NIMBUS_E_NO_MEMORY, call, NULL, "out of memory");
@@ -158,12 +161,12 @@ void nb_waiting_end(nimbus_runtime *nb)
 
 nimbus_id nb_new_id(nimbus_runtime *nb)
 {
-    return (nimbus_id){ nb->nonce, atomic_fetch_add_explicit(&nb->last_id, 1, memory_order_relaxed) + 1 };
+    return (nimbus_id){ nb->nonce, nb_number_next(nb->heap, &nb->last_id) };
 }
 
 uint64_t nb_random(nimbus_runtime *nb)
 {
-    return nb_random_mix(atomic_fetch_add_explicit(&nb->random, UINT64_C(0x9e3779b97f4a7c15), memory_order_relaxed));
+    return nb_random_mix(nb_add_relaxed(&nb->random, UINT64_C(0x9e3779b97f4a7c15))); /* relaxed: only the value counts */
 }
 
 void nb_trace(nimbus_runtime *nb, nimbus_trace_kind kind, const char *noun, const char *name, nimbus_id id, nimbus_status status,

@@ -1,0 +1,85 @@
+/*
+ * block.h - memory for what is small and short-lived: messages, letters, calls that wait.
+ *
+ * An object that comes from here begins with a pointer that is ours (nb_block in slab.h): it leads home, to the chunk, and must not be
+ * written while the object lives. All else is the object's. Its bytes are not initialised.
+ *
+ * In steady state neither call takes a lock, executes a locked instruction or asks the heap, whichever thread gives a block back: each
+ * thread has a cache of blocks (cache.h), and full caches trade with empty ones by the batch.
+ */
+#ifndef NB_MEMORY_BLOCK_H
+#define NB_MEMORY_BLOCK_H
+
+#include "memory/cache.h"
+
+/* size bytes, at least those of a pointer. NULL: nb_block_failure() says why. */
+static inline void *nb_block_get(nb_heap *heap, size_t size)
+{
+    if (size <= NB_BLOCK_MAX && !NB_BLOCKS_ALONE) {
+        nb_cache *cache = nb_cache_of(nb_self_get(), heap->serial);
+
+        if (cache != NULL) {
+            nb_cached *cached = &cache->classes[nb_class_of(size)];
+            nb_block *block = cached->list;
+
+            nb_plain_write(cached);
+            if (block != NULL) {
+                cached->list = block->next;
+                cached->count--;
+                nb_unpoison(block, size);
+                return block;
+            }
+        }
+    }
+    return nb_block_get_slowly(heap, size);
+}
+
+/*
+ * From any thread; also after the close of the instance, and while it closes.
+ *
+ * Ordering. The store of busy, the light fence and the look at the slot's owner pair with nb_slabs_close(): it clears the owner, then the
+ * heavy fence, then looks at busy. So either this sees that the cache is no longer its own, or the close sees busy and waits until the
+ * release store below, with which all that was done to the cache comes before what the close does with it.
+ */
+static inline void nb_block_put(void *object)
+{
+    nb_block *block = object;
+    nb_chunk *chunk = block->home;
+    nb_self *self = nb_self_get();
+    uint32_t class = chunk->class;
+    nb_cache *cache;
+
+    nb_store_relaxed(&self->memory_busy, 1);
+    nb_fence_light();
+    cache = nb_cache_of(self, chunk->serial);
+    if (cache != NULL) {
+        nb_cached *cached = &cache->classes[class];
+
+        nb_plain_write(cached);
+        nb_poison_free(block, nb_class_size(class));
+        block->next = cached->list;
+        cached->list = block;
+        if (++cached->count >= cached->limit) {
+            nb_cache_spill(cache, class);
+        }
+        nb_store_release(&self->memory_busy, 0);
+        return;
+    }
+    nb_store_release(&self->memory_busy, 0);
+    nb_block_put_slowly(block);
+}
+
+static inline nb_heap *nb_block_heap(const void *object)
+{
+    return ((const nb_block *)object)->home->heap;
+}
+
+/* After a NULL: NIMBUS_E_FULL if the budget refused size bytes, else NIMBUS_E_NO_MEMORY. */
+static inline nimbus_status nb_block_failure(const nb_heap *heap, size_t size)
+{
+    size_t head = heap->serial == NB_HEAP_BARE ? NB_CHUNK_ALONE : sizeof(nb_chunk);
+
+    return nb_heap_failure(heap, size > SIZE_MAX - head ? size : size + head);
+}
+
+#endif

@@ -1,0 +1,204 @@
+/** What a worker does in the middle of a turn: several invocations are taken at once, and yet each is on its own. */
+#include "helpers.h"
+
+#define MESSAGES 10
+
+typedef struct turn_probe {
+    world *w;
+    nimbus_function *function;
+    size_t calls;
+    size_t act_at;            /* the call, from 1, in which act is called; 0: never */
+    void (*act)(struct turn_probe *p);
+    uint64_t invocations[2 * MESSAGES], succeeded[2 * MESSAGES]; /* the metrics as each call saw them */
+    uint32_t receive_counts[2 * MESSAGES];
+    char bodies[2 * MESSAGES + 1];
+    nimbus_status status;
+} turn_probe;
+
+static nimbus_outcome look_around(const nimbus_delivery *delivery, void *user)
+{
+    turn_probe *p = user;
+    nimbus_bytes body = nimbus_delivery_body(delivery);
+    nimbus_function_metrics metrics = function_metrics(p->function);
+    p->invocations[p->calls] = metrics.invocations;
+    p->succeeded[p->calls] = metrics.succeeded;
+    p->receive_counts[p->calls] = nimbus_delivery_receive_count(delivery);
+    p->bodies[p->calls] = *(const char *)body.data;
+    p->calls++;
+    if (p->calls == p->act_at)
+        p->act(p);
+    return NIMBUS_DONE;
+}
+
+static void invoke_all(turn_probe *p)
+{
+    for (char c = 'a'; c < 'a' + MESSAGES; c++)
+        OK(nimbus_invoke_async(p->function, nimbus_copy(&c, 1), NULL));
+}
+
+static void make(world *w, turn_probe *p)
+{
+    p->w = w;
+    p->function = nimbus_function_create(w->nb, "work", look_around, p, NULL, &w->err);
+    SETUP_OK(w);
+}
+
+static void counters_are_exact_within_a_turn(void **state)
+{
+    world *w = *state;
+    turn_probe p = { .calls = 0 };
+    make(w, &p);
+    invoke_all(&p);
+    RUN(w);
+    EQ(p.calls, MESSAGES);
+    for (size_t i = 0; i < MESSAGES; i++) {
+        EQ(p.invocations[i], i); /* the calls that have returned */
+        EQ(p.succeeded[i], i);
+        EQ(p.receive_counts[i], 1);
+    }
+    TEXT(p.bodies, "abcdefghij");
+    EQ(function_metrics(p.function).invocations, MESSAGES);
+    EQ(function_metrics(p.function).messages, MESSAGES);
+    EQ(function_metrics(p.function).waiting, 0);
+}
+
+static void delete_it(turn_probe *p)
+{
+    p->status = nimbus_function_delete(p->function, 0);
+}
+
+static void no_call_begins_after_a_delete_in_the_middle(void **state)
+{
+    world *w = *state;
+    turn_probe p = { .act_at = 3, .act = delete_it };
+    make(w, &p);
+    invoke_all(&p);
+    RUN(w);
+    EQ(p.calls, 3);
+    CHECK(p.status >= 0);
+    EQ(traced(w, NIMBUS_TRACE_DISCARDED), MESSAGES - 3);
+}
+
+static void stop_it(turn_probe *p)
+{
+    p->status = nimbus_function_set_concurrency(p->function, NIMBUS_NONE);
+}
+
+static void what_a_lowered_limit_leaves_has_lost_nothing(void **state)
+{
+    world *w = *state;
+    turn_probe p = { .act_at = 4, .act = stop_it };
+    make(w, &p);
+    invoke_all(&p);
+    RUN(w);
+    OK(p.status);
+    EQ(p.calls, 4);
+    EQ(function_metrics(p.function).waiting, MESSAGES - 4);
+    OK(nimbus_function_set_concurrency(p.function, 1));
+    RUN(w);
+    EQ(p.calls, MESSAGES);
+    TEXT(p.bodies, "abcdefghij"); /* in their places */
+    for (size_t i = 0; i < MESSAGES; i++)
+        EQ(p.receive_counts[i], 1);
+}
+
+static void shut_down(turn_probe *p)
+{
+    p->status = nimbus_shutdown(p->w->nb, 0, NULL);
+}
+
+static void no_call_begins_after_a_shutdown_in_the_middle(void **state)
+{
+    world *w = *state;
+    turn_probe p = { .act_at = 2, .act = shut_down };
+    bool more;
+    make(w, &p);
+    invoke_all(&p);
+    nimbus_run(w->nb, 2 * MESSAGES, &more);
+    EQ(p.calls, 2);
+    EQ(function_metrics(p.function).waiting, MESSAGES - 2);
+}
+
+static void invoke_more(turn_probe *p)
+{
+    invoke_all(p);
+}
+
+static void invocations_from_inside_come_after_the_others(void **state)
+{
+    world *w = *state;
+    turn_probe p = { .act_at = MESSAGES, .act = invoke_more }; /* in the last one, when nothing else is there */
+    make(w, &p);
+    invoke_all(&p);
+    RUN(w);
+    TEXT(p.bodies, "abcdefghijabcdefghij");
+}
+
+/* ---------------------------------------------------------------------------------------------- threads */
+
+typedef struct gate_probe {
+    atomic_size_t calls;
+    atomic_bool open;
+    char bodies[MESSAGES + 2];
+} gate_probe;
+
+static nimbus_outcome pass_the_gate(const nimbus_delivery *delivery, void *user)
+{
+    gate_probe *p = user;
+    size_t call = atomic_load(&p->calls);
+    p->bodies[call] = *(const char *)nimbus_delivery_body(delivery).data;
+    atomic_store(&p->calls, call + 1);
+    while (!atomic_load(&p->open))
+        sched_yield();
+    return NIMBUS_DONE;
+}
+
+typedef struct invoker {
+    nimbus_function *function;
+    nimbus_status status;
+} invoker;
+
+static void *invoke_it(void *user)
+{
+    invoker *i = user;
+    i->status = nimbus_invoke(i->function, nimbus_text("S"), NIMBUS_FOREVER, NULL);
+    return NULL;
+}
+
+/* The rest of the batch goes back to the mailbox: nothing is lost, doubled or out of order. When exactly the call comes is not certain. */
+static void a_synchronous_call_in_the_middle_of_a_batch(void **state)
+{
+    world *w = *state;
+    gate_probe p = { .open = false };
+    invoker i = { .status = NIMBUS_E_INVALID };
+    pthread_t thread;
+    i.function = nimbus_function_create(w->nb, "work", pass_the_gate, &p, NULL, &w->err);
+    SETUP_OK(w);
+    for (char c = 'a'; c < 'a' + MESSAGES; c++)
+        OK(nimbus_invoke_async(i.function, nimbus_copy(&c, 1), NULL));
+    SPIN_UNTIL(atomic_load(&p.calls) == 1);
+    EQ(pthread_create(&thread, NULL, invoke_it, &i), 0);
+    for (int n = 0; n < 2000; n++)
+        sched_yield();
+    atomic_store(&p.open, true);
+    pthread_join(thread, NULL);
+    OK(i.status);
+    SPIN_UNTIL(atomic_load(&p.calls) == MESSAGES + 1);
+    EQ(strlen(p.bodies), MESSAGES + 1);
+    CHECK(strchr(p.bodies, 'S') != NULL);
+    memmove(strchr(p.bodies, 'S'), strchr(p.bodies, 'S') + 1, strlen(strchr(p.bodies, 'S')));
+    TEXT(p.bodies, "abcdefghij");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        DRIVEN(counters_are_exact_within_a_turn),
+        DRIVEN(no_call_begins_after_a_delete_in_the_middle),
+        DRIVEN(what_a_lowered_limit_leaves_has_lost_nothing),
+        DRIVEN(no_call_begins_after_a_shutdown_in_the_middle),
+        DRIVEN(invocations_from_inside_come_after_the_others),
+        THREADED(a_synchronous_call_in_the_middle_of_a_batch),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
