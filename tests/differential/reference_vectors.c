@@ -66,32 +66,48 @@ static const ref_json *member(const ref_json *json, const char *name)
     return NULL;
 }
 
-/* The source text of a member of a line: the last one of that name. Vectors have no such name inside a string before it. */
-static ref_text raw_member(ref_arena *arena, ref_text line, const char *name)
+/* How many bytes the value takes that starts here. The line is JSON as a whole. */
+static size_t value_size(const char *at)
+{
+    const char *start = at;
+    int depth = 0;
+    bool quoted = false;
+
+    for (;; at++) {
+        if (quoted) {
+            at += *at == '\\';
+            quoted = *at != '"';
+        } else if (*at == '"') {
+            quoted = true;
+        } else if (*at == '{' || *at == '[') {
+            depth++;
+        } else if (depth == 0 && (*at == ',' || *at == '}' || *at == ']')) {
+            return (size_t)(at - start);
+        } else if (*at == '}' || *at == ']') {
+            depth--;
+        }
+    }
+}
+
+/* The source text of a member of a line, which has no text like that before it. */
+static ref_text raw_member(ref_text line, const char *name)
 {
     char quoted[64];
-    const char *found = NULL;
-    ref_json ignored;
-    int length = snprintf(quoted, sizeof quoted, "\"%s\":", name);
+    size_t length = (size_t)snprintf(quoted, sizeof quoted, "\"%s\":", name);
 
-    for (const char *at = line.data; found == NULL && at + length < line.data + line.size; at++) {
-        found = memcmp(at, quoted, (size_t)length) == 0 ? at + length : NULL;
-    }
-    for (size_t size = 1; found != NULL && found + size < line.data + line.size; size++) {
-        char next = found[size];
-
-        if ((next == ',' || next == '}') && ref_json_read(arena, found, size, &ignored)) {
-            return (ref_text){ found, size };
+    for (const char *at = line.data; at + length < line.data + line.size; at++) {
+        if (memcmp(at, quoted, length) == 0) {
+            return (ref_text){ at + length, value_size(at + length) };
         }
     }
     return (ref_text){ NULL, 0 };
 }
 
-static ref_text text_of(ref_arena *arena, ref_text line, const ref_json *json, const char *name, const char *raw)
+static ref_text text_of(ref_text line, const ref_json *json, const char *name, const char *raw)
 {
     const ref_json *given = member(json, raw);
 
-    return given != NULL ? given->text : raw_member(arena, line, name);
+    return given != NULL ? given->text : raw_member(line, name);
 }
 
 static ref_event *attributes_of(const ref_json *json)
@@ -146,9 +162,9 @@ static void run_line(ref_text line, const char *file)
     if (scope != NULL || attributes != NULL) {
         profile = scope != NULL && ref_is(scope->text, "MessageBody") ? REF_SNS_BODY : REF_SNS_ATTRIBUTES;
     }
-    text = text_of(&arena, line, &json, member(&json, "policy") != NULL ? "policy" : "pattern", "pattern_raw");
+    text = text_of(line, &json, member(&json, "policy") != NULL ? "policy" : "pattern", "pattern_raw");
     pattern = ref_compile(text.data, text.size, profile, &reason);
-    text = text_of(&arena, line, &json, "event", "event_raw");
+    text = text_of(line, &json, "event", "event_raw");
     if (pattern == NULL) {
         got = "invalid_pattern";
     } else if (attributes != NULL) {
