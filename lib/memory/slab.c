@@ -9,14 +9,14 @@
 #define BATCH_BLOCKS 3u
 #define FIRST_BYTES 256u
 #define CHUNK_BYTES 1024u
-#define DEPOT_BATCHES 2u
+#define DEPOT_BYTES 512u
 #define KEPT_EMPTY 1u
 #else
 #define BATCH_BYTES 16384u
 #define BATCH_BLOCKS 32u
 #define FIRST_BYTES 2048u
 #define CHUNK_BYTES 65536u
-#define DEPOT_BATCHES 8u
+#define DEPOT_BYTES (1u << 20)
 #define KEPT_EMPTY 4u
 #endif
 
@@ -47,6 +47,7 @@ nb_slabs *nb_slabs_make(nb_heap *heap)
 
         nb_lock_init(&depot->lock);
         depot->limit = nb_batch_limit(size);
+        depot->most_batches = DEPOT_BYTES / (depot->limit * size) + 1;
         depot->next_blocks = size < FIRST_BYTES ? FIRST_BYTES / size : 1;
         nb_link_init(&depot->partial);
         nb_link_init(&depot->empty);
@@ -181,8 +182,8 @@ static void put_home(nb_depot *depot, nb_block *block, bool keep, nb_list *gone)
         nb_link_remove(&chunk->link);
         nb_list_push_front(&depot->empty, &chunk->link);
         depot->empty_count++;
-        if (!keep || depot->empty_count > depot->chunk_count - depot->empty_count + KEPT_EMPTY) {
-            retire(depot, chunk, gone);
+        while (depot->empty_count > (keep ? depot->chunk_count - depot->empty_count + KEPT_EMPTY : 0)) { /* at most two of them */
+            retire(depot, NB_CONTAINER(depot->empty.prev, nb_chunk, link), gone);
         }
     }
 }
@@ -279,7 +280,7 @@ void nb_depot_give(nb_slabs *slabs, uint32_t class, nb_block *blocks, uint32_t c
 
     nb_lock_acquire(&depot->lock);
     keep = !nb_load_relaxed(&slabs->closed); /* nb_slabs_drop() comes by under this lock after it was set: whoever comes later sees it */
-    if (keep && count == depot->limit && depot->batch_count < DEPOT_BATCHES) {
+    if (keep && count == depot->limit && depot->batch_count < depot->most_batches) {
         push_batch(depot, blocks);
     } else {
         put_all_home(depot, blocks, keep, &gone);

@@ -7,7 +7,7 @@
  *
  *   on loan    the object's
  *   cached     in a thread's cache (cache.h)
- *   batched    in the depot, in a batch of exactly `limit` blocks: taken and given in one step, at most NB_DEPOT_BATCHES of them
+ *   batched    in the depot, in a batch of exactly `limit` blocks, taken and given in one step; at most `most_batches` of them
  *   at home    on its chunk's list, or never used yet ("fresh"); counted in `available`
  *
  * A chunk whose blocks are all at home is empty and may go back to the heap: at once when there are many of them, all of them when
@@ -56,6 +56,7 @@ typedef struct nb_depot {
     nb_block *batches; /* a stack */
     uint32_t batch_count;
     uint32_t limit;       /* blocks of a batch */
+    uint32_t most_batches;
     uint32_t next_blocks; /* of the next chunk */
     uint32_t chunk_count, empty_count;
     nb_list partial, empty;

@@ -61,6 +61,49 @@ static void copied_bodies(void **state)
     bench_close(&b);
 }
 
+static void a_plain_message_is_compact(void **state)
+{
+    bench b;
+    nimbus_message *message;
+
+    (void)state;
+    bench_open(&b, 0);
+    message = make(&b, &(nb_message_spec){ .body = nimbus_text("hello") });
+    EQ((const char *)nb_message_body(message).data - (const char *)message, sizeof(void *) + sizeof(size_t) + 8);
+    nb_message_release(message);
+    bench_close(&b);
+}
+
+static void many_references_at_once(void **state)
+{
+    bench b;
+    adopted buffer;
+    nimbus_message *message, *shared;
+
+    (void)state;
+    bench_open(&b, 0);
+    message = make(&b, &(nb_message_spec){ .body = adopted_body(&buffer, "hello") });
+    nb_message_retain_n(message, 4); /* alone: 5 */
+    nb_message_retain_n(message, 2); /* not alone: 7 */
+    nb_message_release_n(message, 3);
+    nb_message_release(message);
+    EQ(atomic_load(&buffer.frees), 0);
+    nb_message_release_n(message, 2);
+    EQ(atomic_load(&buffer.frees), 0);
+    nb_message_retain_n(message, 1); /* alone again */
+    nb_message_release_n(message, 2);
+    EQ(atomic_load(&buffer.frees), 1);
+    message = make(&b, &(nb_message_spec){ .body = adopted_body(&buffer, "hello") });
+    shared = make(&b, &(nb_message_spec){ .body = nimbus_share(message) });
+    nb_message_retain_n(shared, 2);
+    nb_message_release_n(shared, 3); /* lets go of one reference to the other message, not of three */
+    EQ(atomic_load(&buffer.frees), 0);
+    nb_message_release_n(message, 1);
+    EQ(atomic_load(&buffer.frees), 1);
+    nb_message_release_n(NULL, 1);
+    bench_close(&b);
+}
+
 static void bodies_that_the_maker_fills(void **state)
 {
     bench b;
@@ -475,6 +518,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(copied_bodies),
+        cmocka_unit_test(a_plain_message_is_compact),
+        cmocka_unit_test(many_references_at_once),
         cmocka_unit_test(bodies_that_the_maker_fills),
         cmocka_unit_test(adopted_bodies),
         cmocka_unit_test(unmake_gives_the_buffer_back),
