@@ -1,6 +1,7 @@
 #include "platform/thread.h"
 
 #include <signal.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -54,4 +55,9 @@ uint64_t nb_platform_entropy(void)
 
     return (uint64_t)nb_platform_wall() ^ ((uint64_t)nb_platform_elapsed() << 20) ^ ((uint64_t)getpid() << 44) ^
            (uint64_t)(uintptr_t)&call ^ call * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+void nb_platform_yield(void)
+{
+    sched_yield();
 }

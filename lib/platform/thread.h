@@ -17,6 +17,9 @@ void nb_thread_join(nb_thread *thread);
 uint32_t nb_platform_cpus(void);    /* at least 1 */
 uint64_t nb_platform_entropy(void); /* differs from call to call; not for secrets */
 
+/* Lets another thread run, while this one waits for it for a moment. Never a way of idling. */
+void nb_platform_yield(void);
+
 /* For tests: the n-th start from now on and all after it are refused; 1: the next; 0: none any more. */
 void nb_thread_fail_after(uint32_t starts);
 

@@ -324,12 +324,15 @@ nimbus_status nb_queue_set_options(nimbus_queue *queue, const nimbus_queue_optio
 void nb_queue_get_metrics(nimbus_queue *queue, nimbus_queue_metrics *ret)
 {
     nb_store_counts c;
+    uint64_t bytes;
+    int64_t oldest_age;
 
+    nb_store_measure(&queue->store, &bytes, &oldest_age);
     nb_store_get_counts(&queue->store, &c);
     *ret = (nimbus_queue_metrics){
-        .ready = c.ready, .delayed = c.delayed, .in_flight = c.in_flight, .bytes = c.bytes, .waiters = c.waiters, .accepted = c.accepted,
+        .ready = c.ready, .delayed = c.delayed, .in_flight = c.in_flight, .bytes = bytes, .waiters = c.waiters, .accepted = c.accepted,
         .redriven_in = c.redriven_in, .received = c.received, .empty_receives = c.empty_receives, .deleted = c.deleted, .moved = c.moved,
         .expired = c.expired, .purged = c.purged, .dropped = c.dropped, .discarded = c.discarded, .refused = c.refused,
-        .oldest_age = c.oldest_age,
+        .oldest_age = oldest_age,
     };
 }

@@ -88,6 +88,11 @@ void nb_object_pin(nb_object *object)
     atomic_fetch_add_explicit(&object->counts, ONE_PIN, memory_order_relaxed);
 }
 
+void nb_object_pin_many(nb_object *object, uint32_t count)
+{
+    atomic_fetch_add_explicit(&object->counts, count * ONE_PIN, memory_order_relaxed);
+}
+
 void nb_object_unpin(nb_object *object)
 {
     lower(object, ONE_PIN);

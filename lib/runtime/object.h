@@ -64,6 +64,7 @@ void nb_object_forget(nb_object *object);
 void nb_object_retain(nb_object *object);
 void nb_object_release(nb_object *object);
 void nb_object_pin(nb_object *object);
+void nb_object_pin_many(nb_object *object, uint32_t count);
 bool nb_object_try_pin(nb_object *object); /* false: nobody has it any more; under the lock of the list */
 void nb_object_unpin(nb_object *object);
 

@@ -1,36 +1,163 @@
-/* inside.h - what store.c, take.c, settle.c and move.c share. Everything wants the store's lock unless it says otherwise. */
+/*
+ * inside.h - what the files of store/ share.
+ */
 #ifndef NB_STORE_INSIDE_H
 #define NB_STORE_INSIDE_H
 
-#include "store/slot.h"
+#include "store/deadline.h"
 
 /* When a message that could not be moved to the dead letter is tried again by itself. */
 #define NB_FIRST_STUCK_DELAY NIMBUS_SECONDS(1)
 #define NB_LAST_STUCK_DELAY NIMBUS_SECONDS(60)
+
+/* store->mode. Set under the lock, never cleared; read before and behind what an operation does, so that one that was under way when a bit
+ * was set notices it (its fence stands between). */
+#define NB_MODE_BYTES 1u     /* bytes are counted */
+#define NB_MODE_ENDED 2u
+#define NB_MODE_FINISHING 4u /* ended, but what is in flight may still be settled */
+
+/* store->watch. Set and cleared under the lock; whoever changes what they wait for reads it behind a fence. */
+#define NB_WATCH_WAITERS 1u
+#define NB_WATCH_SENDERS 2u
+#define NB_WATCH_BELL 4u
+#define NB_WATCH_RETURNED 8u /* messages were given back to the front */
+#define NB_WATCH_STUCK 16u
+
+#define NB_ONE_HELD UINT64_C(1)
+#define NB_ONE_IN_FLIGHT (UINT64_C(1) << 32)
 
 typedef struct nb_sender {
     nb_link link;
     nb_parker parker;
 } nb_sender;
 
-/* Takes the lock and brings the states up to the clock; leaves it again. Every operation stands between these two. */
+/* What has gone and must be let go of without the lock. */
+typedef struct nb_gone {
+    nb_parcel parcels[16];
+    uint32_t count;
+    nimbus_trace_kind why; /* 0: nobody is told */
+} nb_gone;
+
+#define NB_GONE_ROOM 16u
+
+void nb_gone_flush(nb_store *store, nb_gone *gone);                    /* without the lock */
+void nb_gone_flush_locked(nb_store *store, nb_gone *gone);             /* leaves the lock meanwhile, if there is something */
+
+/* Takes the lock and brings the states up to the clock; leaves it again: serves waiters, sets the timer, and then runs moves. */
 int64_t nb_store_enter(nb_store *store);
-void nb_store_leave(nb_store *store); /* see store.h: serves waiters, arms the timer, moves, lets go */
+void nb_store_leave(nb_store *store);
 
-uint64_t nb_store_held(const nb_store *store);
-bool nb_store_takeable(const nb_store *store);
+/* Enters and leaves if something is due. */
+void nb_store_catch_up(nb_store *store);
 
-void nb_store_make_ready(nb_store *store, nb_slot *slot);  /* from any state that is counted out already */
-void nb_store_count_out(nb_store *store, nb_slot *slot);   /* of the count of its state */
-void nb_store_forget(nb_store *store, nb_slot *slot, uint64_t *counter, nimbus_trace_kind why); /* to GONE; why 0: no trace */
+/* Somebody waits for what this thread has just done: enters and leaves. */
+void nb_store_attend(nb_store *store);
 
-/* The slot of a receipt. NIMBUS_OK: it is the receipt of the last take. */
-nimbus_status nb_store_find(nb_store *store, nimbus_receipt receipt, nb_slot **ret_slot);
+/* Behind a fence: attends if somebody waits for one of these. */
+static inline void nb_store_look_around(nb_store *store, uint32_t for_whom)
+{
+    if ((nb_load_relaxed(&store->watch) & for_whom) != 0) {
+        nb_store_attend(store);
+    }
+}
 
-uint32_t nb_store_take_locked(nb_store *store, uint32_t max, int64_t visibility, nb_delivery *slots, int64_t now);
+void nb_watch_set_locked(nb_store *store, uint32_t bit, bool on);
 
-/* Without the lock. */
-void nb_store_on_timer(nb_timer *timer);
-void nb_store_run_moves(nb_store *store);
+static inline void nb_tally(_Atomic uint64_t *counter, uint64_t by)
+{
+    nb_add_relaxed(counter, by);
+}
+
+/* held and in flight, from the one word. A message may be settled before its taker has counted it in flight: then that is -1 for a moment. */
+static inline uint32_t nb_held_of(uint64_t word)
+{
+    return (uint32_t)word;
+}
+
+static inline uint32_t nb_in_flight_of(uint64_t word)
+{
+    int32_t count = (int32_t)(uint32_t)(word >> 32);
+
+    return count > 0 ? (uint32_t)count : 0;
+}
+
+static inline nimbus_status nb_store_ended(nb_store *store)
+{
+    return (nimbus_status)nb_load_acquire(&store->ended);
+}
+
+/* Whether messages may still be settled: NIMBUS_OK, or why not. */
+nimbus_status nb_store_settling(nb_store *store);
+
+bool nb_store_any_ready(nb_store *store); /* or a zombie given back to the front: then whoever comes for it finds out */
+bool nb_store_takeable(nb_store *store);  /* and there is room in flight */
+bool nb_store_has_room(nb_store *store, size_t size);
+
+/* From now on bytes are counted. */
+void nb_store_measure_from_now_locked(nb_store *store);
+
+/* ---------------------------------------------------------------------------------- changes of a claimed slot */
+
+/* READY: publishes it and puts it at the end of the ready ring. The caller counts it out of its state, fences, notes its key and looks
+ * around. */
+void nb_slot_make_ready(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word);
+
+/* Takes message and past out of a claimed slot. */
+nb_parcel nb_slot_empty(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word, nb_letter **ret_note);
+
+/* Counts a message out that was in this state. */
+void nb_count_out(nb_store *store, nb_state state, uint64_t word, size_t size);
+
+/* A claimed slot loses its message: counted out of its state and into counter (NULL: deleted). The parcel is the caller's to let go of. */
+nb_parcel nb_slot_forget(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word, nb_state state, _Atomic uint64_t *counter);
+
+/* The same with a gone list that has room. */
+void nb_slot_forget_to(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word, nb_state state, _Atomic uint64_t *counter,
+                       nb_gone *gone);
+
+/* The slot of a receipt, claimed, with the word that it had. NIMBUS_OK: it is the receipt of the last take. */
+nimbus_status nb_store_claim(nb_store *store, nimbus_receipt receipt, nb_slot **ret_slot, uint64_t *ret_word);
+
+/* A claimed slot as it was: publishes it, and notes its key. */
+void nb_slot_restore(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word);
+
+/* ----------------------------------------------------------------------------------------------- take, move */
+
+/* The slot of an entry that was just popped off the ready ring. Its word without HINTED: it is claimed; 0: it was a zombie, and is free. */
+uint64_t nb_slot_claim_popped(nb_store *store, nb_slot *slot, uint32_t index);
+
+/* What one take has set aside for the dead letter: a chain of MOVING slots. */
+typedef struct nb_aside {
+    uint32_t first, last; /* index + 1 */
+} nb_aside;
+
+/* The clock, coarsely: once for an operation. */
+typedef struct nb_moment {
+    int64_t now, wall;
+} nb_moment;
+
+/* Hands out up to max messages; locked: the caller has the lock (needed while something was given back to the front). */
+uint32_t nb_store_take_some(nb_store *store, uint32_t max, int64_t visibility, nb_delivery *slots, nb_aside *aside, const nb_moment *at,
+                            bool locked);
+/* How many may be taken, by the limit of messages in flight; exact under the lock if the limit is near. */
+uint32_t nb_store_allowance(nb_store *store, uint32_t max);
+void nb_store_add_moves_locked(nb_store *store, const nb_aside *aside);
+void nb_store_run_moves(nb_store *store); /* without the lock */
+bool nb_store_moves_wait_locked(const nb_store *store);
+
+/* --------------------------------------------------------------------------------------------------- waiting */
+
+void nb_store_serve_locked(nb_store *store, nb_aside *aside);
+void nb_store_wake_senders_locked(nb_store *store);
+void nb_store_update_bell_locked(nb_store *store);
+nimbus_status nb_store_wait_status_locked(nb_store *store); /* whether anybody may wait */
+void nb_store_dismiss_locked(nb_store *store, nimbus_status why); /* wakes everybody who waits */
+
+/* Frees zombies at the head of the ready ring. */
+void nb_store_trim(nb_store *store);
+
+/* Takes the first entry off a list of slots (returned, moving, stuck); zombies are freed. The slot is claimed. False: it is empty. */
+bool nb_list_claim_locked(nb_store *store, uint32_t *first, uint32_t *last, uint32_t *ret_index, uint64_t *ret_word);
+void nb_list_add_locked(nb_store *store, uint32_t *first, uint32_t *last, uint32_t index);
 
 #endif

@@ -1,29 +1,45 @@
 /*
- * life.c - how a store begins, stops and ends.
+ * life.c - how a store begins, is configured, purged, stops and ends.
+ *
+ * Purge and end walk over all slots and claim one after the other. The end sets its bit of mode first; an offer that was under way sees the
+ * bit behind its fence, or its slot is seen here (offer.c).
  */
 #include <string.h>
 
 #include "store/inside.h"
 
+static void set(nb_store_settings *to, const nb_store_config *config)
+{
+    nb_store_relaxed(&to->visibility, config->visibility);
+    nb_store_relaxed(&to->retention, config->retention);
+    nb_store_relaxed(&to->max_visibility, config->max_visibility);
+    nb_store_relaxed(&to->capacity_messages, config->capacity_messages < INT32_MAX ? config->capacity_messages : INT32_MAX);
+    nb_store_relaxed(&to->capacity_bytes, config->capacity_bytes);
+    nb_store_relaxed(&to->max_in_flight, config->max_in_flight);
+    nb_store_relaxed(&to->max_receives, config->max_receives);
+    nb_store_relaxed(&to->drop_oldest, config->drop_oldest);
+}
+
 bool nb_store_init(nb_store *store, nb_object *owner, const char *name, uint32_t number, const nb_store_config *config,
                    const nb_store_ops *ops)
 {
-    nb_list *const lists[] = { &store->free_slots, &store->ready,   &store->by_age, &store->moving,
-                               &store->stuck,      &store->waiters, &store->gone,   &store->senders };
-
     memset(store, 0, sizeof *store);
     store->owner = owner;
     store->nb = owner->runtime;
     store->ops = ops;
     store->name = name;
     store->number = number;
-    store->config = *config;
-    store->armed = store->stuck_due = INT64_MAX;
+    set(&store->settings, config);
+    nb_atomic_init(&store->mode, config->capacity_bytes != SIZE_MAX ? NB_MODE_BYTES : 0);
+    nb_atomic_init(&store->ended, NIMBUS_OK);
+    nb_atomic_init(&store->next_key, INT64_MAX);
+    nb_atomic_init(&store->armed, INT64_MAX);
+    store->stuck_due = INT64_MAX;
     store->stuck_delay = NB_FIRST_STUCK_DELAY;
     store->bell = (nb_bell)NB_BELL_NONE;
-    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
-        nb_link_init(lists[i]);
-    }
+    nb_index_ring_init(&store->ready, owner->heap);
+    nb_link_init(&store->waiters);
+    nb_link_init(&store->senders);
     nb_lock_init(&store->lock);
     if (!nb_timer_init(&store->nb->timers, &store->timer, nb_store_on_timer)) {
         nb_lock_fini(&store->lock);
@@ -32,44 +48,96 @@ bool nb_store_init(nb_store *store, nb_object *owner, const char *name, uint32_t
     return true;
 }
 
-/* Wakes everybody who waits. */
-static void dismiss(nb_store *store, nimbus_status why)
+/* -------------------------------------------------------------------------------------- letting go of all */
+
+/* What goes, and how. */
+typedef struct clearing {
+    nb_state keep;             /* a state that stays; NB_FREE: none */
+    _Atomic uint64_t *counter;
+    bool mark;                 /* what is moving is marked: if it comes back it is gone. The end needs no mark: the mover sees its mode */
+    nb_gone gone;
+} clearing;
+
+/* One slot's message goes, whatever its state. */
+static void clear_slot(nb_store *store, uint32_t index, clearing *how)
 {
-    nb_link *link;
+    nb_slot *slot = nb_slot_at(store, index);
 
-    while ((link = nb_list_pop(&store->waiters)) != NULL) {
-        nb_waiter *waiter = NB_CONTAINER(link, nb_waiter, link);
+    for (;;) {
+        uint64_t word = nb_slot_word(slot);
+        nb_state state = nb_state_of(word);
 
-        store->waiter_count--;
-        waiter->status = why;
-        if (waiter->served != NULL) {
-            waiter->served(waiter);
+        if (state == NB_FREE || state == NB_ZOMBIE || state == how->keep) {
+            return;
+        }
+        if (state == NB_MOVING || state == NB_DOOMING) {
+            if (!how->mark || nb_cas_strong_acq_rel(&slot->word, &word, word | NB_PURGED)) {
+                return;
+            }
+        } else if (nb_slot_claim(slot, word)) {
+            nb_slot_forget_to(store, slot, index, word, state, how->counter, &how->gone);
+            return;
         }
     }
-    while ((link = nb_list_pop(&store->senders)) != NULL) {
-        nb_exec_wake(&store->nb->exec, &NB_CONTAINER(link, nb_sender, link)->parker);
+}
+
+/* Without the lock. Returns how many went. */
+static uint64_t clear(nb_store *store, clearing *how)
+{
+    uint32_t slots = nb_load_acquire(&store->slot_count);
+    uint64_t count = 0;
+
+    for (uint32_t i = 0; i < slots; i++) {
+        uint32_t before = how->gone.count;
+
+        clear_slot(store, i, how);
+        count += how->gone.count - before;
+        if (how->gone.count == NB_GONE_ROOM) {
+            nb_gone_flush(store, &how->gone);
+        }
     }
+    nb_gone_flush(store, &how->gone);
+    return count;
+}
+
+nimbus_status nb_store_purge(nb_store *store, uint64_t *ret_count)
+{
+    clearing how = { .keep = NB_FREE, .counter = &store->tally.purged, .mark = true };
+    nimbus_status status = nb_store_ended(store);
+    uint64_t count;
+
+    if (status != NIMBUS_OK) {
+        return status;
+    }
+    nb_store_catch_up(store);
+    count = clear(store, &how);
+    nb_store_enter(store);
+    nb_store_trim(store);
+    nb_store_leave(store);
+    if (ret_count != NULL) {
+        *ret_count = count;
+    }
+    return NIMBUS_OK;
 }
 
 void nb_store_end(nb_store *store, nimbus_status why, bool finish_in_flight)
 {
-    nb_store_enter(store);
-    store->ended = why;
-    store->finishing = finish_in_flight;
-    for (uint32_t i = 0; i < store->slot_count; i++) {
-        nb_slot *slot = nb_slot_at(store, i);
+    clearing how = { .keep = finish_in_flight ? NB_IN_FLIGHT : NB_FREE, .counter = &store->tally.discarded };
 
-        if (slot->state != NB_FREE && slot->state != NB_GONE && slot->state != NB_MOVING &&
-            !(finish_in_flight && slot->state == NB_IN_FLIGHT)) {
-            nb_store_forget(store, slot, &store->counts.discarded, NIMBUS_TRACE_DISCARDED);
-        }
-    }
+    how.gone.why = NIMBUS_TRACE_DISCARDED;
+    nb_lock_acquire(&store->lock);
+    nb_store_release(&store->ended, (int32_t)why); /* before the bit: who sees that finds this */
+    nb_store_release(&store->mode, nb_load_relaxed(&store->mode) | NB_MODE_ENDED | (finish_in_flight ? NB_MODE_FINISHING : 0));
     store->stuck_due = INT64_MAX;
-    dismiss(store, why);
-    nb_store_leave(store);
+    nb_store_dismiss_locked(store, why);
+    nb_lock_release(&store->lock);
+    nb_fence_seq_cst(); /* see the head */
+    clear(store, &how);
+    nb_store_attend(store);
     nb_timer_fini(&store->nb->timers, &store->timer);
     nb_lock_acquire(&store->lock);
     store->bell_open = false;
+    nb_watch_set_locked(store, NB_WATCH_BELL, false);
     nb_bell_close(&store->bell);
     nb_lock_release(&store->lock);
 }
@@ -78,18 +146,39 @@ void nb_store_stop(nb_store *store)
 {
     nb_store_enter(store);
     store->stopped = true;
-    dismiss(store, NIMBUS_E_CLOSED);
+    nb_store_dismiss_locked(store, NIMBUS_E_CLOSED);
     nb_store_leave(store);
 }
 
 void nb_store_fini(nb_store *store)
 {
-    for (uint32_t i = 0; i < store->slot_count; i++) { /* what was in flight and never settled: kept invocations that were given up */
-        if (nb_slot_at(store, i)->state != NB_FREE) {
-            nb_parcel_release(&nb_slot_at(store, i)->parcel);
-            nb_letter_release(nb_slot_at(store, i)->note);
+    uint32_t slots = nb_load_acquire(&store->slot_count);
+
+    for (uint32_t i = 0; i < slots; i++) { /* what was in flight and never settled: kept invocations that were given up */
+        nb_slot *slot = nb_slot_at(store, i);
+        uint64_t word = nb_load_acquire(&slot->word);
+
+        if (nb_state_of(word) != NB_FREE && nb_state_of(word) != NB_ZOMBIE) {
+            nb_letter *note;
+            nb_parcel parcel = nb_slot_empty(store, slot, i, word, &note);
+
+            nb_parcel_release(&parcel);
+            nb_letter_release(note);
         }
     }
     nb_slots_release(store);
     nb_lock_fini(&store->lock);
+}
+
+void nb_store_configure(nb_store *store, const nb_store_config *config)
+{
+    nb_store_enter(store);
+    set(&store->settings, config);
+    if (config->capacity_bytes != SIZE_MAX) {
+        nb_store_measure_from_now_locked(store);
+    }
+    nb_keys_forget_locked(store); /* the keys have changed with the retention */
+    nb_store_leave(store);
+    nb_store_enter(store); /* what is too old by the new one goes at once (SQS-T3) */
+    nb_store_leave(store);
 }

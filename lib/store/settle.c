@@ -1,298 +1,268 @@
 /*
- * settle.c - messages leaving: by receipt (delete, change, doom, discard), by purge, by a new configuration, to the dead letter.
+ * settle.c - messages leaving and coming back by their receipt: delete, change, untake, defer, note, discard. Each claims the slot, decides
+ * by what it finds then, and publishes.
  *
- * A move goes in three steps: the slot is set aside under the lock (MOVING), the dead letter is offered the parcel without it, and the
- * outcome is written under it again. So the message is never in neither place, no two locks are held, and whoever loses the race (purge,
- * end) is told apart by flags.
+ * Behind a change of `held`, which is a read-modify-write, stands a fence before the look at `watch`: it pairs with that of a sender who
+ * waits for room (wait.c), so that one of the two sees the other.
  */
 #include <string.h>
 
 #include "base/number.h"
 #include "store/inside.h"
 
-nimbus_status nb_store_find(nb_store *store, nimbus_receipt receipt, nb_slot **ret_slot)
+/* What a receipt says of a slot that was found with this word. birth: the generation with which the message came. */
+static nimbus_status judge(uint64_t word, uint64_t birth, uint64_t generation)
+{
+    nb_state state = nb_state_of(word);
+
+    return generation > nb_generation_of(word)                                            ? NIMBUS_E_RECEIPT
+           : state == NB_FREE || state == NB_ZOMBIE || generation <= birth                ? NIMBUS_E_NO_MESSAGE
+           : generation < nb_generation_of(word)                                          ? NIMBUS_STALE
+           : state == NB_MOVING || state == NB_DOOMING || state == NB_STUCK ? NIMBUS_STALE /* it belongs to the dead letter */
+                                                                                          : NIMBUS_OK;
+}
+
+nimbus_status nb_store_claim(nb_store *store, nimbus_receipt receipt, nb_slot **ret_slot, uint64_t *ret_word)
 {
     uint32_t index = (uint32_t)receipt.place;
     nb_slot *slot;
 
-    if (receipt.place >> 32 != store->number || index >= store->slot_count || receipt.generation == 0) {
+    if (receipt.place >> 32 != store->number || index >= nb_load_acquire(&store->slot_count) || receipt.generation == 0) {
         return NIMBUS_E_RECEIPT;
     }
     slot = nb_slot_at(store, index);
-    if (receipt.generation > slot->generation) {
-        return NIMBUS_E_RECEIPT;
+    for (;;) {
+        uint64_t word = nb_slot_word(slot), birth = nb_generation_of(word) - nb_load_relaxed(&slot->own_receives);
+        nimbus_status status = judge(word, birth, receipt.generation);
+
+        if (status == NIMBUS_OK && nb_slot_claim(slot, word)) {
+            *ret_slot = slot;
+            *ret_word = word;
+            return NIMBUS_OK;
+        }
+        /* birth is right only if the slot has not changed between the two reads; the acquire orders them */
+        if (status != NIMBUS_OK && (status == NIMBUS_E_RECEIPT || nb_load_acquire(&slot->word) == word)) {
+            return status;
+        }
     }
-    if (receipt.generation <= slot->birth || slot->state == NB_FREE || slot->state == NB_GONE) {
-        return NIMBUS_E_NO_MESSAGE;
-    }
-    if (receipt.generation < slot->generation) {
-        return NIMBUS_STALE;
-    }
-    if (slot->state == NB_MOVING || slot->state == NB_STUCK) {
-        return NIMBUS_STALE; /* it belongs to the dead letter */
-    }
-    *ret_slot = slot;
-    return NIMBUS_OK;
 }
 
-/* Whether messages may still be settled. */
-static nimbus_status settling(const nb_store *store)
+/* Claims it, unless the store has ended for good. */
+static nimbus_status claim_to_settle(nb_store *store, nimbus_receipt receipt, nb_slot **ret_slot, uint64_t *ret_word)
 {
-    return store->finishing ? NIMBUS_OK : store->ended;
+    nimbus_status status = nb_store_settling(store);
+
+    return status != NIMBUS_OK ? status : nb_store_claim(store, receipt, ret_slot, ret_word);
 }
 
-static nimbus_status remove_message(nb_store *store, nimbus_receipt receipt, uint64_t *counter)
+static uint32_t index_of(nimbus_receipt receipt)
+{
+    return (uint32_t)receipt.place;
+}
+
+static bool finishing(nb_store *store)
+{
+    return (nb_load_acquire(&store->mode) & NB_MODE_FINISHING) != 0;
+}
+
+/* The claimed slot's message has no future here: the store has ended. */
+static void discard_claimed(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word)
+{
+    nb_gone gone = { .why = NIMBUS_TRACE_DISCARDED };
+
+    nb_slot_forget_to(store, slot, index, word, nb_state_of(word), &store->tally.discarded, &gone);
+    nb_gone_flush(store, &gone);
+}
+
+/* ---------------------------------------------------------------------------------------------- leaving */
+
+static void look_for_senders(nb_store *store)
+{
+    nb_fence_after_rmw(); /* see the head */
+    nb_store_look_around(store, NB_WATCH_SENDERS | NB_WATCH_BELL | NB_WATCH_WAITERS);
+}
+
+static nimbus_status remove_message(nb_store *store, nimbus_receipt receipt, _Atomic uint64_t *counter, nb_parcel *ret_parcel)
 {
     nb_slot *slot = NULL;
-    nb_parcel parcel = { 0 };
-    nimbus_status status;
+    uint64_t word = 0;
+    nimbus_status status = claim_to_settle(store, receipt, &slot, &word);
 
-    nb_store_enter(store);
-    status = settling(store) != NIMBUS_OK ? store->ended : nb_store_find(store, receipt, &slot);
     if (status == NIMBUS_OK) {
-        parcel = slot->parcel;
-        nb_store_count_out(store, slot);
-        store->counts.bytes -= nb_message_size(parcel.message);
-        ++*counter;
-        nb_slot_free(store, slot);
+        *ret_parcel = nb_slot_forget(store, slot, index_of(receipt), word, nb_state_of(word), counter);
+        look_for_senders(store);
     }
-    nb_store_leave(store);
-    nb_parcel_release(&parcel);
     return status == NIMBUS_E_NO_MESSAGE ? NIMBUS_OK : status; /* deleting again is fine (SQS-V13) */
 }
 
 nimbus_status nb_store_delete(nb_store *store, nimbus_receipt receipt)
 {
-    return remove_message(store, receipt, &store->counts.deleted);
+    nb_parcel parcel = { 0 };
+    nimbus_status status = remove_message(store, receipt, NULL, &parcel);
+
+    nb_parcel_release(&parcel);
+    return status;
+}
+
+nimbus_status nb_store_delete_delivery(nb_store *store, nb_delivery *delivery)
+{
+    nb_parcel parcel = { 0 };
+    nimbus_status status = remove_message(store, delivery->receipt, NULL, &parcel);
+
+    nb_parcel_release(&parcel);
+    nb_message_release(delivery->message);
+    nb_letter_release(delivery->letter);
+    delivery->message = NULL;
+    delivery->letter = NULL;
+    return status;
 }
 
 nimbus_status nb_store_discard(nb_store *store, nimbus_receipt receipt)
 {
-    return remove_message(store, receipt, &store->counts.discarded);
+    nb_parcel parcel = { 0 };
+    nimbus_status status = remove_message(store, receipt, &store->tally.discarded, &parcel);
+
+    nb_parcel_release(&parcel);
+    return status;
+}
+
+/* ----------------------------------------------------------------------------------------- coming back */
+
+/* A claimed one that was in flight is ready again, at the end of the line. */
+static void back_to_ready(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word)
+{
+    int64_t key = nb_slot_key(store, slot, NB_READY);
+
+    nb_tally(&store->tally.returns, 1);
+    nb_slot_make_ready(store, slot, index, word);
+    nb_sub_acq_rel(&store->held, NB_ONE_IN_FLIGHT);
+    nb_fence_after_rmw(); /* deadline.h; and pairs with that of who waits for messages (wait.c) */
+    nb_key_note(store, index, key);
+    nb_store_look_around(store, NB_WATCH_WAITERS | NB_WATCH_BELL);
+}
+
+/* A claimed one that is in flight gets another end. */
+static nimbus_status set_end(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word, int64_t timeout)
+{
+    int64_t now = nb_clock_coarse(&store->nb->clock, NULL), tick = nb_clock_tick(&store->nb->clock), due;
+    int64_t visibility = nb_load_relaxed(&store->settings.visibility);
+
+    due = timeout == NB_STORE_VISIBILITY ? nb_add_time(slot->taken_at, visibility) : nb_add_time(now, timeout);
+    if (due > nb_add_time(slot->taken_at, nb_load_relaxed(&store->settings.max_visibility))) {
+        nb_slot_restore(store, slot, index, word);
+        return NIMBUS_E_INVALID; /* refused, not trimmed (SQS-V5) */
+    }
+    if (due <= now) {
+        back_to_ready(store, slot, index, word);
+    } else {
+        nb_store_relaxed(&slot->due, nb_add_time(due, tick));
+        nb_slot_restore(store, slot, index, word);
+    }
+    return NIMBUS_OK;
 }
 
 nimbus_status nb_store_change(nb_store *store, nimbus_receipt receipt, int64_t timeout)
 {
-    int64_t now = nb_store_enter(store), due;
     nb_slot *slot = NULL;
-    nimbus_status status = settling(store) != NIMBUS_OK ? store->ended : nb_store_find(store, receipt, &slot);
+    uint64_t word = 0;
+    nimbus_status status;
 
-    if (status == NIMBUS_OK && slot->state != NB_IN_FLIGHT) {
-        status = NIMBUS_E_NOT_INFLIGHT;
+    nb_store_catch_up(store); /* what has lapsed is not in flight any more */
+    status = claim_to_settle(store, receipt, &slot, &word);
+    if (status != NIMBUS_OK) {
+        return status;
     }
-    if (status == NIMBUS_OK && store->finishing) {
-        nb_store_forget(store, slot, &store->counts.discarded, NIMBUS_TRACE_DISCARDED);
-        status = store->ended;
+    if (nb_state_of(word) != NB_IN_FLIGHT) {
+        nb_slot_restore(store, slot, index_of(receipt), word);
+        return NIMBUS_E_NOT_INFLIGHT;
     }
-    if (status == NIMBUS_OK) {
-        due = timeout == NB_STORE_VISIBILITY ? nb_add_time(slot->taken_at, store->config.visibility) : nb_add_time(now, timeout);
-        if (due > nb_add_time(slot->taken_at, store->config.max_visibility)) {
-            status = NIMBUS_E_INVALID; /* refused, not trimmed (SQS-V5) */
-        } else if (due <= now) {
-            nb_store_count_out(store, slot);
-            nb_store_make_ready(store, slot);
-        } else {
-            slot->due = due;
-            nb_slot_rekey(store, slot);
-        }
+    if (finishing(store)) {
+        discard_claimed(store, slot, index_of(receipt), word);
+        return nb_store_ended(store);
     }
-    nb_store_leave(store);
-    return status;
+    return set_end(store, slot, index_of(receipt), word, timeout);
 }
 
-/* ---------------------------------------------------------------------------------------------- moves */
-
-static nb_slot *next_move(nb_store *store)
+/* Claims one that is in flight; else nothing is claimed. */
+static bool claim_in_flight(nb_store *store, nimbus_receipt receipt, nb_slot **ret_slot, uint64_t *ret_word)
 {
-    nb_link *link = nb_list_pop(&store->moving);
+    if (claim_to_settle(store, receipt, ret_slot, ret_word) != NIMBUS_OK) {
+        return false;
+    }
+    if (nb_state_of(*ret_word) != NB_IN_FLIGHT) {
+        nb_slot_restore(store, *ret_slot, index_of(receipt), *ret_word);
+        return false;
+    }
+    return true;
+}
+
+void nb_store_untake(nb_store *store, nimbus_receipt receipt)
+{
+    uint32_t index = index_of(receipt);
     nb_slot *slot;
+    uint64_t word;
 
-    if (link == NULL && store->move_again) {
-        link = nb_list_pop(&store->stuck);
-    }
-    if (link == NULL) {
-        store->move_again = false;
-        return NULL;
-    }
-    slot = NB_CONTAINER(link, nb_slot, link);
-    slot->state = NB_MOVING;
-    nb_slot_rekey(store, slot);
-    return slot;
-}
-
-/* The move failed: it stays here (SQS-D11). */
-static void put_back(nb_store *store, nb_slot *slot, int64_t now)
-{
-    if (store->ended != NIMBUS_OK && !(store->finishing && slot->doomed)) {
-        nb_store_forget(store, slot, &store->counts.discarded, NIMBUS_TRACE_DISCARDED);
-    } else if (slot->purged) {
-        nb_store_forget(store, slot, &store->counts.purged, 0);
-    } else if (slot->doomed) {
-        slot->doomed = false;
-        slot->state = NB_IN_FLIGHT;
-        nb_slot_rekey(store, slot);
-    } else {
-        slot->state = NB_STUCK;
-        nb_slot_rekey(store, slot);
-        nb_list_push(&store->stuck, &slot->link);
-        store->move_again = false;
-        if (store->stuck_due == INT64_MAX) {
-            store->stuck_due = nb_add_time(now, store->stuck_delay);
-            store->stuck_delay = store->stuck_delay * 2 < NB_LAST_STUCK_DELAY ? store->stuck_delay * 2 : NB_LAST_STUCK_DELAY;
-        }
-    }
-}
-
-static void finish_move(nb_store *store, nb_slot *slot, bool moved, int64_t now)
-{
-    if (!moved) {
-        put_back(store, slot, now);
+    if (!claim_in_flight(store, receipt, &slot, &word)) {
         return;
     }
-    nb_store_count_out(store, slot);
-    store->counts.bytes -= nb_message_size(slot->parcel.message);
-    store->counts.moved++;
-    if (!slot->doomed) {
-        store->move_again = true; /* the way is free again */
-        store->stuck_delay = NB_FIRST_STUCK_DELAY;
+    if (finishing(store)) {
+        discard_claimed(store, slot, index, word);
+        return;
     }
-    nb_slot_free(store, slot);
-}
-
-/* Steps two and three of a move. Called with the lock held, which it leaves in between. */
-static bool try_move(nb_store *store, nb_slot *slot, const void *why)
-{
-    nb_parcel parcel = slot->parcel;
-    uint32_t own_receives = slot->own_receives;
-    nb_letter *note = nb_letter_retain(slot->note);
-    bool moved;
-
-    why = why == NULL && note != NULL ? nb_letter_reason(note) : why;
-    nb_parcel_retain(&parcel); /* one set of references for us, one to give away */
-    nb_lock_release(&store->lock);
-    moved = store->ops->move != NULL && store->ops->move(store->owner, &parcel, own_receives, why);
     nb_lock_acquire(&store->lock);
-    if (moved) {
-        parcel = slot->parcel; /* the slot's own references end with it */
+    nb_store_relaxed(&slot->own_receives, nb_load_relaxed(&slot->own_receives) - 1);
+    if (--slot->receive_count == 0) {
+        slot->first_received = 0;
     }
-    finish_move(store, slot, moved, nb_clock_elapsed(&store->nb->clock));
-    nb_lock_release(&store->lock);
-    nb_parcel_release(&parcel);
-    nb_letter_release(note);
-    nb_lock_acquire(&store->lock);
-    return moved;
-}
-
-void nb_store_run_moves(nb_store *store)
-{
-    nb_slot *slot;
-
-    nb_store_enter(store);
-    while ((slot = next_move(store)) != NULL) {
-        try_move(store, slot, NULL);
-    }
+    nb_store_relaxed(&slot->due, INT64_MAX);
+    slot->taken_at = store->returned;
+    store->returned = index + 1;
+    nb_watch_set_locked(store, NB_WATCH_RETURNED, true);
+    nb_tally(&store->tally.unreceived, 1);
+    nb_slot_publish(slot, (nb_with_state(word, NB_READY) | NB_HINTED) - NB_ONE_GENERATION);
+    nb_sub_acq_rel(&store->held, NB_ONE_IN_FLIGHT);
+    nb_fence_after_rmw();
+    nb_key_note_locked(store, index, nb_slot_key(store, slot, NB_READY));
     nb_store_leave(store);
 }
 
 void nb_store_defer(nb_store *store, nimbus_receipt receipt, int64_t delay, bool failed)
 {
-    int64_t now = nb_store_enter(store);
-    nb_slot *slot = NULL;
-    bool mine = settling(store) == NIMBUS_OK && nb_store_find(store, receipt, &slot) == NIMBUS_OK && slot->state == NB_IN_FLIGHT;
+    int64_t now = nb_clock_coarse(&store->nb->clock, NULL), key;
+    uint32_t index = index_of(receipt);
+    nb_slot *slot;
+    uint64_t word;
 
-    if (mine && store->finishing) {
-        nb_store_forget(store, slot, &store->counts.discarded, NIMBUS_TRACE_DISCARDED);
-    } else if (mine) {
-        nb_store_count_out(store, slot);
-        slot->state = NB_DELAYED;
-        slot->failed = failed;
-        slot->due = nb_add_time(now, delay > 0 ? delay : 1);
-        store->counts.delayed++;
-        nb_slot_rekey(store, slot);
+    if (!claim_in_flight(store, receipt, &slot, &word)) {
+        return;
     }
-    nb_store_leave(store);
+    if (finishing(store)) {
+        discard_claimed(store, slot, index, word);
+        return;
+    }
+    nb_store_relaxed(&slot->due, nb_add_time(nb_add_time(now, nb_clock_tick(&store->nb->clock)), delay > 0 ? delay : 1));
+    word = failed ? word | NB_FAILED : word & ~NB_FAILED;
+    key = nb_slot_key(store, slot, NB_DELAYED);
+    nb_tally(&store->tally.delayed, 1);
+    nb_slot_publish(slot, nb_with_state(word, NB_DELAYED));
+    nb_sub_acq_rel(&store->held, NB_ONE_IN_FLIGHT);
+    nb_fence_after_rmw(); /* deadline.h */
+    nb_key_note(store, index, key);
 }
 
 void nb_store_note(nb_store *store, nimbus_receipt receipt, nb_letter *letter)
 {
-    nb_slot *slot = NULL;
     nb_letter *unused = letter;
-
-    nb_store_enter(store);
-    if (settling(store) == NIMBUS_OK && nb_store_find(store, receipt, &slot) == NIMBUS_OK && letter != NULL) {
-        unused = slot->note;
-        slot->note = letter;
-    }
-    nb_store_leave(store);
-    nb_letter_release(unused);
-}
-
-nimbus_status nb_store_doom(nb_store *store, nimbus_receipt receipt, const void *why)
-{
     nb_slot *slot = NULL;
-    nimbus_status status;
+    uint64_t word = 0;
 
-    nb_store_enter(store);
-    status = settling(store) != NIMBUS_OK ? store->ended : nb_store_find(store, receipt, &slot);
-    if (status == NIMBUS_OK && slot->state != NB_IN_FLIGHT) {
-        status = NIMBUS_E_NOT_INFLIGHT;
-    }
-    if (status == NIMBUS_OK) {
-        slot->state = NB_MOVING;
-        slot->doomed = true;
-        nb_slot_rekey(store, slot);
-        status = try_move(store, slot, why) ? NIMBUS_OK : NIMBUS_E_NOT_FOUND;
-    }
-    nb_store_leave(store);
-    return status;
-}
+    if (letter != NULL && claim_to_settle(store, receipt, &slot, &word) == NIMBUS_OK) {
+        nb_past past = nb_slot_past(store, index_of(receipt), word);
 
-/* ------------------------------------------------------------------------------- purge, configuration */
-
-nimbus_status nb_store_purge(nb_store *store, uint64_t *ret_count)
-{
-    nimbus_status status;
-    uint64_t before;
-
-    nb_store_enter(store);
-    status = store->ended;
-    before = store->counts.purged;
-    for (uint32_t i = 0; status == NIMBUS_OK && i < store->slot_count; i++) {
-        nb_slot *slot = nb_slot_at(store, i);
-
-        if (slot->state == NB_MOVING) {
-            slot->purged = true; /* if it comes back it is gone */
-        } else if (slot->state != NB_FREE && slot->state != NB_GONE) {
-            nb_store_forget(store, slot, &store->counts.purged, 0);
+        if (nb_slot_set_past(store, index_of(receipt), &word, past.letter, letter)) {
+            unused = past.note;
         }
+        nb_slot_restore(store, slot, index_of(receipt), word);
     }
-    if (status == NIMBUS_OK && ret_count != NULL) {
-        *ret_count = store->counts.purged - before;
-    }
-    nb_store_leave(store);
-    return status;
-}
-
-/* A new retention changes the keys of slots outside by_age: the heap is put in order again. */
-static void rebuild_heap(nb_store *store)
-{
-    uint32_t count = store->heap_count;
-
-    store->heap_count = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        store->heap[i]->heap_index = NB_NOT_IN_HEAP;
-    }
-    for (uint32_t i = 0; i < store->slot_count; i++) {
-        nb_slot_place(store, nb_slot_at(store, i));
-    }
-}
-
-void nb_store_configure(nb_store *store, const nb_store_config *config)
-{
-    nb_store_enter(store);
-    store->config = *config;
-    rebuild_heap(store);
-    nb_store_leave(store);
-    nb_store_enter(store); /* what is too old by the new retention goes at once (SQS-T3) */
-    nb_store_leave(store);
+    nb_letter_release(unused);
 }

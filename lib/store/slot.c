@@ -1,217 +1,222 @@
+/*
+ * slot.c - the memory of slots: chunks in an array that grows, and the stack of free slots.
+ *
+ * The stack is linked through own_receives. Its head has a tag that every change raises, so that a pop which was stopped between reading
+ * the next one and its CAS fails if anything happened meanwhile: else it could put a slot that is in use at the head.
+ */
 #include "store/slot.h"
 
 #include <string.h>
 
-#include "base/number.h"
+#include "platform/thread.h"
 
-#ifdef NB_TESTING
-#define CHUNK 4u /* growth on nearly every test */
-#else
-#define CHUNK 128u
-#endif
+#define SPINS 64
 
-static bool grow_directory(nb_store *store)
+/* Chunk pointers and, behind them, the array before this one. */
+typedef struct array_head {
+    struct array_head *older;
+    uint32_t room;
+} array_head;
+
+uint64_t nb_slot_word_slowly(nb_slot *slot)
 {
-    uint32_t room = store->chunk_room == 0 ? 8 : store->chunk_room * 2;
-    nb_slot **chunks = nb_alloc_array(store->owner->heap, room, sizeof *chunks);
+    uint32_t spins = 0;
+    uint64_t word;
 
-    if (chunks == NULL) {
-        return false;
+    while (word = nb_load_acquire(&slot->word), nb_state_of(word) == NB_CLAIMED) {
+        if (++spins % SPINS == 0) {
+            nb_platform_yield(); /* its owner was stopped in the middle */
+        }
+        nb_pause();
     }
-    if (store->chunk_count > 0) {
-        memcpy(chunks, store->chunks, store->chunk_count * sizeof *chunks);
-    }
-    nb_free(store->owner->heap, store->chunks, store->chunk_room * sizeof *chunks);
-    store->chunks = chunks;
-    store->chunk_room = room;
-    return true;
+    return word;
 }
 
-static bool grow_heap(nb_store *store)
-{
-    uint32_t room = store->heap_room == 0 ? CHUNK : store->heap_room * 2;
-    nb_slot **heap = nb_alloc_array(store->owner->heap, room, sizeof *heap);
+/* ----------------------------------------------------------------------------------------------- stack */
 
-    if (heap == NULL) {
-        return false;
-    }
-    if (store->heap_count > 0) {
-        memcpy(heap, store->heap, store->heap_count * sizeof *heap);
-    }
-    nb_free(store->owner->heap, store->heap, store->heap_room * sizeof *heap);
-    store->heap = heap;
-    store->heap_room = room;
-    return true;
+/* Puts a chain of free slots on the stack. Release: whoever pops them sees their words. Pairs with the acquire in pop(). */
+static void push_chain(nb_store *store, uint32_t first, nb_slot *last)
+{
+    uint64_t head = nb_load_relaxed(&store->free);
+
+    do {
+        nb_store_relaxed(&last->own_receives, (uint32_t)head);
+    } while (!nb_cas_weak_release(&store->free, &head, ((head >> 32) + 1) << 32 | (first + 1)));
 }
 
-/* Another chunk of slots, with room in directory and heap first: then nothing can be half done. */
-static bool grow(nb_store *store)
+static uint32_t pop(nb_store *store)
 {
-    nb_slot *chunk;
+    uint64_t head = nb_load_acquire(&store->free);
 
-    if (store->slot_count > UINT32_MAX - 2 * CHUNK || (store->chunk_count == store->chunk_room && !grow_directory(store))) {
-        return false;
-    }
-    while (store->heap_room < store->slot_count + CHUNK) {
-        if (!grow_heap(store)) {
-            return false;
+    while ((uint32_t)head != 0) {
+        nb_slot *slot = nb_slot_at(store, (uint32_t)head - 1);
+        uint32_t next = nb_load_relaxed(&slot->own_receives); /* a guess: the CAS fails if it was not free any more */
+
+        if (nb_cas_weak_acq_rel_acquire(&store->free, &head, ((head >> 32) + 1) << 32 | next)) {
+            return (uint32_t)head - 1;
         }
     }
-    chunk = nb_alloc_zero(store->owner->heap, CHUNK * sizeof *chunk);
-    if (chunk == NULL) {
+    return NB_NO_SLOT;
+}
+
+void nb_slot_put(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word)
+{
+    nb_slot_publish(slot, ((word & ~(NB_FLAGS | NB_STATE_MASK)) + NB_ONE_GENERATION) | NB_FREE);
+    push_chain(store, index, slot);
+}
+
+/* ---------------------------------------------------------------------------------------------- growth */
+
+static bool grow_array(nb_store *store)
+{
+    uint32_t room = store->chunk_room == 0 ? 8 : store->chunk_room * 2;
+    array_head *head = nb_alloc(store->owner->heap, sizeof *head + room * sizeof(nb_chunk *));
+    nb_chunk **before = nb_load_relaxed(&store->chunks), **chunks;
+
+    if (head == NULL) {
         return false;
     }
-    store->chunks[store->chunk_count++] = chunk;
-    for (uint32_t i = 0; i < CHUNK; i++) {
-        chunk[i].index = store->slot_count++;
-        chunk[i].heap_index = NB_NOT_IN_HEAP;
-        nb_link_init(&chunk[i].link);
-        nb_link_init(&chunk[i].age_link);
-        nb_list_push(&store->free_slots, &chunk[i].link);
+    chunks = (nb_chunk **)(void *)(head + 1);
+    if (before != NULL) {
+        memcpy(chunks, before, store->chunk_room * sizeof *chunks);
     }
+    head->older = store->old_arrays;
+    head->room = room;
+    store->old_arrays = head; /* readers may be in any of them: they stay, together as large as the last */
+    store->chunk_room = room;
+    nb_store_release(&store->chunks, chunks);
     return true;
 }
 
-nb_slot *nb_slot_get(nb_store *store)
+/* The span of the next chunk, which may be its first. */
+static nb_span *span_for(nb_store *store, uint32_t slot_count)
 {
-    nb_link *link;
-    nb_slot *slot;
+    nb_span *span;
 
-    if (nb_list_empty(&store->free_slots) && !grow(store)) {
-        return NULL;
+    if (slot_count % NB_SPAN != 0) {
+        return store->spans; /* the last one comes first */
     }
-    link = nb_list_pop(&store->free_slots);
-    slot = NB_CONTAINER(link, nb_slot, link);
-    slot->birth = ++slot->generation;
-    slot->due = INT64_MAX;
-    slot->own_receives = 0;
-    slot->doomed = slot->purged = slot->failed = false;
-    return slot;
+    span = nb_alloc(store->owner->heap, sizeof *span);
+    if (span != NULL) {
+        span->first_chunk = slot_count >> NB_CHUNK_SHIFT;
+        nb_atomic_init(&span->first_key, INT64_MAX);
+        nb_atomic_init(&span->next, store->spans);
+        store->spans = span;
+    }
+    return span;
 }
 
-nb_slot *nb_slot_at(nb_store *store, uint32_t index)
+/* Another chunk of slots. Room for their entries, the array and the span come first: then nothing can be half done. Under the lock. */
+static bool grow(nb_store *store)
 {
-    return &store->chunks[index / CHUNK][index % CHUNK];
+    uint32_t count = nb_load_relaxed(&store->slot_count);
+    nb_span *span;
+    nb_chunk *chunk;
+
+    if (count > INT32_MAX - NB_CHUNK || !nb_index_ring_grow(&store->ready, (uint64_t)count + NB_CHUNK) ||
+        (count >> NB_CHUNK_SHIFT == store->chunk_room && !grow_array(store))) {
+        return false;
+    }
+    span = span_for(store, count);
+    chunk = span != NULL ? nb_alloc_zero(store->owner->heap, sizeof *chunk) : NULL;
+    if (chunk == NULL) {
+        if (span != NULL && count % NB_SPAN == 0) {
+            store->spans = nb_load_relaxed(&span->next);
+            nb_free(store->owner->heap, span, sizeof *span);
+        }
+        return false;
+    }
+    chunk->span = span;
+    nb_atomic_init(&chunk->first_key, INT64_MAX);
+    nb_atomic_init(&chunk->pasts, (nb_past *)NULL);
+    for (uint32_t i = 0; i < NB_CHUNK; i++) {
+        nb_atomic_init(&chunk->slots[i].word, NB_FREE);
+        nb_atomic_init(&chunk->slots[i].due, INT64_MAX);
+        nb_atomic_init(&chunk->slots[i].own_receives, i + 1 < NB_CHUNK ? count + i + 2 : 0);
+    }
+    nb_load_relaxed(&store->chunks)[count >> NB_CHUNK_SHIFT] = chunk; /* seen by who pops an index: it is pushed with release */
+    nb_store_release(&store->slot_count, count + NB_CHUNK);           /* pairs with the acquire of those who walk over all slots */
+    push_chain(store, count, &chunk->slots[NB_CHUNK - 1]);
+    return true;
 }
 
-void nb_slot_free(nb_store *store, nb_slot *slot)
+uint32_t nb_slot_get(nb_store *store)
 {
-    slot->due = INT64_MAX;
-    nb_link_remove(&slot->age_link);
-    slot->state = NB_FREE; /* before the rekey: a free slot has no expiry */
-    nb_slot_rekey(store, slot);
-    slot->generation++;
-    nb_letter_release(slot->note);
-    slot->note = NULL;
-    memset(&slot->parcel, 0, sizeof slot->parcel);
-    nb_link_remove(&slot->link);
-    nb_list_push_front(&store->free_slots, &slot->link);
+    uint32_t index;
+
+    while ((index = pop(store)) == NB_NO_SLOT) {
+        bool grown;
+
+        nb_lock_acquire(&store->lock);
+        grown = (uint32_t)nb_load_relaxed(&store->free) != 0 || grow(store);
+        nb_lock_release(&store->lock);
+        if (!grown) {
+            return NB_NO_SLOT;
+        }
+    }
+    return index;
 }
 
 void nb_slots_release(nb_store *store)
 {
     nb_heap *heap = store->owner->heap;
+    uint32_t count = nb_load_acquire(&store->slot_count) >> NB_CHUNK_SHIFT;
+    nb_chunk **chunks = nb_load_relaxed(&store->chunks);
+    nb_span *span = store->spans, *next_span;
+    array_head *array = store->old_arrays, *older;
 
-    for (uint32_t i = 0; i < store->chunk_count; i++) {
-        nb_free(heap, store->chunks[i], CHUNK * sizeof(nb_slot));
+    for (uint32_t i = 0; i < count; i++) {
+        nb_free(heap, nb_load_relaxed(&chunks[i]->pasts), NB_CHUNK * sizeof(nb_past));
+        nb_free(heap, chunks[i], sizeof *chunks[i]);
     }
-    nb_free(heap, store->chunks, store->chunk_room * sizeof *store->chunks);
-    nb_free(heap, store->heap, store->heap_room * sizeof *store->heap);
-}
-
-int64_t nb_slot_expiry(const nb_store *store, const nb_slot *slot)
-{
-    int64_t retention = store->config.retention;
-
-    if (retention == INT64_MAX) {
-        return INT64_MAX;
+    for (; span != NULL; span = next_span) {
+        next_span = nb_load_relaxed(&span->next);
+        nb_free(heap, span, sizeof *span);
     }
-    return slot->parcel.enqueued >= 0 ? nb_add_time(slot->parcel.enqueued, retention) : slot->parcel.enqueued + retention;
-}
-
-void nb_slot_enter_age(nb_store *store, nb_slot *slot)
-{
-    const nb_link *last = store->by_age.prev;
-
-    if (last == &store->by_age || NB_CONTAINER(last, nb_slot, age_link)->parcel.enqueued <= slot->parcel.enqueued) {
-        nb_list_push(&store->by_age, &slot->age_link);
+    for (; array != NULL; array = older) {
+        older = array->older;
+        nb_free(heap, array, sizeof *array + array->room * sizeof(nb_chunk *));
     }
+    nb_index_ring_fini(&store->ready);
 }
 
-/* ------------------------------------------------------------------------------------ deadline heap */
+/* ------------------------------------------------------------------------------------------------ past */
 
-int64_t nb_slot_key(const nb_store *store, const nb_slot *slot)
+/* The pasts of a chunk, made if need be; two at once: one wins, the other one's are freed. */
+static nb_past *pasts_of(nb_store *store, nb_chunk *chunk)
 {
-    int64_t expiry;
+    nb_past *pasts = nb_load_acquire(&chunk->pasts), *made;
 
-    if (slot->state == NB_FREE || slot->state == NB_GONE || slot->state == NB_MOVING) {
-        return INT64_MAX;
+    if (pasts != NULL) {
+        return pasts;
     }
-    if (nb_link_in(&slot->age_link)) {
-        return slot->due;
+    made = nb_alloc_zero(store->owner->heap, NB_CHUNK * sizeof *made);
+    if (made != NULL && !nb_cas_strong_acq_rel_acquire(&chunk->pasts, &pasts, made)) {
+        nb_free(store->owner->heap, made, NB_CHUNK * sizeof *made);
+        made = pasts;
     }
-    expiry = nb_slot_expiry(store, slot);
-    return expiry < slot->due ? expiry : slot->due;
+    return made;
 }
 
-static void place(nb_store *store, uint32_t index, nb_slot *slot)
+bool nb_slot_set_past(nb_store *store, uint32_t index, uint64_t *word, nb_letter *letter, nb_letter *note)
 {
-    store->heap[index] = slot;
-    slot->heap_index = index;
-}
+    nb_past *pasts;
 
-static bool before(const nb_store *store, const nb_slot *a, const nb_slot *b)
-{
-    int64_t key_a = nb_slot_key(store, a), key_b = nb_slot_key(store, b);
-
-    return key_a != key_b ? key_a < key_b : a->order < b->order;
-}
-
-static void settle(nb_store *store, uint32_t index, nb_slot *slot)
-{
-    while (index > 0 && before(store, slot, store->heap[(index - 1) / 2])) {
-        place(store, index, store->heap[(index - 1) / 2]);
-        index = (index - 1) / 2;
+    if (letter == NULL && note == NULL) {
+        *word &= ~NB_HAS_PAST;
+        return true;
     }
-    for (;;) {
-        uint32_t child = 2 * index + 1;
-
-        if (child + 1 < store->heap_count && before(store, store->heap[child + 1], store->heap[child])) {
-            child++;
-        }
-        if (child >= store->heap_count || !before(store, store->heap[child], slot)) {
-            break;
-        }
-        place(store, index, store->heap[child]);
-        index = child;
+    pasts = pasts_of(store, nb_chunk_of(store, index));
+    if (pasts == NULL) {
+        return false;
     }
-    place(store, index, slot);
+    pasts[index & (NB_CHUNK - 1)] = (nb_past){ letter, note };
+    *word |= NB_HAS_PAST;
+    return true;
 }
 
-void nb_slot_rekey(nb_store *store, nb_slot *slot)
+nb_past nb_slot_past(nb_store *store, uint32_t index, uint64_t word)
 {
-    slot->order = store->order++;
-    nb_slot_place(store, slot);
-}
-
-void nb_slot_place(nb_store *store, nb_slot *slot)
-{
-    bool wanted = nb_slot_key(store, slot) != INT64_MAX;
-
-    if (wanted) {
-        settle(store, slot->heap_index != NB_NOT_IN_HEAP ? slot->heap_index : store->heap_count++, slot);
-    } else if (slot->heap_index != NB_NOT_IN_HEAP) {
-        uint32_t index = slot->heap_index;
-        nb_slot *last = store->heap[--store->heap_count];
-
-        slot->heap_index = NB_NOT_IN_HEAP;
-        if (last != slot) {
-            settle(store, index, last);
-        }
-    }
-}
-
-nb_slot *nb_slot_first_due(const nb_store *store)
-{
-    return store->heap_count > 0 ? store->heap[0] : NULL;
+    return (word & NB_HAS_PAST) == 0 ? (nb_past){ NULL, NULL }
+                                     : nb_load_acquire(&nb_chunk_of(store, index)->pasts)[index & (NB_CHUNK - 1)];
 }

@@ -1,50 +1,150 @@
-/* slot.h - the slots of a store and their deadline heap: what the files of store/ share. Everything here wants the store's lock. */
+/*
+ * slot.h - the slots of a store: their words, how they are claimed and published, and where they lie.
+ *
+ * Ordering. A claim is a CAS with acquire, a publication a store with release, both of the slot's word: whatever the last owner did to the
+ * fields is seen by the next one. Without the pair a deleter could free a message whose pointer it has not seen, or a taker hand out a body
+ * that is not written yet.
+ *
+ * due, enqueued, id and own_receives are atomic because they are also read without a claim, as guesses: by the sweep, which claims and
+ * looks again before it acts, and by the check of a stale receipt, which reads the word before and after. Relaxed.
+ *
+ * A claim is held for some tens of instructions, never over a call that may block or run user code. Who finds a slot CLAIMED waits for it
+ * (nb_slot_word); nobody else is held up.
+ */
 #ifndef NB_STORE_SLOT_H
 #define NB_STORE_SLOT_H
 
 #include "store/store.h"
 
-#define NB_NOT_IN_HEAP UINT32_MAX
+typedef enum nb_state {
+    NB_FREE, NB_READY, NB_DELAYED, NB_IN_FLIGHT, NB_CLAIMED, NB_MOVING, NB_DOOMING, NB_STUCK, NB_ZOMBIE
+} nb_state;
 
-typedef enum nb_state { NB_FREE, NB_READY, NB_DELAYED, NB_IN_FLIGHT, NB_MOVING, NB_STUCK, NB_GONE } nb_state;
+#define NB_STATE_MASK UINT64_C(0xf)
+#define NB_HINTED UINT64_C(0x10)   /* an entry of the ready ring or of a list leads here */
+#define NB_PURGED UINT64_C(0x20)   /* while it was MOVING or DOOMING */
+#define NB_HAS_PAST UINT64_C(0x40) /* it has a letter or a note */
+#define NB_FAILED UINT64_C(0x80)   /* for good: it only waits for its dead letter */
+#define NB_COUNTED UINT64_C(0x100) /* its bytes are in store->bytes */
+#define NB_FLAGS UINT64_C(0x1f0)
+#define NB_GENERATION_SHIFT 9
+#define NB_ONE_GENERATION (UINT64_C(1) << NB_GENERATION_SHIFT)
+
+#ifdef NB_TESTING
+#define NB_CHUNK_SHIFT 2u /* growth on nearly every test */
+#define NB_SPAN_SHIFT 2u
+#else
+#define NB_CHUNK_SHIFT 6u
+#define NB_SPAN_SHIFT 6u
+#endif
+#define NB_CHUNK (1u << NB_CHUNK_SHIFT)      /* slots in a chunk */
+#define NB_SPAN (NB_CHUNK << NB_SPAN_SHIFT) /* slots in a span */
+#define NB_NO_SLOT UINT32_MAX
 
 struct nb_slot {
-    nb_parcel parcel;
-    uint64_t generation;   /* of the last take or free */
-    uint64_t birth;        /* generation when this message came */
-    int64_t due;           /* end of delay or visibility; INT64_MAX: none */
-    int64_t taken_at;
-    nb_link link;          /* in the list of its state */
-    nb_link age_link;      /* in by_age, unless it came with an older time stamp than the last there */
-    nb_letter *note;       /* counted: what the last handler said; NULL */
-    uint64_t order;        /* of equal deadlines: first set, first over */
-    uint32_t index, heap_index;
-    uint32_t own_receives; /* by this store: compared with max_receives (SQS-D12) */
-    nb_state state;
-    bool doomed;           /* MOVING out of IN_FLIGHT: goes back there if the move fails */
-    bool purged;           /* while it was MOVING */
-    bool failed;           /* for good: it only waits for its dead letter */
-    nimbus_trace_kind why_gone;
+    _Atomic uint64_t word;
+    nimbus_message *message;       /* counted */
+    _Atomic int64_t due;           /* DELAYED, IN_FLIGHT: their end; else INT64_MAX */
+    _Atomic int64_t enqueued;
+    int64_t taken_at;              /* IN_FLIGHT; in a list: index + 1 of the next one in it, under the lock */
+    nimbus_time sent, first_received;
+    _Atomic uint64_t id;
+    _Atomic uint32_t own_receives; /* by this store: compared with max_receives (SQS-D12); FREE: index + 1 of the next free one */
+    uint32_t receive_count;
 };
 
-/* A free slot with room for it in the heap; NULL: out of memory. */
-nb_slot *nb_slot_get(nb_store *store);
-nb_slot *nb_slot_at(nb_store *store, uint32_t index);
-void nb_slot_free(nb_store *store, nb_slot *slot); /* the parcel is somebody else's already */
-void nb_slots_release(nb_store *store);            /* frees all memory of slots and heap */
+/* What few messages have: where they were dead-lettered, and what the last handler said. Both counted. */
+typedef struct nb_past {
+    nb_letter *letter, *note;
+} nb_past;
 
-/* When the retention of a slot's message ends. */
-int64_t nb_slot_expiry(const nb_store *store, const nb_slot *slot);
+struct nb_chunk {
+    nb_span *span;
+    _Atomic int64_t first_key;    /* see deadline.h */
+    nb_past *_Atomic pasts;       /* one per slot; made when the first is needed */
+    nb_slot slots[NB_CHUNK];
+};
 
-/* Puts it into by_age if its time stamp allows. */
-void nb_slot_enter_age(nb_store *store, nb_slot *slot);
+struct nb_span {
+    nb_span *_Atomic next;
+    uint32_t first_chunk;
+    _Atomic int64_t first_key;
+};
 
-/* Brings the heap in line with the slot's due time (and its expiry, if it is not in by_age). place: its turn among equals stays. */
-void nb_slot_rekey(nb_store *store, nb_slot *slot);
-void nb_slot_place(nb_store *store, nb_slot *slot);
+static inline nb_state nb_state_of(uint64_t word)
+{
+    return (nb_state)(word & NB_STATE_MASK);
+}
 
-/* The slot that is due first; NULL: none. */
-nb_slot *nb_slot_first_due(const nb_store *store);
-int64_t nb_slot_key(const nb_store *store, const nb_slot *slot);
+static inline uint64_t nb_generation_of(uint64_t word)
+{
+    return word >> NB_GENERATION_SHIFT;
+}
+
+/* The word with another state; flags and generation stay. */
+static inline uint64_t nb_with_state(uint64_t word, nb_state state)
+{
+    return (word & ~NB_STATE_MASK) | (uint64_t)state;
+}
+
+/* Pairs with the release of the store that published the array: an index is only known to who has seen its slot's chunk come. */
+static inline nb_chunk *nb_chunk_of(nb_store *store, uint32_t index)
+{
+    return nb_load_acquire(&store->chunks)[index >> NB_CHUNK_SHIFT];
+}
+
+static inline nb_slot *nb_slot_at(nb_store *store, uint32_t index)
+{
+    return &nb_chunk_of(store, index)->slots[index & (NB_CHUNK - 1)];
+}
+
+/* The word, once nobody has the slot claimed. */
+uint64_t nb_slot_word_slowly(nb_slot *slot);
+
+static inline uint64_t nb_slot_word(nb_slot *slot)
+{
+    uint64_t word = nb_load_acquire(&slot->word);
+
+    return nb_state_of(word) != NB_CLAIMED ? word : nb_slot_word_slowly(slot);
+}
+
+/* Claims the slot if its word is still word, whose state is not CLAIMED. */
+static inline bool nb_slot_claim(nb_slot *slot, uint64_t word)
+{
+    return nb_cas_strong_acquire(&slot->word, &word, nb_with_state(word, NB_CLAIMED));
+}
+
+static inline void nb_slot_publish(nb_slot *slot, uint64_t word)
+{
+    nb_store_release(&slot->word, word);
+}
+
+/* ------------------------------------------------------------------------------- getting and giving back */
+
+/* A free slot, which is the caller's alone, with room for its entry in the ready ring; NB_NO_SLOT: out of memory. */
+uint32_t nb_slot_get(nb_store *store);
+
+/* Gives back a slot that is the caller's alone (claimed, or just taken from the stack); generation + 1. */
+void nb_slot_put(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word);
+
+/* The message of a claimed slot has gone: to the free ones, or ZOMBIE while an entry leads to it. */
+static inline void nb_slot_vacate(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word)
+{
+    if ((word & NB_HINTED) != 0) {
+        nb_slot_publish(slot, (word & ~(NB_FLAGS | NB_STATE_MASK)) | NB_HINTED | NB_ZOMBIE);
+    } else {
+        nb_slot_put(store, slot, index, word);
+    }
+}
+
+void nb_slots_release(nb_store *store); /* frees all memory of slots */
+
+/* ------------------------------------------------------------------------------------------------ past */
+
+/* Of a claimed slot. With false: no memory, nothing has changed. Takes the references. */
+bool nb_slot_set_past(nb_store *store, uint32_t index, uint64_t *word, nb_letter *letter, nb_letter *note);
+
+/* What a slot with NB_HAS_PAST has; the references stay the slot's. */
+nb_past nb_slot_past(nb_store *store, uint32_t index, uint64_t word);
 
 #endif

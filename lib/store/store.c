@@ -1,349 +1,220 @@
 /*
- * store.c - the two doors of a store (enter, leave), what lapses, and the coming of messages. The state table is in store.h.
+ * store.c - the two doors of the slow paths (enter, leave), the changes that many operations share, and the counts.
+ *
+ * Counts. held and in flight are one word, so that a send checks and counts by one CAS and a delete counts both by one subtraction. What a
+ * steady stream of messages would have to count besides is derived from the positions of the ready ring:
+ *   accepted = pushes - returns - withdrawn + born_delayed        received = pops - unreceived + extra_received
+ *   deleted = accepted - held - moved - expired - purged - dropped - discarded
  */
 #include "store/store.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "base/number.h"
 #include "store/inside.h"
 
-uint64_t nb_store_held(const nb_store *store)
-{
-    return store->counts.ready + store->counts.delayed + store->counts.in_flight;
-}
-
-static bool counts_valid(const nb_store *store)
-{
-    const nb_store_counts *c = &store->counts;
-
-    return c->accepted == nb_store_held(store) + c->deleted + c->moved + c->expired + c->purged + c->dropped + c->discarded;
-}
-
-bool nb_store_takeable(const nb_store *store)
-{
-    return !nb_list_empty(&store->ready) && store->counts.in_flight < store->config.max_in_flight;
-}
-
-void nb_store_count_out(nb_store *store, nb_slot *slot)
-{
-    if (slot->state == NB_DELAYED) {
-        store->counts.delayed--;
-    } else if (slot->state == NB_IN_FLIGHT || (slot->state == NB_MOVING && slot->doomed)) {
-        store->counts.in_flight--;
-    } else {
-        store->counts.ready--;
-    }
-}
-
-void nb_store_make_ready(nb_store *store, nb_slot *slot)
-{
-    slot->state = NB_READY;
-    slot->due = INT64_MAX;
-    store->counts.ready++;
-    nb_slot_rekey(store, slot);
-    nb_link_remove(&slot->link);
-    nb_list_push(&store->ready, &slot->link);
-}
-
-void nb_store_forget(nb_store *store, nb_slot *slot, uint64_t *counter, nimbus_trace_kind why)
-{
-    nb_store_count_out(store, slot);
-    ++*counter;
-    store->counts.bytes -= nb_message_size(slot->parcel.message);
-    slot->why_gone = why;
-    slot->state = NB_GONE;
-    nb_slot_rekey(store, slot);
-    nb_link_remove(&slot->age_link);
-    nb_link_remove(&slot->link);
-    nb_list_push(&store->gone, &slot->link);
-}
-
-/* ------------------------------------------------------------------------------------------------ time */
-
-static void expire(nb_store *store, nb_slot *slot)
-{
-    nb_store_forget(store, slot, &store->counts.expired, NIMBUS_TRACE_EXPIRED);
-}
-
-static void lapse_due(nb_store *store, int64_t now)
-{
-    nb_slot *slot;
-
-    while ((slot = nb_slot_first_due(store)) != NULL && nb_slot_key(store, slot) <= now) {
-        if (nb_slot_expiry(store, slot) <= now) {
-            expire(store, slot);
-        } else {
-            nb_store_count_out(store, slot);
-            nb_store_make_ready(store, slot);
-        }
-    }
-}
-
-static void expire_old(nb_store *store, int64_t now)
-{
-    nb_link *at, *next;
-
-    for (at = store->by_age.next; at != &store->by_age; at = next) {
-        nb_slot *slot = NB_CONTAINER(at, nb_slot, age_link);
-
-        next = at->next;
-        if (nb_slot_expiry(store, slot) > now) {
-            break;
-        }
-        if (slot->state != NB_MOVING) { /* the mover looks at it again when it is back */
-            expire(store, slot);
-        }
-    }
-}
-
-static int64_t next_due(const nb_store *store)
-{
-    const nb_slot *first = nb_slot_first_due(store);
-    int64_t due = first != NULL ? nb_slot_key(store, first) : INT64_MAX;
-
-    for (nb_link *at = store->by_age.next; at != &store->by_age; at = at->next) {
-        const nb_slot *oldest = NB_CONTAINER(at, nb_slot, age_link);
-
-        if (oldest->state != NB_MOVING) { /* one that is moving is looked at again when it is back */
-            int64_t expiry = nb_slot_expiry(store, oldest);
-
-            due = expiry < due ? expiry : due;
-            break;
-        }
-    }
-    return store->stuck_due < due ? store->stuck_due : due;
-}
-
-/* The timer is only ever moved forward; when it rings too early it is set again. So steady traffic does not touch it. */
-static void arm(nb_store *store)
-{
-    int64_t due = next_due(store);
-
-    if (due < store->armed && store->ended == NIMBUS_OK) {
-        store->armed = due;
-        nb_timer_set(&store->nb->timers, &store->timer, due);
-    }
-}
-
-void nb_store_on_timer(nb_timer *timer)
-{
-    nb_store *store = NB_CONTAINER(timer, nb_store, timer);
-    int64_t now = nb_store_enter(store);
-
-    store->armed = INT64_MAX;
-    if (store->stuck_due <= now) {
-        store->stuck_due = INT64_MAX;
-        store->move_again = true;
-    }
-    nb_store_leave(store);
-}
-
-/* ---------------------------------------------------------------------------------------------- doors */
+/* ----------------------------------------------------------------------------------------------- doors */
 
 int64_t nb_store_enter(nb_store *store)
 {
     int64_t now = nb_clock_elapsed(&store->nb->clock);
 
     nb_lock_acquire(&store->lock);
-    lapse_due(store, now);
-    expire_old(store, now);
+    if (nb_load_relaxed(&store->next_key) <= now) {
+        nb_store_sweep_locked(store, now);
+    }
     return now;
-}
-
-/* Serves waiters in the order of their arrival while something can be taken that nobody has claimed. */
-static void serve(nb_store *store)
-{
-    nb_link *link;
-
-    while (nb_store_takeable(store) && store->counts.ready > store->claims && (link = nb_list_pop(&store->waiters)) != NULL) {
-        nb_waiter *waiter = NB_CONTAINER(link, nb_waiter, link);
-
-        store->waiter_count--;
-        if (waiter->max == 0) {
-            store->claims += waiter->notify(waiter);
-            continue;
-        }
-        waiter->count = nb_store_take_locked(store, waiter->max, waiter->visibility, waiter->slots, nb_clock_elapsed(&store->nb->clock));
-        if (waiter->count == 0) { /* all that was ready goes to the dead letter: it keeps its place */
-            nb_list_push_front(&store->waiters, link);
-            store->waiter_count++;
-            break;
-        }
-        waiter->status = NIMBUS_OK;
-        waiter->served(waiter);
-    }
-}
-
-static bool has_room(const nb_store *store, size_t size)
-{
-    return nb_store_held(store) < store->config.capacity_messages && size <= store->config.capacity_bytes &&
-           store->counts.bytes <= store->config.capacity_bytes - size;
-}
-
-static void wake_senders(nb_store *store)
-{
-    uint64_t held = nb_store_held(store);
-    uint64_t room = store->config.capacity_messages > held ? store->config.capacity_messages - held : 0;
-    nb_link *link;
-
-    if (nb_list_empty(&store->senders) || !has_room(store, 0)) {
-        return;
-    }
-    while (room-- > 0 && (link = nb_list_pop(&store->senders)) != NULL) {
-        nb_exec_wake(&store->nb->exec, &NB_CONTAINER(link, nb_sender, link)->parker);
-    }
-}
-
-static void update_bell(nb_store *store)
-{
-    bool rung = nb_store_takeable(store);
-
-    if (store->bell_open && rung != store->bell_rung) {
-        store->bell_rung = rung;
-        if (rung) {
-            nb_bell_ring(&store->bell);
-        } else {
-            nb_bell_clear(&store->bell);
-        }
-    }
-}
-
-/* Lets go of what has gone, one by one, without the lock: free functions and the hook are user code. */
-static void bury(nb_store *store)
-{
-    nb_link *link;
-
-    while ((link = nb_list_pop(&store->gone)) != NULL) {
-        nb_slot *slot = NB_CONTAINER(link, nb_slot, link);
-        nb_parcel parcel = slot->parcel;
-        nimbus_trace_kind why = slot->why_gone;
-
-        nb_slot_free(store, slot);
-        nb_lock_release(&store->lock);
-        if (why != 0 && store->ops->gone != NULL) {
-            store->ops->gone(store->owner, why, &parcel);
-        }
-        nb_parcel_release(&parcel);
-        nb_lock_acquire(&store->lock);
-    }
 }
 
 void nb_store_leave(nb_store *store)
 {
+    nb_aside aside = { 0, 0 };
     bool moves;
 
-    serve(store);
-    wake_senders(store);
-    arm(store);
-    update_bell(store);
-    assert(counts_valid(store));
-    if (!nb_list_empty(&store->gone)) {
-        bury(store);
-    }
-    moves = !nb_list_empty(&store->moving) || (store->move_again && !nb_list_empty(&store->stuck));
+    nb_store_serve_locked(store, &aside);
+    nb_store_wake_senders_locked(store);
+    nb_store_add_moves_locked(store, &aside);
+    nb_store_arm_locked(store);
+    nb_store_update_bell_locked(store);
+    moves = nb_store_moves_wait_locked(store);
     nb_lock_release(&store->lock);
     if (moves) {
         nb_store_run_moves(store);
     }
 }
 
-/* ---------------------------------------------------------------------------------------------- coming */
-
-static nimbus_bound drop_or_refuse(nb_store *store, size_t size)
+void nb_store_attend(nb_store *store)
 {
-    while (!has_room(store, size)) {
-        nb_link *oldest = nb_list_first(&store->ready);
-
-        if (!store->config.drop_oldest || oldest == NULL || size > store->config.capacity_bytes) {
-            return nb_store_held(store) >= store->config.capacity_messages ? NIMBUS_BOUND_MESSAGES : NIMBUS_BOUND_BYTES;
-        }
-        nb_store_forget(store, NB_CONTAINER(oldest, nb_slot, link), &store->counts.dropped, NIMBUS_TRACE_DROPPED);
-    }
-    return NIMBUS_BOUND_NONE;
-}
-
-static void put_in(nb_store *store, nb_slot *slot, const nb_parcel *parcel, int64_t due)
-{
-    slot->parcel = *parcel;
-    store->counts.accepted++;
-    store->counts.bytes += nb_message_size(parcel->message);
-    nb_slot_enter_age(store, slot);
-    if (due == 0) {
-        nb_store_make_ready(store, slot);
-        return;
-    }
-    slot->state = NB_DELAYED;
-    slot->due = due;
-    store->counts.delayed++;
-    nb_link_init(&slot->link);
-    nb_slot_rekey(store, slot);
-}
-
-nimbus_status nb_store_offer(nb_store *store, const nb_parcel *parcel, int64_t delay, bool redriven, nimbus_bound *ret_bound)
-{
-    int64_t now = nb_store_enter(store);
-    nimbus_bound bound = NIMBUS_BOUND_NONE;
-    nimbus_status status = store->ended;
-    nb_slot *slot;
-
-    if (status == NIMBUS_OK) {
-        bound = drop_or_refuse(store, nb_message_size(parcel->message));
-        status = bound != NIMBUS_BOUND_NONE ? NIMBUS_E_FULL : NIMBUS_OK;
-        store->counts.refused += status != NIMBUS_OK;
-    }
-    if (status == NIMBUS_OK) {
-        slot = nb_slot_get(store);
-        if (slot != NULL) {
-            put_in(store, slot, parcel, delay > 0 ? nb_add_time(now, delay) : 0);
-            store->counts.redriven_in += redriven;
-        } else {
-            status = nb_heap_failure(store->owner->heap, sizeof(nb_slot));
-            bound = status == NIMBUS_E_FULL ? NIMBUS_BOUND_MEMORY : NIMBUS_BOUND_NONE;
-        }
-    }
+    nb_lock_acquire(&store->lock);
     nb_store_leave(store);
-    if (ret_bound != NULL && bound != NIMBUS_BOUND_NONE) {
-        *ret_bound = bound;
-    }
-    return status;
 }
 
-static nimbus_status wait_status(const nb_store *store)
+void nb_store_catch_up(nb_store *store)
 {
-    return store->ended != NIMBUS_OK ? store->ended : store->stopped ? NIMBUS_E_CLOSED : NIMBUS_OK;
-}
+    int64_t next = nb_load_relaxed(&store->next_key);
 
-nimbus_status nb_store_wait_room(nb_store *store, size_t size, int64_t until)
-{
-    nimbus_status status;
-    nb_slept slept = NB_SLEPT_SET;
-    nb_sender sender;
-    bool wait;
-
-    nb_parker_init(&sender.parker);
-    nb_link_init(&sender.link);
-    nb_store_enter(store);
-    status = wait_status(store);
-    if (status == NIMBUS_OK && size > store->config.capacity_bytes) {
-        status = NIMBUS_E_FULL;
-    }
-    wait = status == NIMBUS_OK && !has_room(store, size);
-    if (wait) {
-        nb_list_push(&store->senders, &sender.link);
-    }
-    nb_store_leave(store);
-    if (wait) {
-        slept = nb_exec_sleep(&store->nb->exec, &sender.parker, until);
+    if (next != INT64_MAX && next <= nb_clock_coarse(&store->nb->clock, NULL)) {
         nb_store_enter(store);
-        nb_link_remove(&sender.link);
-        status = wait_status(store);
         nb_store_leave(store);
     }
-    nb_parker_fini(&sender.parker);
-    return status != NIMBUS_OK                 ? status
-           : slept == NB_SLEPT_WOULD_BLOCK ? NIMBUS_E_WOULD_BLOCK
-           : slept == NB_SLEPT_TIMEOUT     ? NIMBUS_E_TIMEOUT
-                                               : NIMBUS_OK;
+}
+
+nimbus_status nb_store_settling(nb_store *store)
+{
+    uint32_t mode = nb_load_acquire(&store->mode);
+
+    return (mode & NB_MODE_ENDED) == 0 || (mode & NB_MODE_FINISHING) != 0 ? NIMBUS_OK : nb_store_ended(store);
+}
+
+/* ------------------------------------------------------------------------------------------------ gone */
+
+void nb_gone_flush(nb_store *store, nb_gone *gone)
+{
+    for (uint32_t i = 0; i < gone->count; i++) {
+        if (gone->why != 0 && store->ops->gone != NULL) {
+            store->ops->gone(store->owner, gone->why, &gone->parcels[i]);
+        }
+        nb_parcel_release(&gone->parcels[i]);
+    }
+    gone->count = 0;
+}
+
+void nb_gone_flush_locked(nb_store *store, nb_gone *gone)
+{
+    if (gone->count > 0) {
+        nb_lock_release(&store->lock);
+        nb_gone_flush(store, gone);
+        nb_lock_acquire(&store->lock);
+    }
+}
+
+/* ---------------------------------------------------------------------------------- changes of a slot */
+
+void nb_slot_make_ready(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word)
+{
+    nb_store_relaxed(&slot->due, INT64_MAX);
+    nb_slot_publish(slot, nb_with_state(word, NB_READY) | NB_HINTED);
+    nb_index_ring_push(&store->ready, index);
+}
+
+void nb_slot_restore(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word)
+{
+    int64_t key = nb_slot_key(store, slot, nb_state_of(word));
+
+    nb_slot_publish(slot, word);
+    nb_fence_seq_cst(); /* deadline.h: a sweep may have passed while it was claimed */
+    nb_key_note(store, index, key);
+}
+
+nb_parcel nb_slot_empty(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word, nb_letter **ret_note)
+{
+    nb_past past = nb_slot_past(store, index, word);
+    nb_parcel parcel = {
+        .message = slot->message,
+        .letter = past.letter,
+        .id = { store->nb->nonce, nb_load_relaxed(&slot->id) },
+        .sent = slot->sent,
+        .first_received = slot->first_received,
+        .enqueued = nb_load_relaxed(&slot->enqueued),
+        .receive_count = slot->receive_count,
+    };
+
+    *ret_note = past.note;
+    return parcel;
+}
+
+void nb_count_out(nb_store *store, nb_state state, uint64_t word, size_t size)
+{
+    uint64_t in_flight = state == NB_IN_FLIGHT || state == NB_DOOMING ? NB_ONE_IN_FLIGHT : 0;
+
+    if (state == NB_DELAYED) {
+        nb_sub_relaxed(&store->tally.delayed, 1);
+    }
+    if ((word & NB_COUNTED) != 0) {
+        nb_sub_relaxed(&store->bytes, size);
+    }
+    nb_sub_acq_rel(&store->held, NB_ONE_HELD + in_flight);
+}
+
+nb_parcel nb_slot_forget(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word, nb_state state, _Atomic uint64_t *counter)
+{
+    nb_letter *note;
+    nb_parcel parcel = nb_slot_empty(store, slot, index, word, &note);
+    size_t size = (word & NB_COUNTED) != 0 ? nb_message_size(parcel.message) : 0;
+
+    nb_slot_vacate(store, slot, index, word);
+    if (counter != NULL) {
+        nb_tally(counter, 1);
+    }
+    nb_count_out(store, state, word, size);
+    nb_letter_release(note);
+    return parcel;
+}
+
+void nb_slot_forget_to(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word, nb_state state, _Atomic uint64_t *counter,
+                       nb_gone *gone)
+{
+    gone->parcels[gone->count++] = nb_slot_forget(store, slot, index, word, state, counter);
+}
+
+/* ------------------------------------------------------------------------------------------- conditions */
+
+bool nb_store_has_room(nb_store *store, size_t size)
+{
+    size_t max_bytes = nb_load_relaxed(&store->settings.capacity_bytes);
+
+    return nb_held_of(nb_load_acquire(&store->held)) < nb_load_relaxed(&store->settings.capacity_messages) &&
+           (max_bytes == SIZE_MAX || (size <= max_bytes && nb_load_relaxed(&store->bytes) <= max_bytes - size));
+}
+
+bool nb_store_any_ready(nb_store *store)
+{
+    uint32_t index;
+
+    if ((nb_load_relaxed(&store->watch) & NB_WATCH_RETURNED) != 0) {
+        return true;
+    }
+    nb_store_trim(store);
+    return nb_index_ring_peek(&store->ready, &index);
+}
+
+bool nb_store_takeable(nb_store *store)
+{
+    return nb_in_flight_of(nb_load_acquire(&store->held)) < nb_load_relaxed(&store->settings.max_in_flight) && nb_store_any_ready(store);
+}
+
+/* ---------------------------------------------------------------------------------------------- counts */
+
+void nb_store_get_counts(nb_store *store, nb_store_counts *ret)
+{
+    nb_store_tally *t = &store->tally;
+    uint64_t word, pushes, pops, delayed, gone;
+    int tries = 0;
+
+    nb_store_enter(store);
+    memset(ret, 0, sizeof *ret);
+    do { /* a moment in which nothing moved; under a storm the last look will do */
+        word = nb_load_acquire(&store->held);
+        delayed = nb_load_acquire(&t->delayed);
+        pops = nb_index_ring_pops(&store->ready) - nb_load_relaxed(&t->unreceived) + nb_load_relaxed(&t->extra_received);
+        pushes = nb_index_ring_pushes(&store->ready) - nb_load_relaxed(&t->returns) - nb_load_relaxed(&t->withdrawn) +
+                 nb_load_relaxed(&t->born_delayed);
+        ret->moved = nb_load_relaxed(&t->moved);
+        ret->expired = nb_load_relaxed(&t->expired);
+        ret->purged = nb_load_relaxed(&t->purged);
+        ret->dropped = nb_load_relaxed(&t->dropped);
+        ret->discarded = nb_load_relaxed(&t->discarded);
+    } while ((word != nb_load_acquire(&store->held) || delayed != nb_load_acquire(&t->delayed)) && ++tries < 100);
+    gone = ret->moved + ret->expired + ret->purged + ret->dropped + ret->discarded;
+    ret->accepted = pushes;
+    ret->received = pops;
+    ret->deleted = pushes - nb_held_of(word) > gone ? pushes - nb_held_of(word) - gone : 0;
+    ret->in_flight = nb_in_flight_of(word);
+    ret->delayed = delayed;
+    ret->ready = nb_held_of(word) > ret->in_flight + delayed ? nb_held_of(word) - ret->in_flight - delayed : 0;
+    ret->redriven_in = nb_load_relaxed(&t->redriven_in);
+    ret->empty_receives = nb_load_relaxed(&t->empty_receives);
+    ret->refused = nb_load_relaxed(&t->refused);
+    ret->waiters = store->waiter_count;
+    nb_store_leave(store);
 }

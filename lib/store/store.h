@@ -1,32 +1,41 @@
 /*
  * store.h - messages at rest: slots and their states, ready order, visibility, delay, retention, capacity, waiters.
  *
- * This is the plain engine: one lock, lists and a heap. A message held by a store lies in one slot. The slot's state is the truth:
+ * This is the lane: sends, takes and deletes run beside each other without a lock. A message that is held lies in one slot, and the slot's
+ * word {generation, flags, state} is the only truth; the ready order and the deadlines are hints that lead to slots. Whoever changes a slot
+ * claims it first, by one CAS of its word to CLAIMED; then its fields are his alone, and one release store of the word publishes what he
+ * made of it. So delete, lapse, extend, expiry, purge, drop-oldest and move may meet at one message, and exactly one of them wins.
  *
  *   FREE      -> READY      nb_store_offer           delay 0
  *   FREE      -> DELAYED    nb_store_offer           delay > 0
- *   DELAYED   -> READY      lapse (tick)             the delay is over
+ *   DELAYED   -> READY      lapse (sweep)            the delay is over
  *   READY     -> IN_FLIGHT  take                     generation + 1, counts + 1
- *   IN_FLIGHT -> READY      lapse (tick), nb_store_change(0), nb_store_untake
+ *   IN_FLIGHT -> READY      lapse (sweep), nb_store_change(0)
+ *   IN_FLIGHT -> READY      nb_store_untake          generation and counts as before the take, at the front
  *   IN_FLIGHT -> DELAYED    nb_store_defer
  *   READY     -> MOVING     take                     received max_receives times here: to the dead letter instead
- *   IN_FLIGHT -> MOVING     nb_store_doom            rejected
- *   MOVING    -> FREE       move                     the dead letter took it
- *   MOVING    -> STUCK      move                     it could not (SQS-D11); a doomed one goes back to IN_FLIGHT
- *   STUCK     -> MOVING     take, tick               another try
- *   READY, IN_FLIGHT, DELAYED -> FREE  nb_store_delete, nb_store_discard (DELAYED: by a receipt from before nb_store_defer)
- *   any but MOVING -> GONE -> FREE   expiry, purge, drop-oldest, end: off the lists at once, its message is let go without the lock
+ *   IN_FLIGHT -> DOOMING    nb_store_doom            rejected
+ *   MOVING, DOOMING -> FREE move                     the dead letter took it
+ *   MOVING    -> STUCK      move                     it did not (SQS-D11)
+ *   DOOMING   -> IN_FLIGHT  move                     it did not
+ *   STUCK     -> MOVING     take, timer              another try
+ *   READY, DELAYED, IN_FLIGHT, STUCK -> FREE         delete, discard, expiry, purge, drop-oldest, end; ZOMBIE first while a list holds it
+ *   ZOMBIE    -> FREE       whoever takes its entry off the list
  *
- * Invariants, under the lock:
- * (1) ready + delayed + in_flight = held; MOVING and STUCK count as ready (doomed: as in flight).
+ * Invariants:
+ * (1) ready + delayed + in flight = held; MOVING and STUCK count as ready, DOOMING as in flight.
  * (2) accepted = held + deleted + moved + expired + purged + dropped + discarded.
- * (3) A slot is in the deadline heap iff its due time is not INT64_MAX; the heap has room for every slot, so no transition needs memory
- *     but FREE -> READY or DELAYED.
- * (4) generation rises at every take and every free; a receipt is honoured iff its generation is the slot's.
- * (5) If a message is ready and fewer than max_in_flight are in flight, no waiter waits, but for notified ones (claims).
+ * (3) A slot with the flag HINTED has exactly one entry in the ready ring or in one of the lists (returned, moving, stuck), a slot without
+ *     it none. A slot is not used again before its entry is gone. So entries need no generation and never number more than the slots.
+ * (4) READY without HINTED is never published: a ready message is always found.
+ * (5) generation rises at every take and at every free, and equals birth + own_receives while a message is in the slot. A receipt is
+ *     honoured iff its generation is the slot's.
+ * (6) Whoever publishes a slot that has a deadline notes it afterwards (store/deadline.h).
+ * (7) If a message is ready and fewer than max_in_flight are in flight, no waiter waits, but for notified ones (claims) and until the
+ *     operation that made it ready returns.
  *
- * Everything that makes a message receivable ends in leave(), which serves the waiters in their order, arms the timer, and then, without
- * the lock, moves what must be moved and lets go of what has gone.
+ * Everything that makes a message receivable looks at `watch` behind a fence and, if somebody waits, serves the waiters under the lock, in
+ * their order (nb_store_attend). The lock guards the line of waiters, the lists, the sweep and growth; steady traffic does not take it.
  *
  * Lock order: a store's lock, then that of a function (waiters are called with the store's lock held), then timers, exec, names.
  */
@@ -37,6 +46,7 @@
 
 #include "runtime/runtime.h"
 #include "store/delivery.h"
+#include "sync/index_ring.h"
 
 #define NB_STORE_VISIBILITY INT64_C(-1) /* the store's own */
 
@@ -50,12 +60,20 @@ typedef struct nb_store_ops {
 
 typedef struct nb_store_config {
     int64_t visibility, retention; /* INT64_MAX: for ever */
-    size_t capacity_messages, capacity_bytes;
+    size_t capacity_messages, capacity_bytes; /* messages: at most 2^31 - 1 */
     size_t max_in_flight;
     int64_t max_visibility;        /* from the receive */
     uint32_t max_receives;         /* 0: no dead letter */
     bool drop_oldest;
 } nb_store_config;
+
+/* The configuration as the operations read it: each value alone, relaxed. A call that starts after nb_store_configure sees the new ones. */
+typedef struct nb_store_settings {
+    _Atomic int64_t visibility, retention, max_visibility;
+    _Atomic size_t capacity_messages, capacity_bytes, max_in_flight;
+    _Atomic uint32_t max_receives;
+    _Atomic bool drop_oldest;
+} nb_store_settings;
 
 /* Who waits for messages. The callbacks are called with the store's lock held; they must not call the store. */
 typedef struct nb_waiter nb_waiter;
@@ -71,11 +89,20 @@ struct nb_waiter {
 };
 
 typedef struct nb_store_counts {
-    uint64_t ready, delayed, in_flight, bytes, waiters;
+    uint64_t ready, delayed, in_flight, waiters;
     uint64_t accepted, redriven_in, received, empty_receives, deleted, moved, expired, purged, dropped, discarded, refused;
-    int64_t oldest_age;
 } nb_store_counts;
 
+/* What happens seldom is counted where it happens; the rest is derived from these and the positions of the ready ring (counts.c). */
+typedef struct nb_store_tally {
+    _Atomic uint64_t delayed;     /* gauge */
+    _Atomic uint64_t born_delayed, returns, withdrawn; /* offers with a delay; pushes that were no offers; offers that were undone */
+    _Atomic uint64_t unreceived, extra_received;       /* pops that were no receives; receives that were no pops */
+    _Atomic uint64_t redriven_in, empty_receives, moved, expired, purged, dropped, discarded, refused;
+} nb_store_tally;
+
+typedef struct nb_chunk nb_chunk;
+typedef struct nb_span nb_span;
 typedef struct nb_slot nb_slot;
 
 typedef struct nb_store {
@@ -84,28 +111,38 @@ typedef struct nb_store {
     const nb_store_ops *ops;
     const char *name;
     uint32_t number;      /* in receipts */
-    nb_store_config config;
-    nb_lock lock;
-    nimbus_status ended;  /* NIMBUS_OK: open; else what calls answer */
-    bool finishing;       /* ended, but what is in flight may still be settled */
-    bool stopped;         /* nobody may wait any more */
+    nb_store_settings settings;
+    _Atomic uint32_t mode;          /* NB_MODE_... */
+    _Atomic int32_t ended;          /* NIMBUS_OK: open; else what calls answer */
+    nb_chunk **_Atomic chunks;      /* grown under the lock; old arrays stay until the end */
+    _Atomic uint32_t slot_count;
+    nb_index_ring ready;
+    char pad_1[64];
+    _Atomic uint64_t held;          /* held in the low half, in flight in the high one */
+    char pad_2[64];
+    _Atomic uint64_t free;          /* stack of free slots: tag in the high half, index + 1 in the low one */
+    char pad_3[64];
+    _Atomic uint64_t bytes;         /* while NB_MODE_BYTES is set */
+    _Atomic int64_t next_key;       /* nothing has to be looked at earlier; store/deadline.h */
+    _Atomic int64_t armed;          /* what the timer is set to */
+    _Atomic uint32_t watch;         /* NB_WATCH_... */
+    _Atomic uint32_t claims;        /* notified waiters that have not come yet */
+    nb_store_tally tally;
 
-    nb_slot **chunks;
-    uint32_t chunk_count, chunk_room, slot_count;
-    nb_list free_slots, ready, by_age, moving, stuck, gone;
-    nb_slot **heap;
-    uint32_t heap_count, heap_room;
-    uint64_t order;
-    nb_list waiters;      /* nb_waiter, in order of arrival */
-    uint32_t waiter_count, claims;
-    nb_list senders;      /* who wait for room */
+    nb_lock lock;                   /* of all that follows */
+    bool stopped;                   /* nobody may wait any more */
+    uint32_t chunk_room;
+    void *old_arrays;               /* of chunks, chained */
+    nb_span *spans;
+    uint32_t returned, moving, moving_last, stuck, stuck_last; /* lists of slots, index + 1 */
+    nb_list waiters;                /* nb_waiter, in order of arrival */
+    uint32_t waiter_count;
+    nb_list senders;                /* who wait for room */
     nb_timer timer;
-    int64_t armed;
     int64_t stuck_due, stuck_delay;
-    bool move_again;      /* the last move went well: try the stuck ones too */
-    nb_bell bell;         /* readable while something is receivable */
+    bool move_again;                /* the last move went well: try the stuck ones too */
+    nb_bell bell;                   /* readable while something is receivable */
     bool bell_open, bell_rung;
-    nb_store_counts counts;
 } nb_store;
 
 /* False: out of memory. name lives as long as owner. */
@@ -131,7 +168,7 @@ nimbus_status nb_store_wait_room(nb_store *store, size_t size, int64_t until);
 /* Up to max messages into empty slots. NIMBUS_OK with *ret_count 0: none; NIMBUS_E_OVER_LIMIT; ended. *ret_more: others could be taken. */
 nimbus_status nb_store_take(nb_store *store, uint32_t max, int64_t visibility, nb_delivery *slots, uint32_t *ret_count, bool *ret_more);
 
-/* Undoes a take that nobody has seen: count and place are as before; the receipt is not good any more. */
+/* Undoes a take that nobody has seen: count and place are as before; the receipt must not be used any more. */
 void nb_store_untake(nb_store *store, nimbus_receipt receipt);
 
 /* Puts a waiter at the end of the line, unless something can be taken at once: then a handing waiter is served on the spot (NIMBUS_OK)
@@ -145,6 +182,9 @@ bool nb_store_unwait(nb_store *store, nb_waiter *waiter, nimbus_status why);
 void nb_store_pass_on(nb_store *store);
 
 nimbus_status nb_store_delete(nb_store *store, nimbus_receipt receipt);
+
+/* The same for a delivery that was taken from this store: it is emptied in any case, its source stays pinned. */
+nimbus_status nb_store_delete_delivery(nb_store *store, nb_delivery *delivery);
 
 /* Sets the end of invisibility to now + timeout; NB_STORE_VISIBILITY: to the receive + the store's own visibility, at the earliest now. */
 nimbus_status nb_store_change(nb_store *store, nimbus_receipt receipt, int64_t timeout);
@@ -165,6 +205,9 @@ nimbus_status nb_store_discard(nb_store *store, nimbus_receipt receipt);
 nimbus_status nb_store_purge(nb_store *store, uint64_t *ret_count);
 nimbus_status nb_store_peek(nb_store *store, nimbus_peeked *ret, size_t max, size_t *ret_count);
 void nb_store_get_counts(nb_store *store, nb_store_counts *ret);
+
+/* The bytes held and the age of the oldest message. Looks at every slot; from the first call on bytes are counted as they come and go. */
+void nb_store_measure(nb_store *store, uint64_t *ret_bytes, int64_t *ret_oldest_age);
 nimbus_status nb_store_fd(nb_store *store, int *ret_fd);
 
 #endif

@@ -1,277 +1,356 @@
 /*
- * take.c - messages going out: the take, the line of waiters, and what may be looked at without taking.
+ * take.c - messages going out.
+ *
+ * A take pops entries off the ready ring, so each is its popper's alone; what it must still win is the slot, against a delete by an old
+ * receipt, an expiry or a purge. What was handed out is counted in flight by one addition behind the last publication; the addition is also
+ * the fence between the publications and the look at the bounds (deadline.h).
  */
 #include <string.h>
 
 #include "base/number.h"
 #include "store/inside.h"
 
-static void fill(nb_store *store, const nb_slot *slot, nb_delivery *delivery, int64_t now, int64_t wall)
-{
-    const nb_parcel *parcel = &slot->parcel;
+#define RUN 16u /* entries popped at once */
 
-    nb_parcel_retain(parcel);
-    nb_object_pin(store->owner);
-    *delivery = (nb_delivery){
-        .message = parcel->message,
-        .letter = parcel->letter,
+/* One take. */
+typedef struct taking {
+    nb_store *store;
+    nb_delivery *to;
+    nb_aside *aside;
+    int64_t now, wall, due, visible_at;
+    uint32_t count;        /* handed out */
+    uint32_t back;         /* of these: back at once, for their visibility is 0 */
+    uint32_t max_receives;
+    bool at_once;
+} taking;
+
+/* ---------------------------------------------------------------------------------------------- entries */
+
+uint64_t nb_slot_claim_popped(nb_store *store, nb_slot *slot, uint32_t index)
+{
+    for (;;) {
+        uint64_t word = nb_slot_word(slot);
+
+        if (nb_state_of(word) == NB_ZOMBIE) { /* nobody else leads here any more */
+            nb_slot_put(store, slot, index, word);
+            return 0;
+        }
+        if (nb_slot_claim(slot, word)) {
+            return word & ~NB_HINTED;
+        }
+    }
+}
+
+void nb_store_trim(nb_store *store)
+{
+    uint32_t index;
+
+    while (nb_index_ring_peek(&store->ready, &index)) {
+        nb_slot *slot = nb_slot_at(store, index);
+
+        if (nb_state_of(nb_load_acquire(&slot->word)) != NB_ZOMBIE) {
+            break;
+        }
+        if (nb_index_ring_pop_this(&store->ready, index)) {
+            uint64_t word;
+
+            nb_tally(&store->tally.unreceived, 1);
+            word = nb_slot_claim_popped(store, slot, index);
+            if (word != 0) { /* the zombie was popped and the slot used again, since we looked: a place further behind is all it loses */
+                nb_tally(&store->tally.returns, 1);
+                nb_slot_make_ready(store, slot, index, word);
+            }
+        }
+    }
+}
+
+bool nb_list_claim_locked(nb_store *store, uint32_t *first, uint32_t *last, uint32_t *ret_index, uint64_t *ret_word)
+{
+    while (*first != 0) {
+        uint32_t index = *first - 1;
+        nb_slot *slot = nb_slot_at(store, index);
+        uint64_t word;
+
+        *first = (uint32_t)slot->taken_at;
+        if (*first == 0 && last != NULL) {
+            *last = 0;
+        }
+        word = nb_slot_claim_popped(store, slot, index);
+        if (word != 0) {
+            *ret_index = index;
+            *ret_word = word;
+            return true;
+        }
+    }
+    return false;
+}
+
+void nb_list_add_locked(nb_store *store, uint32_t *first, uint32_t *last, uint32_t index)
+{
+    nb_slot_at(store, index)->taken_at = 0;
+    if (*first == 0) {
+        *first = index + 1;
+    } else {
+        nb_slot_at(store, *last - 1)->taken_at = index + 1;
+    }
+    *last = index + 1;
+}
+
+/* -------------------------------------------------------------------------------------------- handing out */
+
+static void fill(taking *t, nb_slot *slot, uint32_t index, uint64_t word)
+{
+    nb_store *store = t->store;
+    nb_letter *letter = NULL;
+
+    nb_message_retain(slot->message);
+    if ((word & NB_HAS_PAST) != 0) {
+        letter = nb_letter_retain(nb_slot_past(store, index, word).letter);
+    }
+    t->to[t->count] = (nb_delivery){
+        .message = slot->message,
+        .letter = letter,
         .source = store->owner,
         .source_name = store->name,
-        .receipt = { (uint64_t)store->number << 32 | slot->index, slot->generation },
-        .id = parcel->id,
-        .sent = parcel->sent,
-        .first_received = parcel->first_received,
-        .visible_at = nb_add_time(wall, slot->due == INT64_MAX ? INT64_MAX : slot->due - now),
-        .receive_count = parcel->receive_count,
-        .own_receives = slot->own_receives,
-        .enqueued = parcel->enqueued,
-        .failed = slot->failed,
+        .receipt = { (uint64_t)store->number << 32 | index, nb_generation_of(word) },
+        .id = { store->nb->nonce, nb_load_relaxed(&slot->id) },
+        .sent = slot->sent,
+        .first_received = slot->first_received,
+        .visible_at = t->visible_at,
+        .receive_count = slot->receive_count,
+        .own_receives = nb_load_relaxed(&slot->own_receives),
+        .enqueued = nb_load_relaxed(&slot->enqueued),
+        .failed = (word & NB_FAILED) != 0,
     };
 }
 
-static void hand_out(nb_store *store, nb_slot *slot, int64_t visibility, nb_delivery *delivery, int64_t now, int64_t wall)
+/* A claimed slot is handed out. What comes back at once is published later: it is not taken twice (SQS-R11). */
+static void hand_out(taking *t, nb_slot *slot, uint32_t index, uint64_t word)
 {
-    nb_link_remove(&slot->link);
-    store->counts.ready--;
-    store->counts.in_flight++;
-    store->counts.received++;
-    slot->state = NB_IN_FLIGHT;
-    slot->generation++;
-    slot->own_receives++;
-    slot->parcel.receive_count++;
-    slot->taken_at = now;
-    if (slot->parcel.first_received == 0) {
-        slot->parcel.first_received = wall;
+    word = nb_with_state(word, NB_IN_FLIGHT) + NB_ONE_GENERATION;
+    nb_store_relaxed(&slot->own_receives, nb_load_relaxed(&slot->own_receives) + 1);
+    slot->receive_count++;
+    slot->taken_at = t->now;
+    if (slot->first_received == 0) {
+        slot->first_received = t->wall;
     }
-    slot->due = nb_add_time(now, visibility);
-    nb_slot_rekey(store, slot);
-    fill(store, slot, delivery, now, wall);
+    fill(t, slot, index, word);
+    t->count++;
+    if (!t->at_once) {
+        nb_store_relaxed(&slot->due, t->due);
+        nb_slot_publish(slot, word);
+    }
 }
 
-/* The receive after the last one that is allowed does not return the message but moves it (SQS-D3). */
-static void set_aside(nb_store *store, nb_slot *slot)
+/* The receive after the last one that is allowed does not return the message but moves it (SQS-D3). MOVING is its mover's alone. */
+static void set_aside(taking *t, nb_slot *slot, uint32_t index, uint64_t word)
 {
-    nb_link_remove(&slot->link);
-    slot->state = NB_MOVING;
-    nb_slot_rekey(store, slot);
-    nb_list_push(&store->moving, &slot->link);
+    nb_store *store = t->store;
+
+    nb_tally(&store->tally.unreceived, 1);
+    slot->taken_at = 0;
+    if (t->aside->first == 0) {
+        t->aside->first = index + 1;
+    } else {
+        nb_slot_at(store, t->aside->last - 1)->taken_at = index + 1;
+    }
+    t->aside->last = index + 1;
+    nb_slot_publish(slot, nb_with_state(word, NB_MOVING) | NB_HINTED);
 }
 
-uint32_t nb_store_take_locked(nb_store *store, uint32_t max, int64_t visibility, nb_delivery *slots, int64_t now)
+static void take_entry(taking *t, uint32_t index)
 {
-    int64_t timeout = visibility == NB_STORE_VISIBILITY ? store->config.visibility : visibility;
-    nb_link *last = store->ready.prev; /* what comes back at once (visibility 0) is not taken twice (SQS-R11) */
-    uint32_t count = 0;
-    int64_t wall = 0;
-    bool end = false;
+    nb_store *store = t->store;
+    nb_slot *slot = nb_slot_at(store, index);
+    uint64_t word = nb_slot_claim_popped(store, slot, index);
 
-    while (!end && count < max && nb_store_takeable(store)) {
-        nb_link *first = nb_list_first(&store->ready);
-        nb_slot *slot = NB_CONTAINER(first, nb_slot, link);
+    if (word == 0) {
+        nb_tally(&store->tally.unreceived, 1);
+    } else if (t->max_receives != 0 && nb_load_relaxed(&slot->own_receives) >= t->max_receives) {
+        set_aside(t, slot, index, word);
+    } else {
+        hand_out(t, slot, index, word);
+    }
+}
 
-        end = first == last;
-        if (store->config.max_receives != 0 && slot->own_receives >= store->config.max_receives) {
-            set_aside(store, slot);
-            continue;
-        }
-        wall = wall == 0 ? nb_clock_wall(&store->nb->clock) : wall; /* one reading a take */
-        hand_out(store, slot, timeout, &slots[count++], now, wall);
-        if (timeout == 0) {
-            nb_store_count_out(store, slot);
-            nb_store_make_ready(store, slot);
+/* What was given back to the front goes first. Under the lock. */
+static void take_returned(taking *t, uint32_t max)
+{
+    nb_store *store = t->store;
+    uint32_t index;
+    uint64_t word;
+
+    while (t->count < max && nb_list_claim_locked(store, &store->returned, NULL, &index, &word)) {
+        nb_slot *slot = nb_slot_at(store, index);
+
+        nb_tally(&store->tally.extra_received, 1);
+        if (t->max_receives != 0 && nb_load_relaxed(&slot->own_receives) >= t->max_receives) {
+            set_aside(t, slot, index, word);
+        } else {
+            hand_out(t, slot, index, word);
         }
     }
-    if (!nb_list_empty(&store->stuck)) {
-        store->move_again = true; /* each receive gives those that could not be moved another chance */
+    nb_watch_set_locked(store, NB_WATCH_RETURNED, store->returned != 0);
+}
+
+static void take_ready(taking *t, uint32_t max)
+{
+    uint32_t run[RUN], count;
+
+    while (t->count < max) {
+        count = nb_index_ring_pop(&t->store->ready, run, max - t->count < RUN ? max - t->count : RUN);
+        if (count == 0) {
+            break;
+        }
+        for (uint32_t i = 0; i < count; i++) {
+            take_entry(t, run[i]);
+        }
     }
-    return count;
+}
+
+static void note(const taking *t, uint32_t at, int64_t key, bool locked)
+{
+    uint32_t index = (uint32_t)t->to[at].receipt.place;
+
+    if (locked) {
+        nb_key_note_locked(t->store, index, key);
+    } else {
+        nb_key_note(t->store, index, key);
+    }
+}
+
+/* They were handed out with a visibility of 0: ready again, behind all others. */
+static void bring_back(taking *t, bool locked)
+{
+    nb_store *store = t->store;
+
+    for (uint32_t i = 0; i < t->count; i++) {
+        uint32_t index = (uint32_t)t->to[i].receipt.place;
+        nb_slot *slot = nb_slot_at(store, index);
+        uint64_t word = nb_load_relaxed(&slot->word); /* CLAIMED by us */
+
+        word = (word & NB_FLAGS) | t->to[i].receipt.generation << NB_GENERATION_SHIFT;
+        nb_tally(&store->tally.returns, 1);
+        nb_slot_make_ready(store, slot, index, word);
+    }
+    nb_fence_seq_cst();
+    for (uint32_t i = 0; i < t->count; i++) {
+        note(t, i, nb_expiry(store, t->to[i].enqueued), locked);
+    }
+}
+
+/* Counts them in flight and notes when they must be looked at. */
+static void count_in(taking *t, bool locked)
+{
+    nb_store *store = t->store;
+
+    nb_add_acq_rel(&store->held, (uint64_t)t->count * NB_ONE_IN_FLIGHT);
+    nb_fence_after_rmw(); /* deadline.h */
+    for (uint32_t i = 0; i < t->count; i++) {
+        int64_t expiry = nb_expiry(store, t->to[i].enqueued);
+
+        note(t, i, expiry < t->due ? expiry : t->due, locked);
+    }
+}
+
+uint32_t nb_store_take_some(nb_store *store, uint32_t max, int64_t visibility, nb_delivery *slots, nb_aside *aside, const nb_moment *at,
+                            bool locked)
+{
+    int64_t timeout = visibility == NB_STORE_VISIBILITY ? nb_load_relaxed(&store->settings.visibility) : visibility;
+    taking t = { .store = store, .to = slots, .aside = aside, .now = at->now, .wall = at->wall, .at_once = timeout == 0 };
+
+    t.max_receives = nb_load_relaxed(&store->settings.max_receives);
+    t.due = nb_add_time(nb_add_time(t.now, nb_clock_tick(&store->nb->clock)), timeout);
+    t.visible_at = nb_add_time(t.wall, timeout);
+    if (locked && store->returned != 0) {
+        take_returned(&t, max);
+    }
+    take_ready(&t, max);
+    if (t.count > 0) {
+        nb_object_pin_many(store->owner, t.count);
+        if (t.at_once) {
+            bring_back(&t, locked);
+        } else {
+            count_in(&t, locked);
+        }
+    }
+    return t.count;
+}
+
+/* ------------------------------------------------------------------------------------------------- take */
+
+static size_t left_in_flight(nb_store *store)
+{
+    size_t limit = nb_load_relaxed(&store->settings.max_in_flight), out = nb_in_flight_of(nb_load_acquire(&store->held));
+
+    return limit > out ? limit - out : 0;
+}
+
+uint32_t nb_store_allowance(nb_store *store, uint32_t max)
+{
+    size_t left = left_in_flight(store);
+
+    return left < max ? (uint32_t)left : max;
+}
+
+/* Far from the limit nobody reserves; near it a take is done under the lock. */
+static bool near_limit(nb_store *store, uint32_t max)
+{
+    return left_in_flight(store) < 64 * (size_t)max + 1024;
+}
+
+/* Something beside handing out has to be done: under the lock, and in order. */
+static nimbus_status take_in_order(nb_store *store, uint32_t max, int64_t visibility, nb_delivery *slots, uint32_t *ret_count,
+                                   bool *ret_more)
+{
+    nb_aside aside = { 0, 0 };
+    nb_moment at;
+    uint32_t allowed;
+    bool limited;
+
+    nb_store_enter(store);
+    at.now = nb_clock_coarse(&store->nb->clock, &at.wall);
+    allowed = nb_store_allowance(store, max);
+    *ret_count = allowed > 0 ? nb_store_take_some(store, allowed, visibility, slots, &aside, &at, true) : 0;
+    nb_store_add_moves_locked(store, &aside);
+    store->move_again = store->move_again || store->stuck != 0; /* each receive gives those that could not be moved another chance */
+    *ret_more = nb_store_takeable(store);
+    limited = allowed == 0 && nb_store_any_ready(store);
+    nb_store_leave(store);
+    return limited ? NIMBUS_E_OVER_LIMIT : NIMBUS_OK;
 }
 
 nimbus_status nb_store_take(nb_store *store, uint32_t max, int64_t visibility, nb_delivery *slots, uint32_t *ret_count, bool *ret_more)
 {
-    int64_t now = nb_store_enter(store);
-    nimbus_status status = store->ended;
-    uint32_t count = 0;
+    nb_aside aside = { 0, 0 };
+    nimbus_status status = NIMBUS_OK;
+    nb_moment at;
+    uint32_t index;
 
-    if (status == NIMBUS_OK) {
-        count = nb_store_take_locked(store, max, visibility, slots, now);
-        if (count == 0) {
-            store->counts.empty_receives++;
-            status = store->counts.in_flight >= store->config.max_in_flight && !nb_list_empty(&store->ready) ? NIMBUS_E_OVER_LIMIT
-                                                                                                             : NIMBUS_OK;
-        }
-        *ret_count = count;
+    if ((nb_load_acquire(&store->mode) & NB_MODE_ENDED) != 0) {
+        *ret_more = false;
+        return nb_store_ended(store);
     }
-    *ret_more = nb_store_takeable(store);
-    store->claims = 0; /* whoever was notified and comes now finds what is left, and waits again if it is nothing */
-    nb_store_leave(store);
-    return status;
-}
-
-void nb_store_untake(nb_store *store, nimbus_receipt receipt)
-{
-    nb_slot *slot = NULL;
-
-    nb_store_enter(store);
-    if ((store->ended == NIMBUS_OK || store->finishing) && nb_store_find(store, receipt, &slot) == NIMBUS_OK &&
-        slot->state == NB_IN_FLIGHT && store->finishing) {
-        nb_store_forget(store, slot, &store->counts.discarded, NIMBUS_TRACE_DISCARDED);
-    } else if (slot != NULL && slot->state == NB_IN_FLIGHT) {
-        nb_store_count_out(store, slot);
-        nb_store_make_ready(store, slot);
-        nb_link_remove(&slot->link);
-        nb_list_push_front(&store->ready, &slot->link);
-        slot->generation++;
-        slot->own_receives--;
-        if (--slot->parcel.receive_count == 0) {
-            slot->parcel.first_received = 0;
-        }
-        store->counts.received--;
+    if (nb_load_relaxed(&store->claims) != 0) {
+        nb_store_relaxed(&store->claims, 0); /* whoever was notified and comes now finds what is left, and waits again if it is nothing */
     }
-    nb_store_leave(store);
-}
-
-/* ------------------------------------------------------------------------------------------- waiters */
-
-nimbus_status nb_store_wait(nb_store *store, nb_waiter *waiter)
-{
-    int64_t now = nb_store_enter(store);
-    nimbus_status status = store->ended != NIMBUS_OK ? store->ended : store->stopped ? NIMBUS_E_CLOSED : NIMBUS_EMPTY;
-
-    waiter->count = 0;
-    if (status == NIMBUS_EMPTY && waiter->max > 0) {
-        waiter->count = nb_store_take_locked(store, waiter->max, waiter->visibility, waiter->slots, now);
-        status = waiter->count > 0 ? NIMBUS_OK : NIMBUS_EMPTY;
-    } else if (status == NIMBUS_EMPTY && nb_store_takeable(store)) {
-        status = NIMBUS_OK;
-    }
-    waiter->status = status;
-    if (status == NIMBUS_EMPTY) {
-        nb_list_push(&store->waiters, &waiter->link);
-        store->waiter_count++;
-    }
-    nb_store_leave(store);
-    return status;
-}
-
-bool nb_store_unwait(nb_store *store, nb_waiter *waiter, nimbus_status why)
-{
-    bool waiting;
-
-    nb_store_enter(store);
-    waiting = nb_link_in(&waiter->link);
-    if (waiting) {
-        nb_link_remove(&waiter->link);
-        store->waiter_count--;
-        waiter->status = why;
-        if (why == NIMBUS_EMPTY) {
-            store->counts.empty_receives++;
+    at.now = nb_clock_coarse(&store->nb->clock, &at.wall);
+    if (near_limit(store, max) || nb_load_relaxed(&store->next_key) <= at.now ||
+        (nb_load_relaxed(&store->watch) & (NB_WATCH_RETURNED | NB_WATCH_STUCK | NB_WATCH_BELL)) != 0) {
+        status = take_in_order(store, max, visibility, slots, ret_count, ret_more);
+    } else {
+        *ret_count = nb_store_take_some(store, max, visibility, slots, &aside, &at, false);
+        *ret_more = nb_index_ring_peek(&store->ready, &index);
+        if (aside.first != 0) {
+            nb_lock_acquire(&store->lock);
+            nb_store_add_moves_locked(store, &aside);
+            nb_store_leave(store);
+        } else if (*ret_more) {
+            nb_store_look_around(store, NB_WATCH_WAITERS);
         }
     }
-    nb_store_leave(store);
-    return waiting;
-}
-
-void nb_store_pass_on(nb_store *store)
-{
-    nb_store_enter(store);
-    store->claims = 0;
-    nb_store_leave(store);
-}
-
-/* ---------------------------------------------------------------------------------------------- looking */
-
-typedef struct peeker {
-    nimbus_peeked *to;
-    size_t count, max;
-    int64_t now, wall;
-} peeker;
-
-static void peek_slot(peeker *peek, const nb_slot *slot)
-{
-    nimbus_peeked *entry = &peek->to[peek->count++];
-
-    memset(entry, 0, sizeof *entry);
-    entry->message = nb_message_retain(slot->parcel.message);
-    entry->id = slot->parcel.id;
-    entry->state = slot->state == NB_DELAYED                                                     ? NIMBUS_STATE_DELAYED
-                   : slot->state == NB_IN_FLIGHT || (slot->state == NB_MOVING && slot->doomed) ? NIMBUS_STATE_IN_FLIGHT
-                                                                                                   : NIMBUS_STATE_READY;
-    entry->receive_count = slot->parcel.receive_count;
-    entry->sent = slot->parcel.sent;
-    entry->until = slot->due == INT64_MAX ? 0 : nb_add_time(peek->wall, slot->due - peek->now);
-}
-
-static void peek_list(peeker *peek, const nb_list *list)
-{
-    for (nb_link *at = list->next; at != list && peek->count < peek->max; at = at->next) {
-        peek_slot(peek, NB_CONTAINER(at, nb_slot, link));
+    if (*ret_count == 0) {
+        nb_tally(&store->tally.empty_receives, 1);
     }
-}
-
-static void peek_state(peeker *peek, nb_store *store, nb_state state)
-{
-    for (uint32_t i = 0; i < store->slot_count && peek->count < peek->max; i++) {
-        if (nb_slot_at(store, i)->state == state) {
-            peek_slot(peek, nb_slot_at(store, i));
-        }
-    }
-}
-
-nimbus_status nb_store_peek(nb_store *store, nimbus_peeked *ret, size_t max, size_t *ret_count)
-{
-    peeker peek = { ret, 0, max, 0, 0 };
-    nimbus_status status;
-
-    peek.now = nb_store_enter(store);
-    peek.wall = nb_clock_wall(&store->nb->clock);
-    status = store->ended;
-    if (status == NIMBUS_OK) {
-        peek_list(&peek, &store->stuck);
-        peek_list(&peek, &store->moving);
-        peek_list(&peek, &store->ready);
-        peek_state(&peek, store, NB_DELAYED);
-        peek_state(&peek, store, NB_IN_FLIGHT);
-        *ret_count = peek.count;
-        status = peek.count > 0 ? NIMBUS_OK : NIMBUS_EMPTY;
-    }
-    nb_store_leave(store);
-    return status;
-}
-
-void nb_store_get_counts(nb_store *store, nb_store_counts *ret)
-{
-    int64_t now, oldest = INT64_MAX;
-
-    now = nb_store_enter(store);
-    *ret = store->counts;
-    ret->waiters = store->waiter_count;
-    if (!nb_list_empty(&store->by_age)) {
-        oldest = NB_CONTAINER(store->by_age.next, nb_slot, age_link)->parcel.enqueued;
-    }
-    for (uint32_t i = 0; store->counts.redriven_in > 0 && i < store->heap_count; i++) { /* those that came with an older time stamp */
-        const nb_slot *slot = store->heap[i];
-
-        oldest = !nb_link_in(&slot->age_link) && slot->parcel.enqueued < oldest ? slot->parcel.enqueued : oldest;
-    }
-    ret->oldest_age = oldest == INT64_MAX ? 0 : now - oldest;
-    nb_store_leave(store);
-}
-
-nimbus_status nb_store_fd(nb_store *store, int *ret_fd)
-{
-    nimbus_status status;
-
-    nb_store_enter(store);
-    status = store->ended;
-    if (status == NIMBUS_OK && !store->bell_open) {
-        store->bell_open = nb_bell_open(&store->bell);
-        store->bell_rung = false;
-        status = store->bell_open ? NIMBUS_OK : NIMBUS_E_SYSTEM;
-    }
-    if (status == NIMBUS_OK) {
-        *ret_fd = store->bell.read_fd;
-    }
-    nb_store_leave(store);
     return status;
 }

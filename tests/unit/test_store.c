@@ -104,34 +104,73 @@ static void shop_close(shop *s)
     CHECK(heap_is_clean(&s->own));
 }
 
+/* Entries of a list of slots, index + 1 first. */
+static void count_entries(shop *s, uint32_t first, uint32_t *entries)
+{
+    for (; first != 0; first = (uint32_t)nb_slot_at(&s->store, first - 1)->taken_at) {
+        entries[first - 1]++;
+    }
+}
+
+static nb_store_counts counts_of(shop *s)
+{
+    nb_store_counts c;
+
+    nb_store_get_counts(&s->store, &c);
+    return c;
+}
+
+static int64_t oldest_age(shop *s)
+{
+    uint64_t bytes;
+    int64_t age;
+
+    nb_store_measure(&s->store, &bytes, &age);
+    return age;
+}
+
 /* The invariants of store.h, as far as they can be seen. */
 static void invariants(shop *s)
 {
-    const nb_store *store = &s->store;
-    const nb_store_counts *c = &store->counts;
-    uint64_t in[NB_GONE + 1] = { 0 }, doomed = 0, bytes = 0;
+    static uint32_t entries[65536];
+    nb_store *store = &s->store;
+    nb_store_counts c = counts_of(s);
+    uint64_t in[NB_ZOMBIE + 1] = { 0 }, bytes = 0, at = 0;
+    uint32_t run[8], count;
+    bool measured = (store->mode & NB_MODE_BYTES) != 0;
 
-    for (uint32_t i = 0; i < store->slot_count; i++) {
-        nb_slot *slot = nb_slot_at(&s->store, i);
-        bool keyed = nb_slot_key(store, slot) != INT64_MAX;
-
-        in[slot->state]++;
-        doomed += slot->state == NB_MOVING && slot->doomed;
-        bytes += slot->state != NB_FREE ? nb_message_size(slot->parcel.message) : 0;
-        EQ(slot->index, i);
-        CHECK((slot->heap_index != NB_NOT_IN_HEAP) == keyed);
-        if (keyed) {
-            CHECK(store->heap[slot->heap_index] == slot);
-            CHECK(slot->heap_index == 0 ||
-                  nb_slot_key(store, store->heap[(slot->heap_index - 1) / 2]) <= nb_slot_key(store, slot));
+    CHECK(store->slot_count <= 65536);
+    memset(entries, 0, sizeof entries);
+    count_entries(s, store->returned, entries);
+    count_entries(s, store->moving, entries);
+    count_entries(s, store->stuck, entries);
+    while ((count = nb_index_ring_list(&store->ready, &at, run, 8)) > 0) {
+        for (uint32_t i = 0; i < count; i++) {
+            entries[run[i]]++;
         }
     }
-    CHECK(store->heap_room >= store->slot_count);
-    EQ(in[NB_READY] + in[NB_STUCK] + in[NB_MOVING] - doomed, c->ready);
-    EQ(in[NB_DELAYED], c->delayed);
-    EQ(in[NB_IN_FLIGHT] + doomed, c->in_flight);
-    EQ(bytes, c->bytes);
-    EQ(c->accepted, c->ready + c->delayed + c->in_flight + c->deleted + c->moved + c->expired + c->purged + c->dropped + c->discarded);
+    for (uint32_t i = 0; i < store->slot_count; i++) {
+        nb_chunk *chunk = nb_chunk_of(store, i);
+        nb_slot *slot = nb_slot_at(store, i);
+        uint64_t word = slot->word;
+        nb_state state = nb_state_of(word);
+        int64_t key = nb_slot_key(store, slot, state);
+
+        in[state]++;
+        CHECK(state != NB_CLAIMED);
+        EQ(entries[i], (word & NB_HINTED) != 0); /* (3) */
+        CHECK(state != NB_READY || (word & NB_HINTED) != 0); /* (4) */
+        CHECK(chunk->first_key <= key && chunk->span->first_key <= key && store->next_key <= key); /* (6) */
+        if (state != NB_FREE && state != NB_ZOMBIE) {
+            CHECK(!measured || (word & NB_COUNTED) != 0);
+            bytes += nb_message_size(slot->message);
+        }
+    }
+    EQ(in[NB_READY] + in[NB_STUCK] + in[NB_MOVING], c.ready);
+    EQ(in[NB_DELAYED], c.delayed);
+    EQ(in[NB_IN_FLIGHT] + in[NB_DOOMING], c.in_flight);
+    EQ(measured ? bytes : 0, store->bytes);
+    EQ(c.accepted, c.ready + c.delayed + c.in_flight + c.deleted + c.moved + c.expired + c.purged + c.dropped + c.discarded);
 }
 
 static void test_gauges(shop *s, uint64_t ready, uint64_t delayed, uint64_t in_flight, const char *file, int line)
@@ -199,7 +238,7 @@ static nimbus_receipt test_grab(shop *s, const char *text, int64_t visibility, c
 
 static nb_state state_of(shop *s, nimbus_receipt receipt)
 {
-    return nb_slot_at(&s->store, (uint32_t)receipt.place)->state;
+    return nb_state_of(nb_slot_at(&s->store, (uint32_t)receipt.place)->word);
 }
 
 static void advance(shop *s, int64_t by)
@@ -235,9 +274,9 @@ static void comes_and_goes(void **state)
     nb_store_untake(&s.store, receipt);
     nb_store_defer(&s.store, receipt, SECOND, false);
     GAUGES(&s, 1, 0, 0);
-    EQ(s.store.counts.deleted, 1);
-    EQ(s.store.counts.received, 1);
-    EQ(s.store.counts.empty_receives, 2);
+    EQ(counts_of(&s).deleted, 1);
+    EQ(counts_of(&s).received, 1);
+    EQ(counts_of(&s).empty_receives, 2);
     shop_close(&s);
 }
 
@@ -267,7 +306,7 @@ static void foreign_receipts(void **state)
     IS(nb_store_delete(&s.store, (nimbus_receipt){ 0, 0 }), NIMBUS_E_RECEIPT);
     GAUGES(&s, 0, 0, 1);
     OK(nb_store_discard(&s.store, good));
-    EQ(s.store.counts.discarded, 1);
+    EQ(counts_of(&s).discarded, 1);
     GAUGES(&s, 0, 0, 0);
     shop_close(&s);
 }
@@ -286,7 +325,7 @@ static void delays_lapse(void **state)
     advance(&s, SECOND - 1);
     GAUGES(&s, 1, 3, 0);
     advance(&s, 1);
-    EQ(s.store.counts.ready, 3); /* by the timer alone */
+    EQ(counts_of(&s).ready, 3); /* by the timer alone */
     GAUGES(&s, 3, 1, 0);
     GRAB(&s, "now");
     GRAB(&s, "first");
@@ -411,10 +450,11 @@ static void a_take_is_undone(void **state)
     receipt = GRAB(&s, "a");
     nb_store_untake(&s.store, receipt);
     GAUGES(&s, 2, 0, 0);
-    EQ(s.store.counts.received, 0);
-    IS(nb_store_delete(&s.store, receipt), NIMBUS_STALE);
+    EQ(counts_of(&s).received, 0);
+    IS(nb_store_delete(&s.store, receipt), NIMBUS_E_RECEIPT); /* it was never given out */
     advance(&s, SECOND);
     OK(nb_store_take(&s.store, 1, NB_STORE_VISIBILITY, &delivery, &count, &more)); /* in front again */
+    EQ(delivery.receipt.generation, receipt.generation);
     CHECK(bytes_are(nb_message_body(delivery.message), "a"));
     EQ(delivery.receive_count, 1);
     EQ(delivery.own_receives, 1);
@@ -505,7 +545,7 @@ static void too_many_receives(void **state)
     TEXT(s.why, "-");
     EQ(state_of(&s, receipt), NB_FREE);
     IS(nb_store_change(&s.store, receipt, 0), NIMBUS_E_NO_MESSAGE);
-    EQ(s.store.counts.moved, 1);
+    EQ(counts_of(&s).moved, 1);
     GAUGES(&s, 0, 0, 1);
     shop_close(&s);
 }
@@ -539,7 +579,7 @@ static void moves_that_fail_are_stuck(void **state)
     s.takes = true;
     advance(&s, delay);
     EQ(s.moves, 10);
-    EQ(s.store.counts.moved, 1);
+    EQ(counts_of(&s).moved, 1);
     GAUGES(&s, 0, 0, 0);
     shop_close(&s);
 }
@@ -566,7 +606,7 @@ static void one_that_gets_through_takes_the_others_along(void **state)
     GRAB_NONE(&s);
     EQ(s.moves, 11);
     GAUGES(&s, 0, 0, 0);
-    EQ(s.store.counts.moved, 5);
+    EQ(counts_of(&s).moved, 5);
     shop_close(&s);
 }
 
@@ -592,7 +632,7 @@ static void doomed(void **state)
     OK(nb_store_doom(&s.store, receipt, NULL));
     TEXT(s.why, "-");
     EQ(s.own_receives, 2);
-    EQ(s.store.counts.moved, 1);
+    EQ(counts_of(&s).moved, 1);
     IS(nb_store_doom(&s.store, receipt, NULL), NIMBUS_E_NO_MESSAGE);
     GAUGES(&s, 0, 0, 0);
     shop_close(&s);
@@ -645,11 +685,11 @@ static void notes(void **state)
     TEXT(s.why, "second");
     s.takes = true;
     GRAB_NONE(&s);
-    EQ(s.store.counts.moved, 1);
+    EQ(counts_of(&s).moved, 1);
     worn_out(&s, "b"); /* into the same slot: without the old note */
     GRAB_NONE(&s);
     TEXT(s.why, "-");
-    EQ(s.store.counts.moved, 2);
+    EQ(counts_of(&s).moved, 2);
     shop_close(&s);
 }
 
@@ -731,8 +771,8 @@ static void purge_while_moving(void **state)
             GRAB_NONE(&s);
         }
         EQ(s.moves, 1);
-        EQ(s.store.counts.moved, takes);
-        EQ(s.store.counts.purged, takes ? 1 : 2);
+        EQ(counts_of(&s).moved, takes);
+        EQ(counts_of(&s).purged, takes ? 1 : 2);
         GAUGES(&s, 0, 0, 0);
         OK(offer(&s, "new", 0)); /* the flags are gone with it */
         GAUGES(&s, 1, 0, 0);
@@ -776,12 +816,12 @@ static void end_while_moving(void **state)
             s.inside = end_inside; /* in the first of two moves */
             GRAB_NONE(&s);
         }
-        EQ(s.store.counts.moved, takes ? (dooms ? 1 : 2) : 0);
+        EQ(counts_of(&s).moved, takes ? (dooms ? 1 : 2) : 0);
         if (dooms && !takes && finish_in_flight) { /* whoever holds it ends it */
             GAUGES(&s, 0, 0, 1);
             OK(nb_store_discard(&s.store, receipt));
         }
-        EQ(s.store.counts.discarded, 2 - s.store.counts.moved);
+        EQ(counts_of(&s).discarded, 2 - counts_of(&s).moved);
         GAUGES(&s, 0, 0, 0);
         IS(offer(&s, "late", 0), NIMBUS_E_DELETED);
         shop_close(&s);
@@ -809,7 +849,7 @@ static void the_end(void **state)
     CHECK(descriptor_is_readable(fd));
     finish_in_flight = false;
     end_inside(&s);
-    EQ(s.store.counts.discarded, 3);
+    EQ(counts_of(&s).discarded, 3);
     EQ(s.gone[NIMBUS_TRACE_DISCARDED], 3);
     IS(nb_store_delete(&s.store, receipt), NIMBUS_E_DELETED);
     IS(nb_store_change(&s.store, receipt, 0), NIMBUS_E_DELETED);
@@ -852,9 +892,9 @@ static void the_end_waits_for_what_is_in_flight(void **state)
     nb_store_untake(&s.store, receipts[3]);
     nb_store_defer(&s.store, receipts[4], SECOND, false);
     GAUGES(&s, 0, 0, 1);
-    EQ(s.store.counts.deleted, 1);
-    EQ(s.store.counts.moved, 1);
-    EQ(s.store.counts.discarded, 4);
+    EQ(counts_of(&s).deleted, 1);
+    EQ(counts_of(&s).moved, 1);
+    EQ(counts_of(&s).discarded, 4);
     shop_close(&s); /* the last one is given up */
 }
 
@@ -882,25 +922,25 @@ static void retention(void **state)
     parcel.enqueued = -20 * SECOND;
     OK(offer_parcel(&s, &parcel, 0, true, NULL));
     nb_store_get_counts(&s.store, &c);
-    EQT(c.oldest_age, 30 * SECOND);
+    EQT(oldest_age(&s), 30 * SECOND);
     EQ(c.redriven_in, 1);
     advance(&s, 30 * SECOND - 1);
-    EQ(s.store.counts.expired, 0);
+    EQ(counts_of(&s).expired, 0);
     advance(&s, 1);
-    EQ(s.store.counts.expired, 1);
+    EQ(counts_of(&s).expired, 1);
     GAUGES(&s, 3, 1, 1);
     advance(&s, 20 * SECOND - 1);
-    EQ(s.store.counts.expired, 1);
+    EQ(counts_of(&s).expired, 1);
     advance(&s, 1);
-    EQ(s.store.counts.expired, 5);
+    EQ(counts_of(&s).expired, 5);
     EQ(s.gone[NIMBUS_TRACE_EXPIRED], 5);
     IS(nb_store_change(&s.store, receipt, 0), NIMBUS_E_NO_MESSAGE);
     GAUGES(&s, 1, 0, 0);
     nb_store_get_counts(&s.store, &c);
-    EQT(c.oldest_age, 50 * SECOND);
+    EQT(oldest_age(&s), 50 * SECOND);
     config.retention = 50 * SECOND; /* goes at once */
     nb_store_configure(&s.store, &config);
-    EQ(s.store.counts.expired, 6);
+    EQ(counts_of(&s).expired, 6);
     GAUGES(&s, 0, 0, 0);
     shop_close(&s);
 }
@@ -930,7 +970,7 @@ static void expiry_while_moving_keeps_the_clock_quiet(void **state)
     GRAB_NONE(&s);
     EQ(s.moves, 1);
     GAUGES(&s, 0, 0, 0);
-    EQ(s.store.counts.expired, 1);
+    EQ(counts_of(&s).expired, 1);
     shop_close(&s);
     CHECK(next_timer > 60 * SECOND);
 }
@@ -958,7 +998,7 @@ static void capacities(void **state)
     parcel = parcel_of(&s, "");
     IS(offer_parcel(&s, &parcel, 0, false, &bound), NIMBUS_E_FULL);
     EQ(bound, NIMBUS_BOUND_MESSAGES);
-    EQ(s.store.counts.refused, 2);
+    EQ(counts_of(&s).refused, 2);
     IS(nb_store_wait_room(&s.store, 11, INT64_MAX), NIMBUS_E_FULL); /* never */
     IS(nb_store_wait_room(&s.store, 1, INT64_MAX), NIMBUS_E_WOULD_BLOCK);
     IS(nb_store_wait_room(&s.store, 1, 0), NIMBUS_E_TIMEOUT);
@@ -986,14 +1026,14 @@ static void the_oldest_make_room(void **state)
     OK(offer(&s, "b", 0));
     OK(offer(&s, "c", 0));
     OK(offer(&s, "d", 0));
-    EQ(s.store.counts.dropped, 1);
+    EQ(counts_of(&s).dropped, 1);
     EQ(s.gone[NIMBUS_TRACE_DROPPED], 1);
     GAUGES(&s, 3, 0, 0);
     IS(offer(&s, "12345678901", 0), NIMBUS_E_FULL); /* never: nothing is dropped for it */
     GAUGES(&s, 3, 0, 0);
     GRAB(&s, "b");
     OK(offer(&s, "123456789", 0)); /* both that are ready; not what is in flight */
-    EQ(s.store.counts.dropped, 3);
+    EQ(counts_of(&s).dropped, 3);
     GAUGES(&s, 1, 0, 1);
     GRAB(&s, "123456789");
     IS(offer(&s, "x", 0), NIMBUS_E_FULL); /* nothing to drop */
@@ -1061,7 +1101,7 @@ static void growth_that_fails(void **state)
         OK(offer(&s, "a", 0));
         invariants(&s);
     }
-    EQ(s.store.counts.refused, 0); /* no capacity was at fault */
+    EQ(counts_of(&s).refused, 0); /* no capacity was at fault */
     shop_close(&s);
 }
 
@@ -1232,7 +1272,7 @@ static void waiters_are_served_in_order(void **state)
     let_go(&first);
     IS(nb_store_wait(&s.store, &first.waiter), NIMBUS_EMPTY);
     CHECK(nb_store_unwait(&s.store, &first.waiter, NIMBUS_EMPTY));
-    EQ(s.store.counts.empty_receives, 1);
+    EQ(counts_of(&s).empty_receives, 1);
     IS(nb_store_wait(&s.store, &first.waiter), NIMBUS_EMPTY);
     nb_store_stop(&s.store);
     EQ(first.served, 2);
@@ -1364,7 +1404,7 @@ static void random_walk(void **state)
         }
         invariants(&s);
     }
-    CHECK(s.store.counts.moved > 0 && s.store.counts.expired > 0 && s.store.counts.dropped > 0 && s.store.counts.deleted > 0);
+    CHECK(counts_of(&s).moved > 0 && counts_of(&s).expired > 0 && counts_of(&s).dropped > 0 && counts_of(&s).deleted > 0);
     shop_close(&s);
 }
 

@@ -1,0 +1,43 @@
+/*
+ * deadline.h - when slots must be looked at: a tree of lower bounds over the slots, with no entry for a message.
+ *
+ * A slot's key is the earlier of its due time (end of delay or visibility) and the end of its retention. Each chunk of slots has a
+ * first_key that no key in it is below, so has each span of chunks, and store->next_key is below them all. A key that is noted lowers whatever lies
+ * above it; nothing raises a bound but the sweep, which finds what is due, computes the bounds of what it has looked at anew, and sets the
+ * timer to the next. So steady traffic reads three words and writes none, a message costs no memory, and a deadline that came to nothing
+ * costs nothing; a sweep looks only into spans and chunks whose bound has come.
+ *
+ * Ordering. The publisher of a slot: publish, fence, read the bounds, lower them from the chunk upwards. The sweep: take the bounds down
+ * (exchange with INT64_MAX) from the top downwards, fence, read the slots. So either the sweep sees the slot, or the publisher sees the
+ * bound that the sweep has taken down and lowers it again: a deadline is never forgotten. The publisher checks every level, because whoever
+ * lowered the chunk's bound before him may not have come to the span's yet.
+ *
+ * The timer: whoever lowers next_key below `armed` sets the timer under the lock. The timer's function sets armed to INT64_MAX, fences, and
+ * reads next_key after its sweep. One of the two sees the other.
+ */
+#ifndef NB_STORE_DEADLINE_H
+#define NB_STORE_DEADLINE_H
+
+#include "store/slot.h"
+
+/* The end of a message's retention; INT64_MAX: never. */
+int64_t nb_expiry(nb_store *store, int64_t enqueued);
+
+/* After the slot was published, and a fence. Sets the timer if need be: not under the lock; nb_key_note_locked is. */
+void nb_key_note(nb_store *store, uint32_t index, int64_t key);
+void nb_key_note_locked(nb_store *store, uint32_t index, int64_t key);
+
+/* The key of a slot that the caller has claimed, to be noted once it is published with this state. */
+int64_t nb_slot_key(nb_store *store, nb_slot *slot, nb_state state);
+
+/* Lets lapse and expire what is due; under the lock, which it leaves and takes again while it tells of what has expired. */
+void nb_store_sweep_locked(nb_store *store, int64_t now);
+
+/* Every bound is gone: the next sweep looks at every slot. Under the lock. */
+void nb_keys_forget_locked(nb_store *store);
+
+/* Sets the timer to the next deadline, unless it is set to an earlier time. Under the lock. */
+void nb_store_arm_locked(nb_store *store);
+void nb_store_on_timer(nb_timer *timer);
+
+#endif
