@@ -166,12 +166,11 @@ static void lapse(sweep *s, uint32_t index)
         nb_key_note_locked(store, index, key_of(store, slot, state));
         return;
     }
-    nb_tally(&store->tally.returns, 1);
-    nb_slot_make_ready(store, slot, index, word);
+    nb_slot_return(store, slot, index, word);
     if (state == NB_DELAYED) {
         nb_sub_relaxed(&store->tally.delayed, 1);
     } else {
-        nb_sub_acq_rel(&store->held, NB_ONE_IN_FLIGHT);
+        nb_sub_acq_rel(&store->flow, 1);
     }
     nb_fence_seq_cst(); /* deadline.h */
     nb_key_note_locked(store, index, key_of(store, slot, NB_READY));

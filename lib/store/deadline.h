@@ -2,10 +2,10 @@
  * deadline.h - when slots must be looked at: a tree of lower bounds over the slots, with no entry for a message.
  *
  * A slot's key is the earlier of its due time (end of delay or visibility) and the end of its retention. Each chunk of slots has a
- * first_key that no key in it is below, so has each span of chunks, and store->next_key is below them all. A key that is noted lowers whatever lies
- * above it; nothing raises a bound but the sweep, which finds what is due, computes the bounds of what it has looked at anew, and sets the
- * timer to the next. So steady traffic reads three words and writes none, a message costs no memory, and a deadline that came to nothing
- * costs nothing; a sweep looks only into spans and chunks whose bound has come.
+ * first_key that no key in it is below, so has each span of chunks, and store->next_key is below them all. A key that is noted lowers
+ * whatever lies above it; nothing raises a bound but the sweep, which finds what is due, computes the bounds of what it has looked at
+ * anew, and sets the timer to the next. So steady traffic reads three words and writes none, a message costs no memory, and a deadline
+ * that came to nothing costs nothing; a sweep looks only into spans and chunks whose bound has come.
  *
  * Ordering. The publisher of a slot: publish, fence, read the bounds, lower them from the chunk upwards. The sweep: take the bounds down
  * (exchange with INT64_MAX) from the top downwards, fence, read the slots. So either the sweep sees the slot, or the publisher sees the

@@ -23,8 +23,8 @@
 #define NB_WATCH_RETURNED 8u /* messages were given back to the front */
 #define NB_WATCH_STUCK 16u
 
-#define NB_ONE_HELD UINT64_C(1)
-#define NB_ONE_IN_FLIGHT (UINT64_C(1) << 32)
+#define NB_PLACES_CLOSED (UINT64_C(1) << 63)
+#define NB_ONE_DELETED (UINT64_C(1) << 32) /* in flow, where one in flight is 1 */
 
 typedef struct nb_sender {
     nb_link link;
@@ -68,17 +68,25 @@ static inline void nb_tally(_Atomic uint64_t *counter, uint64_t by)
     nb_add_relaxed(counter, by);
 }
 
-/* held and in flight, from the one word. A message may be settled before its taker has counted it in flight: then that is -1 for a moment. */
-static inline uint32_t nb_held_of(uint64_t word)
+/*
+ * Of the word flow. A message may be purged or lapse before its taker has counted it in flight: then that is below 0 for a moment, and has
+ * borrowed from the other half.
+ */
+static inline uint32_t nb_in_flight_of(uint64_t flow)
 {
-    return (uint32_t)word;
-}
-
-static inline uint32_t nb_in_flight_of(uint64_t word)
-{
-    int32_t count = (int32_t)(uint32_t)(word >> 32);
+    int32_t count = (int32_t)(uint32_t)flow;
 
     return count > 0 ? (uint32_t)count : 0;
+}
+
+static inline uint32_t nb_deleted_of(uint64_t flow)
+{
+    return (uint32_t)((flow + (UINT64_C(1) << 31)) >> 32);
+}
+
+static inline uint64_t nb_store_places(nb_store *store)
+{
+    return nb_load_acquire(&store->places) & ~NB_PLACES_CLOSED;
 }
 
 static inline nimbus_status nb_store_ended(nb_store *store)
@@ -98,6 +106,9 @@ void nb_store_measure_from_now_locked(nb_store *store);
 
 /* ---------------------------------------------------------------------------------- changes of a claimed slot */
 
+/* Ready again: as nb_slot_make_ready, counted as a return. */
+void nb_slot_return(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word);
+
 /* READY: publishes it and puts it at the end of the ready ring. The caller counts it out of its state, fences, notes its key and looks
  * around. */
 void nb_slot_make_ready(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word);
@@ -105,8 +116,8 @@ void nb_slot_make_ready(nb_store *store, nb_slot *slot, uint32_t index, uint64_t
 /* Takes message and past out of a claimed slot. */
 nb_parcel nb_slot_empty(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word, nb_letter **ret_note);
 
-/* Counts a message out that was in this state. */
-void nb_count_out(nb_store *store, nb_state state, uint64_t word, size_t size);
+/* Counts a message out that was in this state; its place is given up last. */
+void nb_count_out(nb_store *store, nb_state state, uint64_t word, size_t size, bool deleted);
 
 /* A claimed slot loses its message: counted out of its state and into counter (NULL: deleted). The parcel is the caller's to let go of. */
 nb_parcel nb_slot_forget(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word, nb_state state, _Atomic uint64_t *counter);

@@ -1,11 +1,12 @@
 /*
  * life.c - how a store begins, is configured, purged, stops and ends.
  *
- * Purge and end walk over all slots and claim one after the other. The end sets its bit of mode first; an offer that was under way sees the
- * bit behind its fence, or its slot is seen here (offer.c).
+ * Purge and end walk over all slots and claim one after the other. The end closes the places first, and walks until none is taken but by
+ * what stays: an offer that was under way comes to its end meanwhile.
  */
 #include <string.h>
 
+#include "platform/thread.h"
 #include "store/inside.h"
 
 static void set(nb_store_settings *to, const nb_store_config *config)
@@ -29,6 +30,7 @@ bool nb_store_init(nb_store *store, nb_object *owner, const char *name, uint32_t
     store->ops = ops;
     store->name = name;
     store->number = number;
+    store->nonce = store->nb->nonce;
     set(&store->settings, config);
     nb_atomic_init(&store->mode, config->capacity_bytes != SIZE_MAX ? NB_MODE_BYTES : 0);
     nb_atomic_init(&store->ended, NIMBUS_OK);
@@ -58,8 +60,8 @@ typedef struct clearing {
     nb_gone gone;
 } clearing;
 
-/* One slot's message goes, whatever its state. */
-static void clear_slot(nb_store *store, uint32_t index, clearing *how)
+/* One slot's message goes, whatever its state. True: it stays for now. */
+static bool clear_slot(nb_store *store, uint32_t index, clearing *how)
 {
     nb_slot *slot = nb_slot_at(store, index);
 
@@ -68,29 +70,30 @@ static void clear_slot(nb_store *store, uint32_t index, clearing *how)
         nb_state state = nb_state_of(word);
 
         if (state == NB_FREE || state == NB_ZOMBIE || state == how->keep) {
-            return;
+            return state == NB_IN_FLIGHT;
         }
         if (state == NB_MOVING || state == NB_DOOMING) {
             if (!how->mark || nb_cas_strong_acq_rel(&slot->word, &word, word | NB_PURGED)) {
-                return;
+                return true;
             }
         } else if (nb_slot_claim(slot, word)) {
             nb_slot_forget_to(store, slot, index, word, state, how->counter, &how->gone);
-            return;
+            return false;
         }
     }
 }
 
-/* Without the lock. Returns how many went. */
-static uint64_t clear(nb_store *store, clearing *how)
+/* Without the lock. Returns how many went; *ret_left: how many slots still have a message. */
+static uint64_t clear(nb_store *store, clearing *how, uint64_t *ret_left)
 {
     uint32_t slots = nb_load_acquire(&store->slot_count);
     uint64_t count = 0;
 
+    *ret_left = 0;
     for (uint32_t i = 0; i < slots; i++) {
         uint32_t before = how->gone.count;
 
-        clear_slot(store, i, how);
+        *ret_left += clear_slot(store, i, how);
         count += how->gone.count - before;
         if (how->gone.count == NB_GONE_ROOM) {
             nb_gone_flush(store, &how->gone);
@@ -104,13 +107,13 @@ nimbus_status nb_store_purge(nb_store *store, uint64_t *ret_count)
 {
     clearing how = { .keep = NB_FREE, .counter = &store->tally.purged, .mark = true };
     nimbus_status status = nb_store_ended(store);
-    uint64_t count;
+    uint64_t count, left;
 
     if (status != NIMBUS_OK) {
         return status;
     }
     nb_store_catch_up(store);
-    count = clear(store, &how);
+    count = clear(store, &how, &left);
     nb_store_enter(store);
     nb_store_trim(store);
     nb_store_leave(store);
@@ -123,6 +126,7 @@ nimbus_status nb_store_purge(nb_store *store, uint64_t *ret_count)
 void nb_store_end(nb_store *store, nimbus_status why, bool finish_in_flight)
 {
     clearing how = { .keep = finish_in_flight ? NB_IN_FLIGHT : NB_FREE, .counter = &store->tally.discarded };
+    uint64_t left;
 
     how.gone.why = NIMBUS_TRACE_DISCARDED;
     nb_lock_acquire(&store->lock);
@@ -131,8 +135,11 @@ void nb_store_end(nb_store *store, nimbus_status why, bool finish_in_flight)
     store->stuck_due = INT64_MAX;
     nb_store_dismiss_locked(store, why);
     nb_lock_release(&store->lock);
-    nb_fence_seq_cst(); /* see the head */
-    clear(store, &how);
+    nb_or_acq_rel(&store->places, NB_PLACES_CLOSED);
+    while (clear(store, &how, &left), left < nb_store_places(store)) { /* an offer or a delete of another thread is between two steps */
+        nb_platform_yield();
+        nb_pause();
+    }
     nb_store_attend(store);
     nb_timer_fini(&store->nb->timers, &store->timer);
     nb_lock_acquire(&store->lock);

@@ -24,7 +24,7 @@ static void copy(peeker *peek, nb_slot *slot, nb_state state)
 
     memset(entry, 0, sizeof *entry);
     entry->message = nb_message_retain(slot->message);
-    entry->id = (nimbus_id){ peek->store->nb->nonce, nb_load_relaxed(&slot->id) };
+    entry->id = (nimbus_id){ peek->store->nonce, nb_load_relaxed(&slot->id) };
     entry->state = state == NB_DELAYED                           ? NIMBUS_STATE_DELAYED
                    : state == NB_IN_FLIGHT || state == NB_DOOMING ? NIMBUS_STATE_IN_FLIGHT
                                                                  : NIMBUS_STATE_READY;

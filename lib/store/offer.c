@@ -1,11 +1,12 @@
 /*
  * offer.c - messages coming in.
  *
- * An offer counts itself into `held` first, so that the capacity is exact, then gets a slot, fills it, publishes it and puts it into the
- * ready ring. Behind all this stands one fence. It pairs with the fences of
+ * An offer takes a place first, so that the capacity is exact, then gets a slot, fills it, publishes it and puts it into the ready ring.
+ * The end closes the places and then lets go of what it finds until no place is taken; so an offer that has got a place goes through, and
+ * one that comes later is refused. Behind all this stands one fence. It pairs with the fences of
  *   who waits for messages (wait.c): he sees the message, or we see that he waits;
  *   the sweep (deadline.h): it sees the slot, or we see the bound that it took down;
- *   the end and the measure (life.c, look.c), which set a bit of mode and then look at all slots: they see ours, or we see the bit.
+ *   the measure (look.c), which sets a bit of mode and then looks at all slots: it sees ours, or we see the bit.
  */
 #include <string.h>
 
@@ -26,29 +27,37 @@ static bool reserve_bytes(nb_store *store, size_t size)
     return true;
 }
 
-/* Counts a message in; relaxed, for it only counts. */
-static bool reserve_place(nb_store *store)
+/*
+ * Takes a place. Acquire-release: who gets the place of a message that has gone finds everything that its leaving did (a free slot, bytes);
+ * and the end, which closes the places, knows of every offer that got one.
+ */
+static nimbus_status reserve_place(nb_store *store)
 {
-    uint64_t word = nb_load_relaxed(&store->held);
+    uint64_t places = nb_load_relaxed(&store->places);
 
     do {
-        if (nb_held_of(word) >= nb_load_relaxed(&store->settings.capacity_messages)) {
-            return false;
+        if ((places & NB_PLACES_CLOSED) != 0) {
+            return nb_store_ended(store);
         }
-    } while (!nb_cas_weak_relaxed(&store->held, &word, word + NB_ONE_HELD));
-    return true;
+        if (places >= nb_load_relaxed(&store->settings.capacity_messages)) {
+            return NIMBUS_E_FULL;
+        }
+    } while (!nb_cas_weak_acq_rel(&store->places, &places, places + 1));
+    return NIMBUS_OK;
 }
 
-static nimbus_bound reserve(nb_store *store, size_t size, bool counted)
+/* NIMBUS_OK; NIMBUS_E_FULL and which bound it was; or why the store has ended. */
+static nimbus_status reserve(nb_store *store, size_t size, bool counted, nimbus_bound *bound)
 {
-    if (!reserve_place(store)) {
-        return NIMBUS_BOUND_MESSAGES;
+    nimbus_status status = reserve_place(store);
+
+    *bound = status == NIMBUS_E_FULL ? NIMBUS_BOUND_MESSAGES : NIMBUS_BOUND_NONE;
+    if (status == NIMBUS_OK && counted && !reserve_bytes(store, size)) {
+        nb_sub_acq_rel(&store->places, 1);
+        *bound = NIMBUS_BOUND_BYTES;
+        status = NIMBUS_E_FULL;
     }
-    if (counted && !reserve_bytes(store, size)) {
-        nb_sub_relaxed(&store->held, NB_ONE_HELD);
-        return NIMBUS_BOUND_BYTES;
-    }
-    return NIMBUS_BOUND_NONE;
+    return status;
 }
 
 static void unreserve(nb_store *store, size_t size, bool counted)
@@ -56,7 +65,7 @@ static void unreserve(nb_store *store, size_t size, bool counted)
     if (counted) {
         nb_sub_relaxed(&store->bytes, size);
     }
-    nb_sub_acq_rel(&store->held, NB_ONE_HELD);
+    nb_sub_acq_rel(&store->places, 1);
 }
 
 /* Drops the oldest ready message. False: there is none. */
@@ -80,21 +89,21 @@ static bool drop_oldest(nb_store *store)
 }
 
 /* No room at first: what is over its time goes, then perhaps the oldest. */
-static nimbus_bound make_room(nb_store *store, size_t size, bool counted)
+static nimbus_status make_room(nb_store *store, size_t size, bool counted, nimbus_bound *bound)
 {
-    nimbus_bound bound;
+    nimbus_status status;
 
     if (nb_load_relaxed(&store->next_key) <= nb_clock_elapsed(&store->nb->clock)) {
         nb_store_enter(store);
         nb_store_leave(store);
     }
-    while ((bound = reserve(store, size, counted)) != NIMBUS_BOUND_NONE) {
+    while ((status = reserve(store, size, counted, bound)) == NIMBUS_E_FULL) {
         if (!nb_load_relaxed(&store->settings.drop_oldest) || (counted && size > nb_load_relaxed(&store->settings.capacity_bytes)) ||
             !drop_oldest(store)) {
             break;
         }
     }
-    return bound;
+    return status;
 }
 
 /* Fills a free slot and publishes it. Returns the word that it had. */
@@ -121,27 +130,6 @@ static uint64_t fill(nb_store *store, nb_slot *slot, uint32_t index, const nb_pa
     return word;
 }
 
-/* The end came while the message was put in: it is taken out again, unless the end, or a taker, had it already. */
-static bool take_back(nb_store *store, nb_slot *slot, uint32_t index, uint64_t birth)
-{
-    uint64_t word = nb_slot_word(slot);
-    nb_state state = nb_state_of(word);
-    size_t size;
-
-    if (nb_generation_of(word) != nb_generation_of(birth) || (state != NB_READY && state != NB_DELAYED) || !nb_slot_claim(slot, word)) {
-        return false;
-    }
-    if (state == NB_DELAYED) {
-        nb_sub_relaxed(&store->tally.born_delayed, 1);
-    } else {
-        nb_tally(&store->tally.withdrawn, 1);
-    }
-    size = (word & NB_COUNTED) != 0 ? nb_message_size(slot->message) : 0;
-    nb_slot_vacate(store, slot, index, word);
-    nb_count_out(store, state, word, size);
-    return true;
-}
-
 /* Bytes began to be measured while the message was put in. */
 static void count_late(nb_store *store, nb_slot *slot, uint32_t index, uint64_t birth)
 {
@@ -165,26 +153,11 @@ static nimbus_status no_slot(nb_store *store, size_t size, bool counted, nimbus_
     return status;
 }
 
-/* Something of the store's mode has changed while the message was put in. */
-static nimbus_status follow(nb_store *store, nb_slot *slot, uint32_t index, uint64_t birth, uint32_t changed)
-{
-    if ((changed & NB_MODE_ENDED) != 0 && take_back(store, slot, index, birth)) {
-        return nb_store_ended(store);
-    }
-    if ((changed & NB_MODE_BYTES) != 0) {
-        count_late(store, slot, index, birth);
-    }
-    return NIMBUS_OK;
-}
-
 /* Puts the parcel into a slot; its place is reserved. */
-static nimbus_status put_in(nb_store *store, const nb_parcel *parcel, int64_t due, uint32_t mode, nimbus_bound *bound)
+static nimbus_status put_in(nb_store *store, const nb_parcel *parcel, int64_t due, size_t size, bool counted, nimbus_bound *bound)
 {
-    bool counted = (mode & NB_MODE_BYTES) != 0;
-    size_t size = counted ? nb_message_size(parcel->message) : 0;
     uint64_t flags = counted ? NB_COUNTED : 0, birth;
-    uint32_t index = nb_slot_get(store), changed;
-    nimbus_status status = NIMBUS_OK;
+    uint32_t index = nb_slot_get(store);
     nb_slot *slot;
     int64_t key;
 
@@ -199,42 +172,33 @@ static nimbus_status put_in(nb_store *store, const nb_parcel *parcel, int64_t du
     key = nb_expiry(store, parcel->enqueued);
     birth = fill(store, slot, index, parcel, flags, due);
     nb_fence_seq_cst(); /* see the head */
-    changed = nb_load_relaxed(&store->mode) & ~mode;
-    if (changed != 0) {
-        status = follow(store, slot, index, birth, changed);
+    if (!counted && (nb_load_relaxed(&store->mode) & NB_MODE_BYTES) != 0) {
+        count_late(store, slot, index, birth);
     }
     nb_key_note(store, index, due != 0 && due < key ? due : key);
-    return status;
+    return NIMBUS_OK;
 }
 
 nimbus_status nb_store_offer(nb_store *store, const nb_parcel *parcel, int64_t delay, bool redriven, nimbus_bound *ret_bound)
 {
-    uint32_t mode = nb_load_acquire(&store->mode);
-    bool counted = (mode & NB_MODE_BYTES) != 0;
+    bool counted = (nb_load_acquire(&store->mode) & NB_MODE_BYTES) != 0;
     size_t size = counted ? nb_message_size(parcel->message) : 0;
     nimbus_bound bound;
-    nimbus_status status = NIMBUS_E_FULL;
+    nimbus_status status = reserve(store, size, counted, &bound);
     int64_t due = 0;
 
-    if ((mode & NB_MODE_ENDED) != 0) {
-        return nb_store_ended(store);
-    }
-    bound = reserve(store, size, counted);
-    bound = bound == NIMBUS_BOUND_NONE ? bound : make_room(store, size, counted);
-    if (bound != NIMBUS_BOUND_NONE) {
-        nb_tally(&store->tally.refused, 1);
-    } else {
+    status = status == NIMBUS_E_FULL ? make_room(store, size, counted, &bound) : status;
+    if (status == NIMBUS_OK) {
         if (delay > 0) {
             due = nb_add_time(nb_clock_coarse(&store->nb->clock, NULL), nb_add_time(delay, nb_clock_tick(&store->nb->clock)));
         }
-        if (redriven) {
+        status = put_in(store, parcel, due, size, counted, &bound);
+        if (redriven && status == NIMBUS_OK) {
             nb_tally(&store->tally.redriven_in, 1);
         }
-        status = put_in(store, parcel, due, mode, &bound);
-        if (redriven && status != NIMBUS_OK) {
-            nb_sub_relaxed(&store->tally.redriven_in, 1);
-        }
         nb_store_look_around(store, NB_WATCH_WAITERS | NB_WATCH_BELL);
+    } else if (status == NIMBUS_E_FULL) {
+        nb_tally(&store->tally.refused, 1);
     }
     if (ret_bound != NULL && bound != NIMBUS_BOUND_NONE) {
         *ret_bound = bound;

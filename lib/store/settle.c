@@ -2,8 +2,8 @@
  * settle.c - messages leaving and coming back by their receipt: delete, change, untake, defer, note, discard. Each claims the slot, decides
  * by what it finds then, and publishes.
  *
- * Behind a change of `held`, which is a read-modify-write, stands a fence before the look at `watch`: it pairs with that of a sender who
- * waits for room (wait.c), so that one of the two sees the other.
+ * Behind a change of `places` or `flow`, which is a read-modify-write, stands a fence before the look at `watch`: it pairs with that of a
+ * sender who waits for room (wait.c), so that one of the two sees the other.
  */
 #include <string.h>
 
@@ -133,9 +133,8 @@ static void back_to_ready(nb_store *store, nb_slot *slot, uint32_t index, uint64
 {
     int64_t key = nb_slot_key(store, slot, NB_READY);
 
-    nb_tally(&store->tally.returns, 1);
-    nb_slot_make_ready(store, slot, index, word);
-    nb_sub_acq_rel(&store->held, NB_ONE_IN_FLIGHT);
+    nb_slot_return(store, slot, index, word);
+    nb_sub_acq_rel(&store->flow, 1);
     nb_fence_after_rmw(); /* deadline.h; and pairs with that of who waits for messages (wait.c) */
     nb_key_note(store, index, key);
     nb_store_look_around(store, NB_WATCH_WAITERS | NB_WATCH_BELL);
@@ -220,7 +219,7 @@ void nb_store_untake(nb_store *store, nimbus_receipt receipt)
     nb_watch_set_locked(store, NB_WATCH_RETURNED, true);
     nb_tally(&store->tally.unreceived, 1);
     nb_slot_publish(slot, (nb_with_state(word, NB_READY) | NB_HINTED) - NB_ONE_GENERATION);
-    nb_sub_acq_rel(&store->held, NB_ONE_IN_FLIGHT);
+    nb_sub_acq_rel(&store->flow, 1);
     nb_fence_after_rmw();
     nb_key_note_locked(store, index, nb_slot_key(store, slot, NB_READY));
     nb_store_leave(store);
@@ -245,7 +244,7 @@ void nb_store_defer(nb_store *store, nimbus_receipt receipt, int64_t delay, bool
     key = nb_slot_key(store, slot, NB_DELAYED);
     nb_tally(&store->tally.delayed, 1);
     nb_slot_publish(slot, nb_with_state(word, NB_DELAYED));
-    nb_sub_acq_rel(&store->held, NB_ONE_IN_FLIGHT);
+    nb_sub_acq_rel(&store->flow, 1);
     nb_fence_after_rmw(); /* deadline.h */
     nb_key_note(store, index, key);
 }

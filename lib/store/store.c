@@ -1,10 +1,14 @@
 /*
  * store.c - the two doors of the slow paths (enter, leave), the changes that many operations share, and the counts.
  *
- * Counts. held and in flight are one word, so that a send checks and counts by one CAS and a delete counts both by one subtraction. What a
- * steady stream of messages would have to count besides is derived from the positions of the ready ring:
- *   accepted = pushes - returns - withdrawn + born_delayed        received = pops - unreceived + extra_received
- *   deleted = accepted - held - moved - expired - purged - dropped - discarded
+ * Counts. `places` is what the capacity bounds: a place is taken before a message is put in and given up after it has gone. `flow` has what
+ * is in flight and what was deleted in one word, so that a take and a delete count by one addition. What a steady stream of messages would
+ * have to count besides is derived from the positions of the ready ring:
+ *   accepted = pushes - returns + born_delayed
+ *   received = pops - unreceived + extra_received
+ *   ready    = accepted - deleted - in flight - delayed - moved - expired - purged - dropped - discarded
+ * So a message counts from its push on, as in flight from the addition of its take, as deleted from that of its delete, and each of these
+ * is one atomic step: what has returned before the counts are read is in them.
  */
 #include "store/store.h"
 
@@ -12,6 +16,8 @@
 
 #include "base/number.h"
 #include "store/inside.h"
+
+#define LOOKS 1000
 
 /* ----------------------------------------------------------------------------------------------- doors */
 
@@ -97,6 +103,14 @@ void nb_slot_make_ready(nb_store *store, nb_slot *slot, uint32_t index, uint64_t
     nb_index_ring_push(&store->ready, index);
 }
 
+void nb_slot_return(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word)
+{
+    nb_tally(&store->tally.returning, 1);
+    nb_tally(&store->tally.returns, 1);
+    nb_slot_make_ready(store, slot, index, word);
+    nb_sub_release(&store->tally.returning, 1); /* pairs with the acquire in nb_store_get_counts: the push is seen */
+}
+
 void nb_slot_restore(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word)
 {
     int64_t key = nb_slot_key(store, slot, nb_state_of(word));
@@ -112,7 +126,7 @@ nb_parcel nb_slot_empty(nb_store *store, nb_slot *slot, uint32_t index, uint64_t
     nb_parcel parcel = {
         .message = slot->message,
         .letter = past.letter,
-        .id = { store->nb->nonce, nb_load_relaxed(&slot->id) },
+        .id = { store->nonce, nb_load_relaxed(&slot->id) },
         .sent = slot->sent,
         .first_received = slot->first_received,
         .enqueued = nb_load_relaxed(&slot->enqueued),
@@ -123,17 +137,24 @@ nb_parcel nb_slot_empty(nb_store *store, nb_slot *slot, uint32_t index, uint64_t
     return parcel;
 }
 
-void nb_count_out(nb_store *store, nb_state state, uint64_t word, size_t size)
+void nb_count_out(nb_store *store, nb_state state, uint64_t word, size_t size, bool deleted)
 {
-    uint64_t in_flight = state == NB_IN_FLIGHT || state == NB_DOOMING ? NB_ONE_IN_FLIGHT : 0;
+    uint64_t change = (deleted ? NB_ONE_DELETED : 0) - (state == NB_IN_FLIGHT || state == NB_DOOMING ? 1 : 0);
 
     if (state == NB_DELAYED) {
         nb_sub_relaxed(&store->tally.delayed, 1);
     }
+    if (change != 0) {
+        uint64_t before = nb_add_relaxed(&store->flow, change);
+
+        if (deleted && nb_deleted_of(before) == UINT32_MAX) {
+            nb_tally(&store->tally.deleted_high, 1);
+        }
+    }
     if ((word & NB_COUNTED) != 0) {
         nb_sub_relaxed(&store->bytes, size);
     }
-    nb_sub_acq_rel(&store->held, NB_ONE_HELD + in_flight);
+    nb_sub_acq_rel(&store->places, 1);
 }
 
 nb_parcel nb_slot_forget(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word, nb_state state, _Atomic uint64_t *counter)
@@ -146,7 +167,7 @@ nb_parcel nb_slot_forget(nb_store *store, nb_slot *slot, uint32_t index, uint64_
     if (counter != NULL) {
         nb_tally(counter, 1);
     }
-    nb_count_out(store, state, word, size);
+    nb_count_out(store, state, word, size, counter == NULL);
     nb_letter_release(note);
     return parcel;
 }
@@ -163,7 +184,7 @@ bool nb_store_has_room(nb_store *store, size_t size)
 {
     size_t max_bytes = nb_load_relaxed(&store->settings.capacity_bytes);
 
-    return nb_held_of(nb_load_acquire(&store->held)) < nb_load_relaxed(&store->settings.capacity_messages) &&
+    return nb_store_places(store) < nb_load_relaxed(&store->settings.capacity_messages) &&
            (max_bytes == SIZE_MAX || (size <= max_bytes && nb_load_relaxed(&store->bytes) <= max_bytes - size));
 }
 
@@ -180,38 +201,45 @@ bool nb_store_any_ready(nb_store *store)
 
 bool nb_store_takeable(nb_store *store)
 {
-    return nb_in_flight_of(nb_load_acquire(&store->held)) < nb_load_relaxed(&store->settings.max_in_flight) && nb_store_any_ready(store);
+    return nb_in_flight_of(nb_load_acquire(&store->flow)) < nb_load_relaxed(&store->settings.max_in_flight) && nb_store_any_ready(store);
 }
 
 /* ---------------------------------------------------------------------------------------------- counts */
 
+/* One look. False: something moved meanwhile. */
+static bool look(nb_store *store, nb_store_counts *ret)
+{
+    nb_store_tally *t = &store->tally;
+    uint64_t returning = nb_load_acquire(&t->returning), returns = nb_load_relaxed(&t->returns), delayed = nb_load_acquire(&t->delayed);
+    uint64_t flow = nb_load_acquire(&store->flow), high = nb_load_relaxed(&t->deleted_high), gone;
+
+    ret->accepted = nb_index_ring_pushes(&store->ready) - returns + nb_load_relaxed(&t->born_delayed);
+    ret->received = nb_index_ring_pops(&store->ready) - nb_load_relaxed(&t->unreceived) + nb_load_relaxed(&t->extra_received);
+    ret->moved = nb_load_relaxed(&t->moved);
+    ret->expired = nb_load_relaxed(&t->expired);
+    ret->purged = nb_load_relaxed(&t->purged);
+    ret->dropped = nb_load_relaxed(&t->dropped);
+    ret->discarded = nb_load_relaxed(&t->discarded);
+    ret->deleted = (high << 32) + nb_deleted_of(flow);
+    ret->in_flight = nb_in_flight_of(flow);
+    ret->delayed = delayed;
+    gone = ret->moved + ret->expired + ret->purged + ret->dropped + ret->discarded + ret->deleted + ret->in_flight + delayed;
+    ret->ready = ret->accepted > gone ? ret->accepted - gone : 0;
+    return returning == 0 && flow == nb_load_acquire(&store->flow) && returns == nb_load_relaxed(&t->returns) &&
+           delayed == nb_load_relaxed(&t->delayed) && ret->accepted >= gone;
+}
+
 void nb_store_get_counts(nb_store *store, nb_store_counts *ret)
 {
     nb_store_tally *t = &store->tally;
-    uint64_t word, pushes, pops, delayed, gone;
-    int tries = 0;
 
     nb_store_enter(store);
     memset(ret, 0, sizeof *ret);
-    do { /* a moment in which nothing moved; under a storm the last look will do */
-        word = nb_load_acquire(&store->held);
-        delayed = nb_load_acquire(&t->delayed);
-        pops = nb_index_ring_pops(&store->ready) - nb_load_relaxed(&t->unreceived) + nb_load_relaxed(&t->extra_received);
-        pushes = nb_index_ring_pushes(&store->ready) - nb_load_relaxed(&t->returns) - nb_load_relaxed(&t->withdrawn) +
-                 nb_load_relaxed(&t->born_delayed);
-        ret->moved = nb_load_relaxed(&t->moved);
-        ret->expired = nb_load_relaxed(&t->expired);
-        ret->purged = nb_load_relaxed(&t->purged);
-        ret->dropped = nb_load_relaxed(&t->dropped);
-        ret->discarded = nb_load_relaxed(&t->discarded);
-    } while ((word != nb_load_acquire(&store->held) || delayed != nb_load_acquire(&t->delayed)) && ++tries < 100);
-    gone = ret->moved + ret->expired + ret->purged + ret->dropped + ret->discarded;
-    ret->accepted = pushes;
-    ret->received = pops;
-    ret->deleted = pushes - nb_held_of(word) > gone ? pushes - nb_held_of(word) - gone : 0;
-    ret->in_flight = nb_in_flight_of(word);
-    ret->delayed = delayed;
-    ret->ready = nb_held_of(word) > ret->in_flight + delayed ? nb_held_of(word) - ret->in_flight - delayed : 0;
+    for (int tries = 0; tries < LOOKS && !look(store, ret); tries++) { /* until nothing moved meanwhile */
+        nb_pause();
+    }
+    ret->accepted = ret->ready + ret->delayed + ret->in_flight + ret->deleted + ret->moved + ret->expired + ret->purged + ret->dropped +
+                    ret->discarded;
     ret->redriven_in = nb_load_relaxed(&t->redriven_in);
     ret->empty_receives = nb_load_relaxed(&t->empty_receives);
     ret->refused = nb_load_relaxed(&t->refused);

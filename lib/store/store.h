@@ -93,10 +93,12 @@ typedef struct nb_store_counts {
     uint64_t accepted, redriven_in, received, empty_receives, deleted, moved, expired, purged, dropped, discarded, refused;
 } nb_store_counts;
 
-/* What happens seldom is counted where it happens; the rest is derived from these and the positions of the ready ring (counts.c). */
+/* What happens seldom is counted where it happens; the rest is derived from these, flow, and the positions of the ready ring (store.c). */
 typedef struct nb_store_tally {
     _Atomic uint64_t delayed;     /* gauge */
-    _Atomic uint64_t born_delayed, returns, withdrawn; /* offers with a delay; pushes that were no offers; offers that were undone */
+    _Atomic uint64_t returning;   /* gauge: returns under way */
+    _Atomic uint64_t born_delayed, returns; /* offers with a delay; pushes that were no offers */
+    _Atomic uint64_t deleted_high;          /* times that the 32 bits of flow have overflowed */
     _Atomic uint64_t unreceived, extra_received;       /* pops that were no receives; receives that were no pops */
     _Atomic uint64_t redriven_in, empty_receives, moved, expired, purged, dropped, discarded, refused;
 } nb_store_tally;
@@ -111,6 +113,7 @@ typedef struct nb_store {
     const nb_store_ops *ops;
     const char *name;
     uint32_t number;      /* in receipts */
+    uint64_t nonce;       /* of the instance, which may be gone before the store is */
     nb_store_settings settings;
     _Atomic uint32_t mode;          /* NB_MODE_... */
     _Atomic int32_t ended;          /* NIMBUS_OK: open; else what calls answer */
@@ -118,7 +121,9 @@ typedef struct nb_store {
     _Atomic uint32_t slot_count;
     nb_index_ring ready;
     char pad_1[64];
-    _Atomic uint64_t held;          /* held in the low half, in flight in the high one */
+    _Atomic uint64_t places;        /* messages held, with those that are being put in; the end sets NB_PLACES_CLOSED */
+    char pad_4[64];
+    _Atomic uint64_t flow;          /* deleted (32 bits) in the high half, in flight in the low one: see nb_flow_... */
     char pad_2[64];
     _Atomic uint64_t free;          /* stack of free slots: tag in the high half, index + 1 in the low one */
     char pad_3[64];

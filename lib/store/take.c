@@ -57,8 +57,7 @@ void nb_store_trim(nb_store *store)
             nb_tally(&store->tally.unreceived, 1);
             word = nb_slot_claim_popped(store, slot, index);
             if (word != 0) { /* the zombie was popped and the slot used again, since we looked: a place further behind is all it loses */
-                nb_tally(&store->tally.returns, 1);
-                nb_slot_make_ready(store, slot, index, word);
+                nb_slot_return(store, slot, index, word);
             }
         }
     }
@@ -113,7 +112,7 @@ static void fill(taking *t, nb_slot *slot, uint32_t index, uint64_t word)
         .source = store->owner,
         .source_name = store->name,
         .receipt = { (uint64_t)store->number << 32 | index, nb_generation_of(word) },
-        .id = { store->nb->nonce, nb_load_relaxed(&slot->id) },
+        .id = { store->nonce, nb_load_relaxed(&slot->id) },
         .sent = slot->sent,
         .first_received = slot->first_received,
         .visible_at = t->visible_at,
@@ -230,8 +229,7 @@ static void bring_back(taking *t, bool locked)
         uint64_t word = nb_load_relaxed(&slot->word); /* CLAIMED by us */
 
         word = (word & NB_FLAGS) | t->to[i].receipt.generation << NB_GENERATION_SHIFT;
-        nb_tally(&store->tally.returns, 1);
-        nb_slot_make_ready(store, slot, index, word);
+        nb_slot_return(store, slot, index, word);
     }
     nb_fence_seq_cst();
     for (uint32_t i = 0; i < t->count; i++) {
@@ -244,7 +242,7 @@ static void count_in(taking *t, bool locked)
 {
     nb_store *store = t->store;
 
-    nb_add_acq_rel(&store->held, (uint64_t)t->count * NB_ONE_IN_FLIGHT);
+    nb_add_acq_rel(&store->flow, t->count);
     nb_fence_after_rmw(); /* deadline.h */
     for (uint32_t i = 0; i < t->count; i++) {
         int64_t expiry = nb_expiry(store, t->to[i].enqueued);
@@ -281,7 +279,7 @@ uint32_t nb_store_take_some(nb_store *store, uint32_t max, int64_t visibility, n
 
 static size_t left_in_flight(nb_store *store)
 {
-    size_t limit = nb_load_relaxed(&store->settings.max_in_flight), out = nb_in_flight_of(nb_load_acquire(&store->held));
+    size_t limit = nb_load_relaxed(&store->settings.max_in_flight), out = nb_in_flight_of(nb_load_acquire(&store->flow));
 
     return limit > out ? limit - out : 0;
 }

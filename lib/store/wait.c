@@ -2,8 +2,8 @@
  * wait.c - who waits: the line of waiters for messages, senders for room, and the descriptor that is readable.
  *
  * A waiter sets its bit in `watch` under the lock, fences, and looks once more for what it waits for. Whoever brings it does so, fences,
- * and reads `watch`. So either the waiter finds it, or the bringer sees the bit and comes under the lock to serve. Without either fence both
- * could look too early, and the waiter would sleep beside a ready message.
+ * and reads `watch`. So either the waiter finds it, or the bringer sees the bit and comes under the lock to serve. Without either fence
+ * both could look too early, and the waiter would sleep beside a ready message.
  */
 #include "base/number.h"
 #include "store/inside.h"
@@ -28,10 +28,10 @@ static void watch_waiters(nb_store *store)
 /* Something is ready that no notified waiter has claimed. */
 static bool unclaimed(nb_store *store)
 {
-    uint64_t word = nb_load_acquire(&store->held), delayed = nb_load_relaxed(&store->tally.delayed);
+    uint64_t out = nb_in_flight_of(nb_load_acquire(&store->flow)) + nb_load_relaxed(&store->tally.delayed);
     uint32_t claims = nb_load_relaxed(&store->claims);
 
-    return claims == 0 || nb_held_of(word) > (uint64_t)nb_in_flight_of(word) + delayed + claims;
+    return claims == 0 || nb_store_places(store) > out + claims;
 }
 
 static void hand_over(nb_store *store, nb_waiter *waiter, nb_aside *aside, const nb_moment *at)
@@ -166,7 +166,7 @@ void nb_store_wake_senders_locked(nb_store *store)
     if (nb_list_empty(&store->senders) || !nb_store_has_room(store, 0)) {
         return;
     }
-    held = nb_held_of(nb_load_acquire(&store->held));
+    held = nb_store_places(store);
     room = nb_load_relaxed(&store->settings.capacity_messages) - held;
     while (room-- > 0 && (link = nb_list_pop(&store->senders)) != NULL) {
         nb_exec_wake(&store->nb->exec, &NB_CONTAINER(link, nb_sender, link)->parker);
