@@ -4,6 +4,8 @@
 #include <nimbus/nimbus.h>
 #include <stdlib.h>
 
+#include "sync/ring.h"
+
 typedef struct ours {
     nimbus_runtime *nb;
     nimbus_queue *queue;
@@ -81,48 +83,101 @@ static size_t ours_receive_batch(void *end, size_t max)
 static const bench_transport ours_single = { .open = ours_open, .close = ours_close, .send = ours_send, .receive = ours_receive };
 static const bench_transport ours_batch = { .open = ours_open, .close = ours_close, .send = ours_send, .receive = ours_receive_batch };
 
+/* ------------------------------------------------------------------------------------------ internal: ring */
+
+/* What the least of it costs: a number into the library's ring and out again, one by one even where the case has batches. */
+static double raw_ring(const bench_case *c, const bench_subject *subject, uint64_t ops)
+{
+    static nb_ring_cell cells[1024];
+    nb_ring ring;
+    uint64_t value = 0, sum = 0;
+    (void)c;
+    (void)subject;
+    nb_ring_init_at(&ring, cells, BENCH_COUNT(cells));
+    uint64_t start = bench_now();
+    for (uint64_t i = 0; i < ops; i++) {
+        bench_check(nb_ring_push(&ring, i) == NB_RING_OK && nb_ring_pop(&ring, &value) == NB_RING_OK, "ring");
+        sum += value;
+    }
+    uint64_t end = bench_now();
+    bench_use(sum);
+    return (double)(end - start);
+}
+
+/* ----------------------------------------------------------------------------------------------- table */
+
 static const bench_subject one_thread[] = {
     { .name = "nimbus", .run = bench_run_single, .impl = &ours_single },
-    { .name = "mutex list with visibility", .run = bench_run_single, .impl = &peer_mutex_list },
+    { .name = "internal: ring alone", .run = raw_ring, .target = BENCH_AT_MOST(9) },
+    { .name = "mutex list with visibility", .run = bench_run_single, .impl = &peer_mutex_list, .target = BENCH_AT_LEAST(1) },
     { .name = "mutex+cond ring, no ack", .run = bench_run_single, .impl = &peer_mutex_ring },
+    { .name = "TBB bounded queue, no ack", .run = bench_run_single, .impl = &peer_tbb },
     { .name = "GAsyncQueue, no ack", .run = bench_run_single, .impl = &peer_gasyncqueue },
     { .name = "zmq inproc PUSH/PULL, no ack", .run = bench_run_single, .impl = &peer_zmq },
-    { .name = "SQLite in memory", .run = bench_run_single, .impl = &peer_sqlite },
+    { .name = "nng inproc push/pull, no ack", .run = bench_run_single, .impl = &peer_nng },
+    { .name = "nanomsg inproc push/pull, no ack", .run = bench_run_single, .impl = &peer_nanomsg },
+    { .name = "SQLite in memory", .run = bench_run_single, .impl = &peer_sqlite, .target = BENCH_AT_LEAST(1) },
 };
 
 static const bench_subject one_thread_batch[] = {
     { .name = "nimbus, delivery_delete", .run = bench_run_single, .impl = &ours_single },
     { .name = "nimbus, delete_batch", .run = bench_run_single, .impl = &ours_batch },
-    { .name = "mutex list with visibility", .run = bench_run_single, .impl = &peer_mutex_list },
+    { .name = "internal: ring alone, one by one", .run = raw_ring, .ours = "nimbus, delete_batch", .target = BENCH_AT_MOST(3) },
+    { .name = "mutex list with visibility", .run = bench_run_single, .impl = &peer_mutex_list, .target = BENCH_AT_LEAST(1) },
     { .name = "mutex+cond ring, no ack", .run = bench_run_single, .impl = &peer_mutex_ring },
     { .name = "GAsyncQueue, no ack", .run = bench_run_single, .impl = &peer_gasyncqueue },
     { .name = "zmq inproc PUSH/PULL, no ack", .run = bench_run_single, .impl = &peer_zmq },
-    { .name = "SQLite in memory", .run = bench_run_single, .impl = &peer_sqlite },
+    { .name = "SQLite in memory", .run = bench_run_single, .impl = &peer_sqlite, .target = BENCH_AT_LEAST(1) },
 };
 
-static const bench_subject threads[] = {
+/* A producer that sends singly, or batches of 10; consumers take what is there, 10 at most, in the second. */
+#define BATCHED "nimbus, batches of 10"
+#define PEERS(times_list, times_bounded)                                                                                                   \
+    { .name = "mutex list with visibility", .run = bench_run_threads, .impl = &peer_mutex_list, .target = BENCH_AT_LEAST(times_list) },    \
+        { .name = "the same, batches of 10",                                                                                               \
+          .run = bench_run_threads,                                                                                                        \
+          .impl = &peer_mutex_list,                                                                                                        \
+          .batch = 10,                                                                                                                     \
+          .ours = BATCHED,                                                                                                                 \
+          .target = BENCH_AT_LEAST(times_list) },                                                                                          \
+        BOUNDED("mutex+cond ring, no ack", peer_mutex_ring, times_bounded), BOUNDED("TBB bounded queue, no ack", peer_tbb, times_bounded), \
+        BOUNDED("GAsyncQueue, no ack", peer_gasyncqueue, times_bounded), BOUNDED("zmq inproc PUSH/PULL, no ack", peer_zmq, times_bounded), \
+        BOUNDED("nng inproc push/pull, no ack", peer_nng, times_bounded),                                                                  \
+        BOUNDED("nanomsg inproc push/pull, no ack", peer_nanomsg, times_bounded)
+#define BOUNDED(peer_name, transport, times)                                                                                               \
+    {                                                                                                                                      \
+        .name = (peer_name), .run = bench_run_threads, .impl = &(transport), .ours = BATCHED, .target = BENCH_AT_LEAST(times)              \
+    }
+
+static const bench_subject pair[] = {
     { .name = "nimbus", .run = bench_run_threads, .impl = &ours_single },
-    { .name = "nimbus, batches of 10", .run = bench_run_threads, .impl = &ours_single, .batch = 10 },
-    { .name = "mutex list with visibility", .run = bench_run_threads, .impl = &peer_mutex_list },
-    { .name = "the same, batches of 10", .run = bench_run_threads, .impl = &peer_mutex_list, .batch = 10 },
-    { .name = "mutex+cond ring, no ack", .run = bench_run_threads, .impl = &peer_mutex_ring },
-    { .name = "GAsyncQueue, no ack", .run = bench_run_threads, .impl = &peer_gasyncqueue },
-    { .name = "zmq inproc PUSH/PULL, no ack", .run = bench_run_threads, .impl = &peer_zmq },
+    { .name = BATCHED, .run = bench_run_threads, .impl = &ours_single, .batch = 10 },
+    PEERS(1, 2),
 };
 
-#define ONE_THREAD .subjects = one_thread, .subject_count = BENCH_COUNT(one_thread)
-#define ONE_THREAD_BATCH .subjects = one_thread_batch, .subject_count = BENCH_COUNT(one_thread_batch), .batch = 10
-#define THREADS(n) .subjects = threads, .subject_count = BENCH_COUNT(threads), .producers = (n), .consumers = (n)
+static const bench_subject pair_1k[] = {
+    { .name = "nimbus", .run = bench_run_threads, .impl = &ours_single },
+    { .name = BATCHED, .run = bench_run_threads, .impl = &ours_single, .batch = 10, .target = BENCH_MAX_NS(250) },
+    PEERS(1, 1),
+};
+
+static const bench_subject crowd[] = {
+    { .name = "nimbus", .run = bench_run_threads, .impl = &ours_single },
+    { .name = BATCHED, .run = bench_run_threads, .impl = &ours_single, .batch = 10 },
+    PEERS(3, 1),
+};
+
+#define SUBJECTS(list) .subjects = (list), .subject_count = BENCH_COUNT(list)
 
 static const bench_case cases[] = {
-    { .name = "send+receive+delete, one thread, 64 B", .size = 64, ONE_THREAD },
-    { .name = "send+receive+delete, one thread, 1 KiB", .size = 1024, ONE_THREAD },
-    { .name = "send+receive+delete, one thread, batches of 10, 64 B", .size = 64, ONE_THREAD_BATCH },
-    { .name = "send+receive+delete, one thread, batches of 10, 1 KiB", .size = 1024, ONE_THREAD_BATCH },
-    { .name = "1 producer, 1 consumer, 64 B", .size = 64, THREADS(1) },
-    { .name = "1 producer, 1 consumer, 1 KiB", .size = 1024, THREADS(1) },
-    { .name = "4 producers, 4 consumers, 64 B", .size = 64, THREADS(4) },
-    { .name = "4 producers, 4 consumers, 1 KiB", .size = 1024, THREADS(4) },
+    { .name = "send+receive+delete, one thread, 64 B", .size = 64, SUBJECTS(one_thread) },
+    { .name = "send+receive+delete, one thread, 1 KiB", .size = 1024, SUBJECTS(one_thread) },
+    { .name = "send+receive+delete, one thread, batches of 10, 64 B", .size = 64, .batch = 10, SUBJECTS(one_thread_batch) },
+    { .name = "send+receive+delete, one thread, batches of 10, 1 KiB", .size = 1024, .batch = 10, SUBJECTS(one_thread_batch) },
+    { .name = "1 producer, 1 consumer, 64 B", .size = 64, .producers = 1, .consumers = 1, SUBJECTS(pair) },
+    { .name = "1 producer, 1 consumer, 1 KiB", .size = 1024, .producers = 1, .consumers = 1, SUBJECTS(pair_1k) },
+    { .name = "4 producers, 4 consumers, 64 B", .size = 64, .producers = 4, .consumers = 4, SUBJECTS(crowd) },
+    { .name = "4 producers, 4 consumers, 1 KiB", .size = 1024, .producers = 4, .consumers = 4, SUBJECTS(crowd) },
 };
 
 int main(int argc, char **argv)

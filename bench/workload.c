@@ -45,7 +45,7 @@ double bench_run_single(const bench_case *c, const bench_subject *subject, uint6
     if (!t->open)
         return BENCH_ABSENT;
     void *data = make_payload(c->size), *transport = t->open(c);
-    void *to = attach(t, transport, false, 0), *from = attach(t, transport, true, 0);
+    void *from = attach(t, transport, true, 0), *to = attach(t, transport, false, 0); /* nng connects to what is there */
     uint64_t start = bench_now();
     for (uint64_t i = 0; i < ops; i += batch) {
         t->send(to, data, c->size, batch);

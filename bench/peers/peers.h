@@ -10,6 +10,9 @@ extern const bench_transport peer_mutex_list; /**< one mutex: list, heap of visi
 extern const bench_transport peer_mutex_ring; /**< mutex, two conditions, ring of pointers: no acknowledgement */
 extern const bench_transport peer_gasyncqueue;
 extern const bench_transport peer_zmq;    /**< inproc PUSH/PULL */
+extern const bench_transport peer_nng;    /**< inproc push/pull */
+extern const bench_transport peer_nanomsg;
+extern const bench_transport peer_tbb; /**< concurrent_bounded_queue */
 extern const bench_transport peer_sqlite; /**< in memory: put, receive, acknowledge, each a transaction */
 
 extern const bench_pool peer_mutex_pool; /**< mutex, two conditions, ring, one thread */
