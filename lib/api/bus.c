@@ -57,29 +57,12 @@ nimbus_status nimbus_bus_delete(nimbus_bus *bus)
 
 nimbus_status nimbus_bus_put(nimbus_bus *bus, const nimbus_event *event, nimbus_put_result *ret)
 {
-    nimbus_put_result result;
-
-    if (bus == NULL || event == NULL) {
-        return NIMBUS_E_INVALID;
-    }
-    memset(&result, 0, sizeof result);
-    result.status = nb_accepting(&bus->object);
-    if (result.status == NIMBUS_OK && nb_bus_check(bus, event, &result) == NIMBUS_OK) {
-        nb_bus_put(bus, event, &result);
-    }
-    if (result.status != NIMBUS_OK) {
-        nb_bus_count_refused(bus);
-    }
-    if (ret != NULL) {
-        *ret = result;
-    }
-    return result.status;
+    return bus != NULL && event != NULL ? nb_bus_put(bus, event, 1, ret) : NIMBUS_E_INVALID;
 }
 
 nimbus_status nimbus_bus_put_batch(nimbus_bus *bus, const nimbus_event *events, size_t count, nimbus_put_result *ret)
 {
     nimbus_status status = nb_accepting(bus != NULL ? &bus->object : NULL);
-    bool partial = false;
 
     if (status != NIMBUS_OK || events == NULL) {
         return status != NIMBUS_OK ? status : NIMBUS_E_INVALID;
@@ -90,10 +73,10 @@ nimbus_status nimbus_bus_put_batch(nimbus_bus *bus, const nimbus_event *events, 
     for (size_t i = 0; status == NIMBUS_OK && i < count; i++) {
         status = nb_event_size(&events[i]) > bus->object.runtime->limits.max_event_size ? NIMBUS_E_TOO_LARGE : NIMBUS_OK;
     }
-    for (size_t i = 0; status == NIMBUS_OK && i < count; i++) {
-        partial = nimbus_bus_put(bus, &events[i], ret != NULL ? &ret[i] : NULL) != NIMBUS_OK || partial;
+    if (status != NIMBUS_OK) {
+        return status;
     }
-    return status == NIMBUS_OK && partial ? NIMBUS_PARTIAL : status;
+    return nb_bus_put(bus, events, count, ret) != NIMBUS_OK ? NIMBUS_PARTIAL : NIMBUS_OK;
 }
 
 /* ----------------------------------------------------------------------------------------------- rules */
@@ -227,42 +210,36 @@ nimbus_status nimbus_rule_get_metrics(nimbus_bus *bus, const char *rule, nimbus_
 {
     nimbus_status status = nb_usable(bus != NULL ? &bus->object : NULL);
     const nb_rule *found;
-    nb_ruleset *set;
 
     if (status != NIMBUS_OK || rule == NULL || ret == NULL) {
         return status != NIMBUS_OK ? status : NIMBUS_E_INVALID;
     }
-    set = nb_bus_rules(bus);
-    found = nb_ruleset_find(set, rule);
+    nb_lock_acquire(&bus->change);
+    found = nb_ruleset_find(nb_bus_rules(bus), rule);
     if (found != NULL) {
         memset(ret, 0, sizeof *ret);
-        ret->matched_events = atomic_load_explicit(&found->tally->matched, memory_order_relaxed);
+        ret->matched_events = nb_load_relaxed(&found->tally->matched);
         ret->targets = found->count;
         ret->disabled = found->disabled;
         for (size_t i = 0; i < found->count; i++) {
-            add_up(&ret->deliveries, found->targets[i].route);
+            add_up(&ret->deliveries, found->targets[i].hop.route);
         }
     }
-    status = found != NULL ? NIMBUS_OK : NIMBUS_E_NOT_FOUND;
-    nb_ruleset_release(set);
-    return status;
+    nb_lock_release(&bus->change);
+    return found != NULL ? NIMBUS_OK : NIMBUS_E_NOT_FOUND;
 }
 
 nimbus_status nimbus_bus_get_metrics(nimbus_bus *bus, nimbus_bus_metrics *ret)
 {
-    nb_ruleset *set;
-
     if (bus == NULL || ret == NULL) {
         return NIMBUS_E_INVALID;
     }
-    set = nb_bus_rules(bus);
     memset(ret, 0, sizeof *ret);
-    ret->rules = set != NULL ? set->count : 0;
-    nb_ruleset_release(set);
-    nb_lock_acquire(&bus->lock);
-    ret->put = bus->counts.put;
-    ret->unmatched = bus->counts.unmatched;
-    ret->refused = bus->counts.refused;
-    nb_lock_release(&bus->lock);
+    nb_lock_acquire(&bus->change);
+    ret->rules = nb_bus_rules(bus)->count;
+    nb_lock_release(&bus->change);
+    ret->put = nb_editions_count(&bus->sets, NB_BUS_PUT);
+    ret->unmatched = nb_editions_count(&bus->sets, NB_BUS_UNMATCHED);
+    ret->refused = nb_load_relaxed(&bus->refused);
     return NIMBUS_OK;
 }

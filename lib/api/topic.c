@@ -66,31 +66,13 @@ const char *nimbus_topic_name(const nimbus_topic *topic)
 
 nimbus_status nimbus_topic_publish(nimbus_topic *topic, const nimbus_entry *entry, nimbus_published *ret)
 {
-    nimbus_published published;
-    size_t size;
-
-    if (topic == NULL || entry == NULL) {
-        return NIMBUS_E_INVALID;
-    }
-    memset(&published, 0, sizeof published);
-    published.status = nb_accepting(&topic->object);
-    if (published.status == NIMBUS_OK) {
-        published.status = nb_topic_check(topic, entry, &size);
-    }
-    if (published.status == NIMBUS_OK) {
-        nb_topic_publish(topic, entry, &published);
-    }
-    if (ret != NULL) {
-        *ret = published;
-    }
-    return published.status;
+    return topic != NULL && entry != NULL ? nb_topic_publish(topic, entry, 1, ret) : NIMBUS_E_INVALID;
 }
 
 nimbus_status nimbus_topic_publish_batch(nimbus_topic *topic, const nimbus_entry *entries, size_t count, nimbus_published *ret)
 {
     nimbus_status status = nb_accepting(topic != NULL ? &topic->object : NULL);
     size_t total = 0, size = 0;
-    bool partial = false;
 
     if (status != NIMBUS_OK || entries == NULL) {
         return status != NIMBUS_OK ? status : NIMBUS_E_INVALID;
@@ -103,10 +85,10 @@ nimbus_status nimbus_topic_publish_batch(nimbus_topic *topic, const nimbus_entry
         total = size > SIZE_MAX - total ? SIZE_MAX : total + size;
         status = total > topic->object.runtime->limits.max_topic_message_size ? NIMBUS_E_BATCH_TOO_LONG : NIMBUS_OK;
     }
-    for (size_t i = 0; status == NIMBUS_OK && i < count; i++) {
-        partial = nimbus_topic_publish(topic, &entries[i], ret != NULL ? &ret[i] : NULL) != NIMBUS_OK || partial;
+    if (status != NIMBUS_OK) {
+        return status;
     }
-    return status == NIMBUS_OK && partial ? NIMBUS_PARTIAL : status;
+    return nb_topic_publish(topic, entries, count, ret) != NIMBUS_OK ? NIMBUS_PARTIAL : NIMBUS_OK;
 }
 
 nimbus_status nimbus_topic_subscribe(nimbus_topic *topic, nimbus_target target, const nimbus_delivery_options *options, nimbus_error *err,

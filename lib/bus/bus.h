@@ -1,15 +1,16 @@
 /*
  * bus.h - the bus: rules, and the put that matches events against them.
  *
- * Rules are immutable and counted; every change makes a new rule and a new rule set, and swaps the set under the bus's lock. A put takes a
- * reference to the set and works without the lock; so handlers may change rules meanwhile, and a change that runs out of memory changes
- * nothing.
+ * Rules are immutable and counted; every change makes a new rule and a new rule set, an edition (target/edition.h), and swaps it in. A put
+ * takes a seat and walks the set without lock; so handlers may change rules meanwhile, and a change that runs out of memory changes
+ * nothing. Who changes or lists rules does so under `change`, under which the set stays.
  */
 #ifndef NB_BUS_BUS_H
 #define NB_BUS_BUS_H
 
 #include <nimbus/bus.h>
 
+#include "target/edition.h"
 #include "target/route.h"
 
 #define NB_DEFAULT_BUS "default"
@@ -22,8 +23,8 @@ typedef struct nb_tally {
 } nb_tally;
 
 typedef struct nb_rule_entry {
-    char *id;        /* owned */
-    nb_route *route; /* pinned */
+    char *id;   /* owned */
+    nb_hop hop; /* its route is pinned */
 } nb_rule_entry;
 
 typedef struct nb_rule {
@@ -38,22 +39,23 @@ typedef struct nb_rule {
 } nb_rule;
 
 typedef struct nb_ruleset {
-    nb_heap *heap;
-    atomic_size_t references;
+    nb_edition edition;
+    nb_heap *heap;           /* NULL: it lies in its owner */
     size_t room, count;      /* of rules, in order of creation */
-    nb_rule *rules[];
+    nb_rule *rules[1];       /* room of them */
 } nb_ruleset;
 
 struct nimbus_bus {
     nb_object object;
-    nb_lock lock;   /* of set and counts */
-    nb_lock change; /* one change at a time; taken before lock */
-    nb_ruleset *set;
-    bool ended;
-    struct {
-        uint64_t put, unmatched, refused;
-    } counts;
+    nb_lock change;      /* one change at a time; taken before the lock of sets */
+    nb_editions sets;
+    nb_ruleset last;     /* the one after the end: no rules */
+    bool ended;          /* under the lock of sets */
+    _Atomic uint64_t refused;
 };
+
+/* What its seats count. */
+enum { NB_BUS_PUT, NB_BUS_UNMATCHED };
 
 static inline nimbus_bus *nb_bus_of(nb_object *object)
 {
@@ -65,12 +67,14 @@ nimbus_bus *nb_bus_create(nimbus_runtime *nb, const char *name, const char *call
 /* put.c */
 nimbus_status nb_bus_check(const nimbus_bus *bus, const nimbus_event *event, nimbus_put_result *ret); /* fills field and offset */
 size_t nb_event_size(const nimbus_event *event);                                                     /* EB-E6 */
-nimbus_status nb_bus_put(nimbus_bus *bus, const nimbus_event *event, nimbus_put_result *ret);         /* a checked event */
-void nb_bus_count_refused(nimbus_bus *bus);
+
+/* One after the other, ret (NULL: not wanted) getting one answer each. The status of the last one that failed, or NIMBUS_OK. */
+nimbus_status nb_bus_put(nimbus_bus *bus, const nimbus_event *events, size_t count, nimbus_put_result *ret);
 
 /* rules.c: reading */
-nb_ruleset *nb_bus_rules(nimbus_bus *bus); /* a reference; NULL: none */
-void nb_ruleset_release(nb_ruleset *set);
+extern const nb_edition_ops nb_ruleset_ops;
+nb_ruleset *nb_ruleset_make(nb_heap *heap, size_t room); /* without rules; NULL: out of memory */
+const nb_ruleset *nb_bus_rules(nimbus_bus *bus);         /* under change */
 const nb_rule *nb_ruleset_find(const nb_ruleset *set, const char *name);
 
 /* rules.c: changing. NIMBUS_OK, NIMBUS_E_NOT_FOUND, NIMBUS_E_OVER_LIMIT, NIMBUS_E_IN_USE, NIMBUS_E_DELETED, NIMBUS_E_NO_MEMORY. */

@@ -6,6 +6,7 @@
 #include "bus/bus.h"
 #include "json/reader.h"
 #include "json/writer.h"
+#include "target/walk.h"
 
 static size_t text_size(const char *text)
 {
@@ -120,62 +121,87 @@ static nimbus_status make_message(nimbus_bus *bus, const nimbus_event *event, ni
 
 /* ------------------------------------------------------------------------------------------ delivering */
 
-static void fire(const nb_rule *rule, const nb_parcel *parcel, nimbus_put_result *ret)
+static void fire(const nb_rule *rule, nb_walk *walk)
 {
-    ret->rules++;
-    atomic_fetch_add_explicit(&rule->tally->matched, 1, memory_order_relaxed);
+    nb_add_relaxed(&rule->tally->matched, 1); /* a count, ordered with nothing */
+    nb_walk_reserve(walk, rule->count);
     for (size_t i = 0; i < rule->count; i++) {
-        nb_delivered what = nb_route_deliver(rule->targets[i].route, parcel);
-
-        ret->matched++;
-        ret->delivered += what == NB_ROUTE_DELIVERED;
-        ret->pending += what == NB_ROUTE_PENDING;
-        ret->failed += what == NB_ROUTE_FAILED;
+        nb_add_relaxed(&rule->targets[i].hop.route->walked, 1);
+        nb_walk_deliver(walk, &rule->targets[i].hop, walk->parcel);
     }
 }
 
-static void match_all(nimbus_bus *bus, const nb_parcel *parcel, nimbus_put_result *ret)
+/* Finds the rules that match, and fires them. Returns how many. */
+static uint32_t match_all(const nb_ruleset *set, nb_walk *walk)
 {
-    nb_ruleset *set = nb_bus_rules(bus);
-    nimbus_bytes body = nb_message_body(parcel->message);
+    nimbus_bytes body = nb_message_body(walk->parcel->message);
+    uint32_t matched = 0;
 
-    for (size_t i = 0; set != NULL && i < set->count; i++) {
+    for (size_t i = 0; i < set->count; i++) {
         bool match = false;
 
         if (!set->rules[i]->disabled && nb_pattern_match(set->rules[i]->pattern, body.data, body.size, &match) == NIMBUS_OK && match) {
-            fire(set->rules[i], parcel, ret);
+            fire(set->rules[i], walk);
+            matched++;
         }
     }
-    nb_ruleset_release(set);
+    return matched;
 }
 
-nimbus_status nb_bus_put(nimbus_bus *bus, const nimbus_event *event, nimbus_put_result *ret)
+/* On a seat. */
+static void put(nimbus_bus *bus, nb_seat *seat, const nimbus_event *event, nimbus_put_result *ret)
 {
     nimbus_runtime *nb = bus->object.runtime;
-    nb_parcel parcel = { .id = nb_new_id(nb), .sent = nb_clock_wall(&nb->clock), .enqueued = nb_clock_elapsed(&nb->clock) };
+    nb_parcel parcel = { .id = nb_new_id(nb) };
+    nb_walk walk;
 
-    if (!nb_nest_enter()) {
-        return ret->status = NIMBUS_E_TOO_DEEP;
-    }
-    nb_waiting_begin(nb); /* as in nb_topic_publish() */
+    parcel.enqueued = nb_clock_coarse(&nb->clock, &parcel.sent);
     ret->status = make_message(bus, event, parcel.id, &parcel.message);
-    if (ret->status == NIMBUS_OK) {
-        ret->id = parcel.id;
-        match_all(bus, &parcel, ret);
-        nb_message_release(parcel.message);
-        nb_lock_acquire(&bus->lock);
-        bus->counts.put++;
-        bus->counts.unmatched += ret->rules == 0;
-        nb_lock_release(&bus->lock);
+    if (ret->status != NIMBUS_OK) {
+        return;
     }
-    nb_waiting_end(nb);
-    nb_nest_leave();
-    return ret->status;
+    ret->id = parcel.id;
+    nb_walk_begin(&walk, nb, &bus->sets, seat, &parcel, NULL);
+    ret->rules = match_all(NB_CONTAINER(nb_seat_open(&bus->sets, seat), nb_ruleset, edition), &walk);
+    nb_walk_end(&walk, true);
+    ret->delivered = walk.delivered;
+    ret->pending = walk.pending;
+    ret->failed = walk.failed;
+    ret->matched = walk.delivered + walk.pending + walk.failed;
+    nb_seat_add(seat, NB_BUS_PUT, 1);
+    nb_seat_add(seat, NB_BUS_UNMATCHED, ret->rules == 0);
 }
 
-void nb_bus_count_refused(nimbus_bus *bus)
+nimbus_status nb_bus_put(nimbus_bus *bus, const nimbus_event *events, size_t count, nimbus_put_result *ret)
 {
-    nb_lock_acquire(&bus->lock);
-    bus->counts.refused++;
-    nb_lock_release(&bus->lock);
+    nb_seat *seat = nb_seat_take(&bus->sets); /* first of all: from here on the close waits for us */
+    bool nested = seat != NULL && nb_nest_enter();
+    nimbus_status worst = NIMBUS_OK;
+    nimbus_put_result one;
+
+    for (size_t i = 0; i < count; i++) {
+        memset(&one, 0, sizeof one);
+        one.status = nb_object_ended(&bus->object) ? NIMBUS_E_DELETED : nb_intake(bus->object.runtime);
+        if (one.status == NIMBUS_OK && nb_bus_check(bus, &events[i], &one) == NIMBUS_OK) {
+            if (nested) {
+                put(bus, seat, &events[i], &one);
+            } else {
+                one.status = seat != NULL ? NIMBUS_E_TOO_DEEP : nb_heap_failure(bus->object.heap, sizeof *seat);
+            }
+        }
+        if (one.status != NIMBUS_OK) {
+            worst = one.status;
+            nb_add_relaxed(&bus->refused, 1);
+        }
+        if (ret != NULL) {
+            ret[i] = one;
+        }
+    }
+    if (nested) {
+        nb_nest_leave();
+    }
+    if (seat != NULL) {
+        nb_seat_leave(&bus->sets, seat);
+    }
+    return worst;
 }

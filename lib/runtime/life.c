@@ -65,6 +65,23 @@ static void add_leftovers(nb_object *object, void *user)
     }
 }
 
+static void add_inside(nb_object *object, void *user)
+{
+    if (object->ops->inside != NULL) {
+        object->ops->inside(object, user);
+    }
+}
+
+/* Publishers that are inside. The fence pairs with the one behind the taking of a seat: who is not seen sees the phase. */
+static nb_inside_counts inside(nimbus_runtime *nb)
+{
+    nb_inside_counts sum = { 0, 0 };
+
+    nb_fence_seq_cst();
+    each_object(nb, add_inside, &sum);
+    return sum;
+}
+
 static void report(nimbus_runtime *nb, nimbus_leftovers *ret_left)
 {
     nimbus_leftovers left;
@@ -76,7 +93,7 @@ static void report(nimbus_runtime *nb, nimbus_leftovers *ret_left)
     memset(&left, 0, sizeof left);
     each_object(nb, add_leftovers, &left);
     nb_exec_counts(&nb->exec, &workers, &idle, &running, &blocked);
-    left.running = running + atomic_load(&nb->inline_calls);
+    left.running = running + inside(nb).running;
     left.kept = atomic_load(&nb->kept);
     *ret_left = left;
 }
@@ -97,13 +114,13 @@ static bool drain_work(nimbus_runtime *nb, int64_t until)
     return idle;
 }
 
-/* A handler runs, or a task waits to be run. */
+/* A handler runs, or a task waits to be run. Inline ones are looked at first: what they submit is seen behind them. */
 static bool working(nimbus_runtime *nb)
 {
-    bool yes;
+    bool yes = inside(nb).running > 0;
 
     nb_lock_acquire(&nb->exec.lock);
-    yes = nb->exec.running > 0 || !nb_list_empty(&nb->exec.tasks) || atomic_load(&nb->inline_calls) > 0;
+    yes = yes || nb->exec.running > 0 || !nb_list_empty(&nb->exec.tasks);
     nb_lock_release(&nb->exec.lock);
     return yes;
 }
@@ -111,7 +128,7 @@ static bool working(nimbus_runtime *nb)
 /* Somebody is inside, or about to be: a handler, a task, a call that waits, a driver. */
 static bool busy(nimbus_runtime *nb)
 {
-    return working(nb) || atomic_load(&nb->exec.driving) || atomic_load(&nb->waiting_calls) > 0;
+    return inside(nb).walking > 0 || working(nb) || atomic_load(&nb->exec.driving) || atomic_load(&nb->waiting_calls) > 0;
 }
 
 nimbus_status nb_runtime_shutdown(nimbus_runtime *nb, nimbus_duration drain, nimbus_leftovers *ret_left)

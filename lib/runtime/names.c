@@ -12,7 +12,7 @@ struct nb_name {
     atomic_size_t late;    /* references left at the close */
     nb_kind kind;
     uint64_t hash;
-    nb_object *object;     /* a handle; NULL: empty */
+    _Atomic(nb_object *) object; /* a handle; NULL: empty. Changes under the lock */
     nb_list watchers;
     size_t size;           /* of this block */
     char text[];
@@ -47,7 +47,7 @@ void nb_names_fini(nb_names *names)
 {
     for (size_t i = 0; i < names->bucket_count; i++) {
         for (nb_name *name = names->buckets[i]; name != NULL; name = name->next) {
-            atomic_store(&name->late, name->references); /* objects that outlive the instance count down from here */
+            nb_store_relaxed(&name->late, name->references); /* objects that outlive the instance count down from here */
             name->names = NULL;
         }
     }
@@ -159,7 +159,7 @@ void nb_name_release(nb_name *name)
         return;
     }
     if (name->names == NULL) {
-        last = atomic_fetch_sub(&name->late, 1) == 1;
+        last = nb_sub_acq_rel(&name->late, 1) == 1; /* the last one sees what the others did */
     } else {
         nb_names *names = name->names;
 
@@ -182,11 +182,17 @@ const char *nb_name_text(const nb_name *name)
 
 static nb_object *acquire_locked(nb_name *name)
 {
-    if (name == NULL || name->object == NULL) {
-        return NULL;
+    nb_object *object = name != NULL ? nb_load_relaxed(&name->object) : NULL;
+
+    if (object != NULL) {
+        nb_object_retain(object);
     }
-    nb_object_retain(name->object);
-    return name->object;
+    return object;
+}
+
+const nb_object *nb_name_peek(const nb_name *name)
+{
+    return nb_load_acquire(&name->object); /* with the release of the fill: who compares it with what he has sees that one whole */
 }
 
 nb_object *nb_name_acquire(nb_name *name)
@@ -237,10 +243,10 @@ bool nb_name_fill(nb_name *name, nb_object *object)
     bool filled;
 
     nb_lock_acquire(&name->names->lock);
-    filled = name->object == NULL;
+    filled = nb_load_relaxed(&name->object) == NULL;
     if (filled) {
         nb_object_retain(object);
-        name->object = object;
+        nb_store_release(&name->object, object);
     }
     nb_lock_release(&name->names->lock);
     if (filled) {
@@ -254,9 +260,9 @@ void nb_name_empty(nb_name *name, nb_object *object)
     bool mine;
 
     nb_lock_acquire(&name->names->lock);
-    mine = name->object == object;
+    mine = nb_load_relaxed(&name->object) == object;
     if (mine) {
-        name->object = NULL;
+        nb_store_release(&name->object, NULL);
     }
     nb_lock_release(&name->names->lock);
     if (mine) {

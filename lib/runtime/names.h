@@ -40,6 +40,9 @@ const char *nb_name_text(const nb_name *name);
 /* The resource that fills the entry, with a handle for the caller; NULL: none. */
 nb_object *nb_name_acquire(nb_name *name);
 
+/* The same without lock and handle: only good for being compared with a resource that the caller keeps alive. */
+const nb_object *nb_name_peek(const nb_name *name);
+
 /* The same by text; NULL: nothing of that name. */
 nb_object *nb_names_find(nb_names *names, nb_kind kind, const char *text);
 

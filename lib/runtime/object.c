@@ -14,9 +14,9 @@ void nb_object_init(nb_object *object, const nb_object_ops *ops, nb_kind kind, n
     object->runtime = runtime;
     object->heap = runtime->heap;
     object->name = nb_name_retain(name);
-    atomic_init(&object->counts, ONE_HANDLE);
-    atomic_init(&object->ended, false);
-    atomic_init(&object->orphan, false);
+    nb_atomic_init(&object->counts, ONE_HANDLE);
+    nb_atomic_init(&object->ended, false);
+    nb_atomic_init(&object->orphan, false);
     nb_link_init(&object->link);
 }
 
@@ -34,11 +34,10 @@ void nb_object_publish(nb_object *object)
 
 bool nb_object_try_pin(nb_object *object)
 {
-    uint64_t counts = atomic_load_explicit(&object->counts, memory_order_relaxed);
+    uint64_t counts = nb_load_relaxed(&object->counts);
 
     while (counts != 0) {
-        if (atomic_compare_exchange_weak_explicit(&object->counts, &counts, counts + ONE_PIN, memory_order_relaxed,
-                                                  memory_order_relaxed)) {
+        if (nb_cas_weak_relaxed(&object->counts, &counts, counts + ONE_PIN)) { /* the lock of the list orders it */
             return true;
         }
     }
@@ -57,7 +56,7 @@ static void free_object(nb_object *object)
 {
     nb_name *name = object->name;
 
-    if (!atomic_load_explicit(&object->orphan, memory_order_acquire)) {
+    if (!nb_load_acquire(&object->orphan)) {
         nb_lock_acquire(&object->runtime->objects_lock);
         nb_link_remove(&object->link);
         nb_lock_release(&object->runtime->objects_lock);
@@ -68,14 +67,14 @@ static void free_object(nb_object *object)
 
 static void lower(nb_object *object, uint64_t by)
 {
-    if (atomic_fetch_sub_explicit(&object->counts, by, memory_order_acq_rel) == by) {
+    if (nb_sub_acq_rel(&object->counts, by) == by) {
         free_object(object);
     }
 }
 
 void nb_object_retain(nb_object *object)
 {
-    atomic_fetch_add_explicit(&object->counts, ONE_HANDLE, memory_order_relaxed);
+    nb_add_relaxed(&object->counts, ONE_HANDLE);
 }
 
 void nb_object_release(nb_object *object)
@@ -85,7 +84,7 @@ void nb_object_release(nb_object *object)
 
 void nb_object_pin(nb_object *object)
 {
-    atomic_fetch_add_explicit(&object->counts, ONE_PIN, memory_order_relaxed);
+    nb_add_relaxed(&object->counts, ONE_PIN);
 }
 
 void nb_object_pin_many(nb_object *object, uint32_t count)
@@ -100,7 +99,7 @@ void nb_object_unpin(nb_object *object)
 
 bool nb_object_end(nb_object *object)
 {
-    if (atomic_exchange_explicit(&object->ended, true, memory_order_acq_rel)) {
+    if (nb_exchange_acq_rel(&object->ended, true)) {
         return false;
     }
     object->ops->end(object);
@@ -132,8 +131,8 @@ void nb_object_abandon(nb_object *object)
     if (object->name != NULL) {
         nb_name_empty(object->name, object);
     }
-    atomic_store_explicit(&object->orphan, true, memory_order_release);
-    handles = atomic_load_explicit(&object->counts, memory_order_relaxed) & HANDLES;
-    atomic_fetch_sub_explicit(&object->counts, handles, memory_order_acq_rel);
+    nb_store_release(&object->orphan, true); /* with free_object(): who sees it not may still use the instance */
+    handles = nb_load_relaxed(&object->counts) & HANDLES;
+    nb_sub_acq_rel(&object->counts, handles);
     nb_object_unpin(object);
 }

@@ -13,11 +13,10 @@
 
 #include <nimbus/delivery.h>
 
-#include <stdatomic.h>
-
 #include "base/heap.h"
 #include "base/list.h"
 #include "memory/parcel.h"
+#include "sync/atomic.h"
 
 typedef struct nb_object nb_object;
 typedef struct nb_name nb_name;
@@ -34,6 +33,12 @@ typedef enum nb_verdict {
     NB_MISSING    /* nobody is there */
 } nb_verdict;
 
+/* Threads of the user's that are inside a publish or a put. */
+typedef struct nb_inside_counts {
+    uint32_t walking;
+    uint32_t running; /* of these: inside an inline handler */
+} nb_inside_counts;
+
 typedef struct nb_object_ops {
     nb_verdict (*offer)(nb_object *object, const nb_parcel *parcel);
     void (*stop)(nb_object *object, bool closing); /* wakes everybody who waits in it; closing: the instance was shut down. May be NULL */
@@ -41,6 +46,7 @@ typedef struct nb_object_ops {
     void (*free)(nb_object *object); /* frees the memory; the object is unlinked already */
     void (*leftovers)(nb_object *object, nimbus_leftovers *sum); /* adds what is undone; may be NULL */
     void (*close)(nb_object *object); /* the close: gives up what outlives the end; may be NULL */
+    void (*inside)(nb_object *object, nb_inside_counts *sum); /* adds publishers that are inside; may be NULL */
 } nb_object_ops;
 
 struct nb_object {
@@ -82,7 +88,7 @@ void nb_object_abandon(nb_object *object);
 
 static inline bool nb_object_ended(const nb_object *object)
 {
-    return atomic_load_explicit(&object->ended, memory_order_acquire);
+    return nb_load_acquire(&object->ended); /* with the exchange of the end: who sees it sees what was before it */
 }
 
 #endif

@@ -4,7 +4,8 @@
  * States: OPEN -> DRAINING -> STOPPED, never back. OPEN takes everything. Afterwards only handlers that still run may bring in work, so
  * that they can end theirs; when STOPPED no new handler starts. Receives that do not wait, deletes and the like work until the close.
  *
- * Calls that may wait are counted (nb_waiting_begin), so that the close can wait for them instead of pulling the ground away.
+ * Calls that may wait are counted (nb_waiting_begin), so that the close can wait for them instead of pulling the ground away. A publish or
+ * a put is seen by its seat (target/edition.h); it takes the seat before it looks at the phase.
  */
 #ifndef NB_RUNTIME_RUNTIME_H
 #define NB_RUNTIME_RUNTIME_H
@@ -25,7 +26,6 @@ struct nimbus_runtime {
     nimbus_limits limits;
     atomic_int phase;
     atomic_uint waiting_calls; /* threads inside a call that may wait */
-    atomic_uint inline_calls;  /* publishers inside inline handlers */
     _Atomic uint64_t kept;     /* invocations that answered LATER */
     uint64_t nonce;
     _Atomic uint64_t last_id;

@@ -37,7 +37,7 @@ static void pump_start(nb_route *route)
     bool start;
 
     nb_lock_acquire(&route->lock);
-    start = !route->pumping && !atomic_load(&route->closed);
+    start = !route->pumping && !nb_route_closed(route);
     route->pump_again = route->pumping;
     route->pumping = route->pumping || start;
     nb_lock_release(&route->lock);
@@ -84,7 +84,7 @@ static void deliver_again(nb_route *route, nb_delivery *delivery)
     verdict = nb_route_offer(route, &parcel);
     if (verdict == NB_DELIVERED || verdict == NB_PENDING) {
         nb_store_delete(&route->backlog, delivery->receipt);
-        nb_route_count(&route->delivered);
+        nb_route_count(&route->late);
     } else {
         retry_or_fail(route, delivery, &parcel, verdict);
     }
@@ -108,7 +108,7 @@ void nb_route_pump(nb_task *task, nb_turn *turn)
     }
     again = taken > 0 || (!nb_stopped(route->object.runtime) && nb_store_wait(&route->backlog, &route->waiter) == NIMBUS_OK);
     nb_lock_acquire(&route->lock);
-    again = (again || route->pump_again) && !atomic_load(&route->closed) && !nb_stopped(route->object.runtime);
+    again = (again || route->pump_again) && !nb_route_closed(route) && !nb_stopped(route->object.runtime);
     route->pump_again = false;
     route->pumping = again;
     nb_lock_release(&route->lock);

@@ -4,11 +4,7 @@
 
 #include "base/number.h"
 #include "target/backlog.h"
-
-void nb_route_count(_Atomic uint64_t *counter)
-{
-    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
-}
+#include "target/roster.h"
 
 /* ------------------------------------------------------------------------------------------- failing */
 
@@ -26,12 +22,12 @@ static bool put_off(nb_route *route, const nb_parcel *parcel, int64_t delay)
     return true;
 }
 
-/* The first attempt failed for good. */
-static nb_delivered fail(nb_route *route, const nb_parcel *parcel, const nb_failure *cause)
+nb_delivered nb_route_fail(nb_route *route, const nb_parcel *parcel, const nb_failure *cause)
 {
     nb_failure why = *cause;
 
     why.attempts = 1;
+    nb_route_count(&route->missed);
     if (nb_dead_letter_offer(route->object.runtime, &route->dead_letter, parcel, &why)) {
         nb_route_count(&route->dead_lettered);
         return NB_ROUTE_FAILED;
@@ -44,140 +40,92 @@ static nb_delivered fail(nb_route *route, const nb_parcel *parcel, const nb_fail
     return NB_ROUTE_FAILED;
 }
 
-/* ------------------------------------------------------------------------------------------ delivering */
+nb_delivered nb_route_put_off(nb_route *route, const nb_parcel *parcel)
+{
+    int64_t delay = 0;
+
+    if (route->callback != NULL) {
+        return nb_route_fail(route, parcel, &nb_failure_full); /* its mailbox is the only place where it could wait */
+    }
+    switch (nb_retry_decide(route->object.runtime, &route->retry, 1, parcel->enqueued, &delay)) {
+    case NB_RETRIES_EXHAUSTED:
+        return nb_route_fail(route, parcel, &nb_failure_retries);
+    case NB_AGE_EXCEEDED:
+        return nb_route_fail(route, parcel, &nb_failure_age);
+    case NB_TRY_AGAIN:
+    default:
+        break;
+    }
+    if (!put_off(route, parcel, delay)) {
+        return nb_route_fail(route, parcel, &nb_failure_full);
+    }
+    nb_route_count(&route->missed);
+    return NB_ROUTE_PENDING;
+}
+
+/* ------------------------------------------------------------------------------------------- offering */
 
 nb_verdict nb_route_offer(nb_route *route, const nb_parcel *parcel)
 {
-    nb_object *target = route->callback;
+    nb_object *target = route->callback, *handle = NULL;
     nb_verdict verdict;
 
-    if (target != NULL) {
-        nb_parcel_retain(parcel);
-        verdict = target->ops->offer(target, parcel);
-    } else {
-        target = nb_name_acquire(route->target);
-        if (target == NULL) {
-            return NB_MISSING;
-        }
-        nb_parcel_retain(parcel);
-        verdict = target->ops->offer(target, parcel);
-        nb_object_release(target);
+    if (target == NULL) {
+        target = handle = nb_name_acquire(route->target);
     }
+    if (target == NULL) {
+        return NB_MISSING;
+    }
+    nb_parcel_retain(parcel);
+    verdict = target->ops->offer(target, parcel);
     if (verdict != NB_DELIVERED && verdict != NB_PENDING) {
         nb_parcel_release(parcel);
+    }
+    if (handle != NULL) {
+        nb_object_release(handle);
     }
     return verdict;
 }
 
-/* See the head of route.h. */
-static bool begin_call(nb_route *route, nb_handler **ret_handler)
+/* Looks up who fills the name, for this publisher and the next ones. NULL: nobody does, or the one before is still in use. */
+static nb_object *bind(nb_route *route, const nb_seat *seat)
 {
-    bool open;
+    nb_object *object = nb_name_acquire(route->target), *before, *gone = NULL;
 
+    if (object == NULL) {
+        return NULL;
+    }
     nb_lock_acquire(&route->lock);
-    open = route->handler != NULL;
-    if (open) {
-        *ret_handler = nb_handler_retain(route->handler);
-        route->calls++;
-        atomic_fetch_add(&route->object.runtime->inline_calls, 1);
+    before = nb_load_relaxed(&route->bound);
+    if (before != object && route->unbound != NULL && !nb_editions_walked(route->editions, seat)) {
+        gone = route->unbound; /* it was replaced before the fence in there: who sits down now does not see it */
+        route->unbound = NULL;
+    }
+    if (before != object && route->unbound == NULL) {
+        nb_object_pin(object);
+        route->unbound = before;
+        nb_store_release(&route->bound, object);
+        before = object;
     }
     nb_lock_release(&route->lock);
-    return open;
+    if (gone != NULL) {
+        nb_object_unpin(gone);
+    }
+    nb_object_release(object);
+    return before == object ? object : NULL;
 }
 
-static void end_call(nb_route *route)
+nb_object *nb_route_borrow(nb_route *route, const nb_seat *seat)
 {
-    atomic_fetch_sub(&route->object.runtime->inline_calls, 1);
-    nb_lock_acquire(&route->lock);
-    if (--route->calls == 0) {
-        nb_leavers_wake(&route->object.runtime->exec, &route->leavers);
-    }
-    nb_lock_release(&route->lock);
-}
+    const nb_object *now;
+    nb_object *bound;
 
-static nb_delivered call_inline(nb_route *route, const nb_parcel *parcel)
-{
-    nimbus_runtime *nb = route->object.runtime;
-    nb_call call = { .nb = nb, .owner = route, .subscription = route };
-    nimbus_delivery slot;
-    nb_frame frame;
-    nimbus_outcome outcome = NIMBUS_RETRY;
-    nb_failure why = nb_failure_rejected;
-    nb_handler *handler;
-
-    memset(&slot, 0, sizeof slot);
-    *nb_delivery_of(&slot) = (nb_delivery){ .message = parcel->message, .letter = parcel->letter, .call = &call,
-                                            .source_name = route->dead_letter.source, .id = parcel->id, .sent = parcel->sent,
-                                            .receive_count = 1 };
-    if (!begin_call(route, &handler)) {
-        nb_route_count(&route->discarded);
-        return NB_ROUTE_FAILED;
-    }
-    nb_frame_enter(&frame, nb, route);
-    outcome = handler->single(&slot, handler->user);
-    nb_frame_leave(&frame);
-    nb_handler_release(handler);
-    end_call(route);
-    nb_message_release(call.reply);
-    if (outcome == NIMBUS_DONE) {
-        nb_route_count(&route->delivered);
-        return NB_ROUTE_DELIVERED;
-    }
-    why.reason = call.reason[0] != '\0' ? call.reason : why.reason;
-    return fail(route, parcel, &why);
-}
-
-static nb_delivered deliver_first(nb_route *route, const nb_parcel *parcel)
-{
-    nb_verdict verdict = nb_route_offer(route, parcel);
-    int64_t delay = 0;
-
-    switch (verdict) {
-    case NB_DELIVERED:
-        nb_route_count(&route->delivered);
-        return NB_ROUTE_DELIVERED;
-    case NB_PENDING:
-        if (route->callback == NULL) {
-            nb_route_count(&route->delivered); /* the function has it; from here on it is the function's */
-        }
-        return NB_ROUTE_PENDING;
-    case NB_MISSING:
-        return fail(route, parcel, &nb_failure_missing);
-    case NB_PERMANENT:
-        return fail(route, parcel, &nb_failure_permanent);
-    case NB_FULL:
-    case NB_TRANSIENT:
-    default:
-        break;
-    }
     if (route->callback != NULL) {
-        return fail(route, parcel, &nb_failure_full); /* its mailbox is the only place where it could wait */
+        return route->callback;
     }
-    switch (nb_retry_decide(route->object.runtime, &route->retry, 1, parcel->enqueued, &delay)) {
-    case NB_RETRIES_EXHAUSTED:
-        return fail(route, parcel, &nb_failure_retries);
-    case NB_AGE_EXCEEDED:
-        return fail(route, parcel, &nb_failure_age);
-    case NB_TRY_AGAIN:
-    default:
-        return put_off(route, parcel, delay) ? NB_ROUTE_PENDING : fail(route, parcel, &nb_failure_full);
-    }
-}
-
-nb_delivered nb_route_deliver(nb_route *route, const nb_parcel *parcel)
-{
-    nb_route_count(&route->matched);
-    if (atomic_load(&route->closed)) {
-        nb_route_count(&route->discarded);
-        return NB_ROUTE_FAILED;
-    }
-    return route->is_inline ? call_inline(route, parcel) : deliver_first(route, parcel);
-}
-
-nb_delivered nb_route_refuse(nb_route *route, const nb_parcel *parcel)
-{
-    nb_route_count(&route->matched);
-    return fail(route, parcel, &nb_failure_full);
+    now = nb_name_peek(route->target);
+    bound = nb_load_acquire(&route->bound); /* pinned until every publisher that was seated here and now has left */
+    return now == NULL ? NULL : now == bound ? bound : bind(route, seat);
 }
 
 bool nb_route_matches(nb_route *route, const nimbus_message *message)
@@ -198,11 +146,6 @@ bool nb_route_matches(nb_route *route, const nimbus_message *message)
     return nb_pattern_match_attributes(route->filter, attributes, n, &match) == NIMBUS_OK && match;
 }
 
-void nb_route_count_filtered(nb_route *route)
-{
-    nb_route_count(&route->filtered);
-}
-
 /* ------------------------------------------------------------------------------------------ life cycle */
 
 static void stop(nb_object *object, bool closing)
@@ -216,6 +159,13 @@ static void end_object(nb_object *object)
     nb_route_end(nb_route_of(object));
 }
 
+static void unpin(nb_object *object)
+{
+    if (object != NULL) {
+        nb_object_unpin(object);
+    }
+}
+
 static void free_route(nb_object *object)
 {
     nb_route *route = nb_route_of(object);
@@ -225,9 +175,10 @@ static void free_route(nb_object *object)
     nb_lock_fini(&route->lock);
     nb_pattern_release(route->filter);
     nb_name_release(route->target);
-    if (route->callback != NULL) {
-        nb_object_unpin(route->callback);
-    }
+    unpin(route->callback);
+    unpin(nb_load_relaxed(&route->bound));
+    unpin(route->unbound);
+    unpin(route->parent);
     nb_free(object->heap, route, sizeof *route);
 }
 
@@ -280,48 +231,104 @@ nb_route *nb_route_make(nimbus_runtime *nb, const nb_route_spec *spec)
     return route;
 }
 
+nb_hop nb_route_hop(const nb_route *route)
+{
+    const nb_handler *handler = route->handler;
+
+    return (nb_hop){ (nb_route *)(uintptr_t)route, handler != NULL ? handler->single : NULL, handler != NULL ? handler->user : NULL, 0 };
+}
+
+void nb_route_left(nb_route *route)
+{
+    nb_handler *handler = NULL;
+
+    nb_lock_acquire(&route->lock);
+    if (route->editions == NULL || !nb_editions_running(route->editions, route)) {
+        handler = route->handler;
+        route->handler = NULL;
+    }
+    nb_lock_release(&route->lock);
+    if (handler != NULL) {
+        nb_handler_release(handler); /* destroy is over before anybody is told */
+        nb_lock_acquire(&route->lock);
+        route->gone = true;
+        nb_leavers_wake(&route->object.runtime->exec, &route->leavers);
+        nb_lock_release(&route->lock);
+    }
+}
+
 void nb_route_end(nb_route *route)
 {
-    nb_object *parent = route->parent, *callback;
-    nb_handler *handler;
+    nb_object *callback;
     bool queued;
 
-    if (atomic_exchange(&route->closed, true)) {
+    if (nb_exchange_acq_rel(&route->closed, true)) {
+        nb_fence_heavy(); /* who ends it may not have come to the fence yet: no call starts after we return, either */
         return;
     }
-    atomic_store(&route->object.ended, true);
+    nb_exchange_acq_rel(&route->object.ended, true);
     if (route->detach != NULL) {
-        route->detach(parent, route);
+        route->detach(route->parent, route);
     }
     nb_store_end(&route->backlog, NIMBUS_E_DELETED, true);
     queued = nb_exec_withdraw(&route->object.runtime->exec, &route->pump);
-    nb_lock_acquire(&route->lock);
-    handler = route->handler; /* calls that run hold their own reference */
-    route->handler = NULL;
+    if (route->is_inline) {
+        nb_fence_heavy(); /* pairs with the light one between `running` and `closed`: see the head */
+        nb_route_left(route);
+    }
     callback = route->callback;
-    nb_lock_release(&route->lock);
-    nb_handler_release(handler);
     if (callback != NULL) {
         route->callback_ops->end(callback);
-    }
-    if (parent != NULL) {
-        nb_object_unpin(parent);
     }
     if (queued) {
         nb_object_unpin(&route->object);
     }
 }
 
+static bool gone_locked(nb_route *route)
+{
+    bool gone;
+
+    nb_lock_acquire(&route->lock);
+    gone = route->gone;
+    nb_lock_release(&route->lock);
+    return gone;
+}
+
 bool nb_route_wait(nb_route *route, int64_t wait)
 {
+    nimbus_runtime *nb = route->object.runtime;
+    nb_leaver leaver;
+    bool waits;
+
     if (route->callback != NULL) {
         return route->callback_ops->wait(route->callback, wait);
     }
-    return nb_leavers_wait(route->object.runtime, &route->lock, &route->leavers, &route->calls, wait);
+    if (!route->is_inline || gone_locked(route)) {
+        return true;
+    }
+    nb_parker_init(&leaver.parker);
+    nb_link_init(&leaver.link);
+    nb_lock_acquire(&route->lock);
+    waits = !route->gone;
+    if (waits) {
+        nb_list_push(&route->leavers, &leaver.link);
+    }
+    nb_lock_release(&route->lock);
+    if (waits) {
+        nb_exec_sleep(&nb->exec, &leaver.parker, nb_add_time(nb_clock_elapsed(&nb->clock), wait));
+        nb_lock_acquire(&route->lock);
+        nb_link_remove(&leaver.link);
+        nb_lock_release(&route->lock);
+    }
+    nb_parker_fini(&leaver.parker);
+    return gone_locked(route);
 }
 
 void nb_route_metrics(nb_route *route, nimbus_delivery_metrics *ret)
 {
+    uint64_t skipped = nb_load_acquire(&route->skipped), filtered = nb_load_acquire(&route->filtered);
+    uint64_t missed = nb_load_acquire(&route->missed), walked;
     nb_store_counts backlog;
 
     memset(ret, 0, sizeof *ret);
@@ -329,11 +336,12 @@ void nb_route_metrics(nb_route *route, nimbus_delivery_metrics *ret)
         route->callback_ops->metrics(route->callback, ret);
     }
     nb_store_get_counts(&route->backlog, &backlog);
-    ret->filtered = atomic_load_explicit(&route->filtered, memory_order_relaxed);
-    ret->matched = atomic_load_explicit(&route->matched, memory_order_relaxed);
-    ret->delivered += atomic_load_explicit(&route->delivered, memory_order_relaxed);
+    walked = route->parent != NULL ? nb_roster_walked(route->editions, route) : nb_load_relaxed(&route->walked);
+    ret->filtered = filtered;
+    ret->matched = walked - skipped - filtered;
+    ret->delivered += (route->callback == NULL ? ret->matched - missed : 0) + nb_load_relaxed(&route->late);
     ret->pending += backlog.ready + backlog.delayed + backlog.in_flight;
-    ret->retries += atomic_load_explicit(&route->retries, memory_order_relaxed);
-    ret->dead_lettered += atomic_load_explicit(&route->dead_lettered, memory_order_relaxed) + backlog.moved;
-    ret->discarded += atomic_load_explicit(&route->discarded, memory_order_relaxed) + backlog.discarded;
+    ret->retries += nb_load_relaxed(&route->retries);
+    ret->dead_lettered += nb_load_relaxed(&route->dead_lettered) + backlog.moved;
+    ret->discarded += nb_load_relaxed(&route->discarded) + backlog.discarded;
 }

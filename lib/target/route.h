@@ -7,16 +7,28 @@
  *   a callback  an anonymous function of the route's own, whose mailbox takes the message and whose policy retries it
  *   inline      a handler that runs on the publisher's thread
  *
- * nb_route_deliver() never blocks and runs no user code but an inline handler. matched = delivered + pending + dead_lettered + discarded.
+ * Publishers come to a route by an edition of its owner (a roster, a rule set), which pins it, and deliver by a walk (walk.h): it never
+ * blocks and runs no user code but inline handlers.
  *
- * Ending: nb_route_end() takes the handler away under the lock under which a call takes its reference and counts itself in; so no call
- * starts after it, and who waits for the calls that run sees them all.
+ * Counts. What every message does is not counted one by one: `walked` is every message that came by (a roster's passes are added to it),
+ * and the exceptions are counted. matched = walked - skipped - filtered; of these all but `missed` were delivered at the first attempt (a
+ * callback's: are its function's to count). matched = delivered + pending + dead_lettered + discarded. Exceptions are raised with release
+ * and read with acquire before `walked`: who reads an exception has the pass that it is of.
+ *
+ * Ending an inline handler. nb_route_end() closes the route and looks behind a heavy fence at the seats (edition.h): either a publisher
+ * that is at the route has seen that it is closed, or its seat says `running` and the end sees that. So no call starts after the end.
+ * Whoever finds the closed route idle, the end or the last call to leave, takes the handler, lets its destroy function run, and then says
+ * `gone` to those who wait.
+ *
+ * Who fills the name of a target is looked up once: `bound` is pinned by the route, and used for as long as the name says the same. A
+ * publisher uses it without a count of its own, because it is seated. One that was bound before is unpinned when nobody was seated since.
  */
 #ifndef NB_TARGET_ROUTE_H
 #define NB_TARGET_ROUTE_H
 
 #include "pattern/pattern.h"
 #include "target/dead_letter.h"
+#include "target/edition.h"
 #include "target/handler.h"
 #include "store/store.h"
 
@@ -36,8 +48,11 @@ struct nimbus_subscription {
     nb_name *target;
     nb_object *callback;    /* a handle until the end, and a pin; NULL */
     const nb_callback_ops *callback_ops;
+    _Atomic(nb_object *) bound; /* pinned: who filled the name when it was last looked up; NULL. Changes under the lock */
+    nb_object *unbound;     /* pinned: the one before, perhaps still in use; NULL. Under the lock */
     bool is_inline;
     nb_handler *handler;    /* of an inline one; NULL once it has ended; under lock */
+    nb_editions *editions;  /* the owner's, where its publishers sit; NULL: not known to anybody yet */
     nb_pattern *filter;     /* NULL: every message */
     nimbus_filter_scope filter_scope;
     bool envelope;
@@ -49,11 +64,12 @@ struct nimbus_subscription {
     nb_lock lock;
     bool pumping;           /* the pump is queued or running, under lock */
     bool pump_again;
-    uint32_t calls;         /* inline ones that run, under lock */
-    nb_list leavers;        /* nb_leaver: who wait until none does, under lock */
+    nb_list leavers;        /* nb_leaver: who wait until the handler is gone, under lock */
+    bool gone;              /* the handler: no call runs, and it was destroyed; under lock */
     atomic_bool closed;     /* no new call */
-    /* Those that never were in the backlog, which counts its own. */
-    _Atomic uint64_t filtered, matched, delivered, retries, dead_lettered, discarded;
+    _Atomic uint64_t walked, skipped, filtered, missed; /* see the head */
+    _Atomic uint64_t late;  /* delivered from the backlog */
+    _Atomic uint64_t retries, dead_lettered, discarded; /* those that never were in the backlog, which counts its own */
 };
 
 typedef struct nb_route_spec {
@@ -69,24 +85,53 @@ typedef struct nb_route_spec {
     nb_dead_letter dead_letter; /* to take over */
 } nb_route_spec;
 
-/* What became of one delivery. */
-typedef enum nb_delivered { NB_ROUTE_FILTERED, NB_ROUTE_DELIVERED, NB_ROUTE_PENDING, NB_ROUTE_FAILED } nb_delivered;
+/* A route as an edition has it, with what a call of its inline handler needs. */
+typedef struct nb_hop {
+    nb_route *route;
+    nimbus_handler *handler; /* NULL: not inline */
+    void *user;
+    size_t plain;            /* in a roster: so many from here on are inline without a filter */
+} nb_hop;
 
 /* A handle; takes over what spec holds. NULL: out of memory, and spec is still the caller's. */
 nb_route *nb_route_make(nimbus_runtime *nb, const nb_route_spec *spec);
 
+/* Before anybody can end it. */
+nb_hop nb_route_hop(const nb_route *route);
+
 /* Whether the filter takes the message. */
 bool nb_route_matches(nb_route *route, const nimbus_message *message);
 
-/* Delivers a message that matches. The parcel stays the caller's. */
-nb_delivered nb_route_deliver(nb_route *route, const nb_parcel *parcel);
-void nb_route_count_filtered(nb_route *route);
+/* Acquire: with the exchange in nb_route_end(). */
+static inline bool nb_route_closed(const nb_route *route)
+{
+    return nb_load_acquire(&route->closed);
+}
 
-/* A delivery that matches but cannot be rendered: fails for good. */
-nb_delivered nb_route_refuse(nb_route *route, const nb_parcel *parcel);
+/* Counts an exception, see the head. */
+static inline void nb_route_count(_Atomic uint64_t *counter)
+{
+    nb_add_release(counter, 1);
+}
+
+/* A first attempt failed for good. Pending: it waits in the backlog for its dead letter. */
+typedef enum nb_delivered { NB_ROUTE_SKIPPED, NB_ROUTE_DELIVERED, NB_ROUTE_PENDING, NB_ROUTE_FAILED } nb_delivered;
+nb_delivered nb_route_fail(nb_route *route, const nb_parcel *parcel, const nb_failure *cause);
+
+/* A first attempt failed for now. */
+nb_delivered nb_route_put_off(nb_route *route, const nb_parcel *parcel);
+
+/* Offers a parcel, which stays the caller's, to the callback or to who fills the name. */
+nb_verdict nb_route_offer(nb_route *route, const nb_parcel *parcel);
+
+/* By a publisher who is seated, and may use it until he leaves: the callback, or who fills the name. NULL: nb_route_offer() knows. */
+nb_object *nb_route_borrow(nb_route *route, const nb_seat *seat);
 
 /* No new call, no new delivery; what waits is discarded. */
 void nb_route_end(nb_route *route);
+
+/* A closed route was found by a publisher whose seat does not name it any more. */
+void nb_route_left(nb_route *route);
 
 /* Waits until no call of its handler runs, but no longer than wait. Returns whether none does. */
 bool nb_route_wait(nb_route *route, int64_t wait);

@@ -5,65 +5,73 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "memory/attribute.h"
+#include "target/walk.h"
 
 #define MAX_SUBJECT 99
 
 /* ---------------------------------------------------------------------------------------------- publish */
 
-static void tally(nimbus_published *sum, nb_delivered what)
+/* One route, the long way; *envelope is made when the first one asks for it. */
+static void deliver(nimbus_topic *topic, nb_walk *walk, const nb_hop *hop, nimbus_message **envelope)
 {
-    sum->matched += what != NB_ROUTE_FILTERED;
-    sum->delivered += what == NB_ROUTE_DELIVERED;
-    sum->pending += what == NB_ROUTE_PENDING;
-    sum->failed += what == NB_ROUTE_FAILED;
-}
+    nb_parcel wrapped;
 
-/* One route; *envelope is made when the first one asks for it. */
-static nb_delivered deliver(nimbus_topic *topic, nb_route *route, const nb_parcel *parcel, nimbus_message **envelope)
-{
-    nb_parcel wrapped = *parcel;
-
-    if (atomic_load(&route->closed)) {
-        return NB_ROUTE_FILTERED;
+    if (nb_route_closed(hop->route)) {
+        nb_route_count(&hop->route->skipped);
+        return;
     }
-    if (!nb_route_matches(route, parcel->message)) {
-        nb_route_count_filtered(route);
-        return NB_ROUTE_FILTERED;
+    if (!nb_route_matches(hop->route, walk->parcel->message)) {
+        nb_route_count(&hop->route->filtered);
+        return;
     }
-    if (!route->envelope) {
-        return nb_route_deliver(route, parcel);
+    if (!hop->route->envelope) {
+        nb_walk_deliver(walk, hop, walk->parcel);
+        return;
     }
     if (*envelope == NULL) {
-        *envelope = nb_topic_envelope(topic, parcel);
+        *envelope = nb_topic_envelope(topic, walk->parcel);
     }
     if (*envelope == NULL) {
-        return nb_route_refuse(route, parcel);
+        nb_walk_refuse(walk, hop->route);
+        return;
     }
+    wrapped = *walk->parcel;
     wrapped.message = *envelope;
-    return nb_route_deliver(route, &wrapped);
+    nb_walk_deliver(walk, hop, &wrapped);
 }
 
-/* To everybody who is subscribed now (SNS-P5). */
-static void fan_out(nimbus_topic *topic, const nb_parcel *parcel, nimbus_published *sum)
+/* To everybody who is subscribed now (SNS-P5). own: the message's reference is given back. */
+static void fan_out(nimbus_topic *topic, nb_seat *seat, const nb_parcel *parcel, bool own, nimbus_published *sum)
 {
+    const nb_roster *roster = nb_roster_of(nb_seat_pass(&topic->rosters, seat));
     nimbus_message *envelope = NULL;
-    nb_roster *roster;
+    nb_walk walk;
 
-    nb_lock_acquire(&topic->lock);
-    roster = nb_roster_retain(topic->roster);
-    nb_lock_release(&topic->lock);
-    for (size_t i = 0; roster != NULL && i < roster->count; i++) {
-        tally(sum, deliver(topic, roster->routes[i], parcel, &envelope));
+    nb_walk_begin(&walk, topic->object.runtime, &topic->rosters, seat, parcel, nb_name_text(topic->object.name));
+    if (roster->takers > 0) {
+        nb_walk_reserve(&walk, roster->takers);
     }
-    nb_roster_release(roster);
+    for (size_t i = 0; i < roster->count;) {
+        const nb_hop *hop = &roster->hops[i];
+
+        if (hop->plain > 0) {
+            nb_walk_inline(&walk, hop, hop->plain);
+            i += hop->plain;
+        } else {
+            deliver(topic, &walk, hop, &envelope);
+            i++;
+        }
+    }
+    nb_walk_end(&walk, own);
     nb_message_release(envelope);
-    nb_lock_acquire(&topic->lock);
-    topic->counts.published++;
-    topic->counts.matched += sum->matched;
-    topic->counts.delivered += sum->delivered;
-    topic->counts.pending += sum->pending;
-    topic->counts.failed += sum->failed;
-    nb_lock_release(&topic->lock);
+    sum->delivered = walk.delivered;
+    sum->pending = walk.pending;
+    sum->failed = walk.failed;
+    sum->matched = walk.delivered + walk.pending + walk.failed;
+    nb_seat_add(seat, NB_TOPIC_PUBLISHED, 1);
+    nb_seat_add(seat, NB_TOPIC_DELIVERED, walk.delivered);
+    nb_seat_add(seat, NB_TOPIC_PENDING, walk.pending);
+    nb_seat_add(seat, NB_TOPIC_FAILED, walk.failed);
 }
 
 static bool subject_valid(const char *subject)
@@ -104,28 +112,57 @@ nimbus_status nb_topic_check(const nimbus_topic *topic, const nimbus_entry *entr
     return *ret_size > topic->max_message_size ? NIMBUS_E_TOO_LARGE : NIMBUS_OK;
 }
 
-nimbus_status nb_topic_publish(nimbus_topic *topic, const nimbus_entry *entry, nimbus_published *ret)
+/* On a seat. */
+static void publish(nimbus_topic *topic, nb_seat *seat, const nimbus_entry *entry, nimbus_published *ret)
 {
     nimbus_runtime *nb = topic->object.runtime;
     nb_message_spec spec = { .body = entry->body, .attributes = entry->attributes, .attribute_count = entry->attribute_count,
                              .subject = entry->subject };
-    nb_parcel parcel = { 0 };
+    nb_parcel parcel;
 
-    if (!nb_nest_enter()) {
-        return ret->status = NIMBUS_E_TOO_DEEP;
-    }
-    nb_waiting_begin(nb); /* an inline handler may take its time: the close waits for us */
     ret->status = nb_message_make(nb->heap, &spec, &parcel.message);
-    if (ret->status == NIMBUS_OK) {
-        parcel.id = ret->id = nb_new_id(nb);
-        parcel.sent = nb_clock_wall(&nb->clock);
-        parcel.enqueued = nb_clock_elapsed(&nb->clock);
-        fan_out(topic, &parcel, ret);
-        nb_message_release(parcel.message);
+    if (ret->status != NIMBUS_OK) {
+        return;
     }
-    nb_waiting_end(nb);
-    nb_nest_leave();
-    return ret->status;
+    parcel.letter = NULL;
+    parcel.id = ret->id = nb_new_id(nb);
+    parcel.enqueued = nb_clock_coarse(&nb->clock, &parcel.sent);
+    parcel.first_received = 0;
+    parcel.receive_count = 0;
+    fan_out(topic, seat, &parcel, true, ret);
+}
+
+nimbus_status nb_topic_publish(nimbus_topic *topic, const nimbus_entry *entries, size_t count, nimbus_published *ret)
+{
+    nb_seat *seat = nb_seat_take(&topic->rosters); /* first of all: from here on the close waits for us */
+    bool nested = seat != NULL && nb_nest_enter();
+    nimbus_status worst = NIMBUS_OK;
+    nimbus_published one;
+    size_t size;
+
+    for (size_t i = 0; i < count; i++) {
+        memset(&one, 0, sizeof one);
+        one.status = nb_object_ended(&topic->object) ? NIMBUS_E_DELETED : nb_intake(topic->object.runtime);
+        if (one.status == NIMBUS_OK) {
+            one.status = nb_topic_check(topic, &entries[i], &size);
+        }
+        if (one.status == NIMBUS_OK && nested) {
+            publish(topic, seat, &entries[i], &one);
+        } else if (one.status == NIMBUS_OK) {
+            one.status = seat != NULL ? NIMBUS_E_TOO_DEEP : nb_heap_failure(topic->object.heap, sizeof *seat);
+        }
+        worst = one.status != NIMBUS_OK ? one.status : worst;
+        if (ret != NULL) {
+            ret[i] = one;
+        }
+    }
+    if (nested) {
+        nb_nest_leave();
+    }
+    if (seat != NULL) {
+        nb_seat_leave(&topic->rosters, seat);
+    }
+    return worst;
 }
 
 /* ------------------------------------------------------------------------------------------- the object */
@@ -133,57 +170,76 @@ nimbus_status nb_topic_publish(nimbus_topic *topic, const nimbus_entry *entry, n
 /* A rule, or a function's destination, publishes here. */
 static nb_verdict offer(nb_object *object, const nb_parcel *parcel)
 {
+    nimbus_topic *topic = nb_topic_of(object);
     nimbus_published sum;
+    nb_seat *seat;
 
     if (nb_object_ended(object)) {
         return NB_MISSING;
     }
-    if (nb_message_size(parcel->message) > nb_topic_of(object)->max_message_size || !nb_nest_enter()) {
+    if (nb_message_size(parcel->message) > topic->max_message_size || !nb_nest_enter()) {
         return NB_PERMANENT;
     }
-    memset(&sum, 0, sizeof sum);
-    fan_out(nb_topic_of(object), parcel, &sum);
+    seat = nb_seat_take(&topic->rosters);
+    if (seat != NULL) {
+        fan_out(topic, seat, parcel, false, &sum);
+        nb_seat_leave(&topic->rosters, seat);
+    }
     nb_nest_leave();
+    if (seat == NULL) {
+        return NB_TRANSIENT;
+    }
     nb_parcel_release(parcel);
     return NB_DELIVERED;
 }
 
+/* From `ended` on nobody changes the roster, so it stays while its routes are ended. */
 static void end(nb_object *object)
 {
     nimbus_topic *topic = nb_topic_of(object);
     nb_roster *roster;
 
-    nb_lock_acquire(&topic->lock);
+    nb_lock_acquire(&topic->rosters.lock);
     topic->ended = true;
-    roster = topic->roster;
-    topic->roster = NULL;
-    nb_lock_release(&topic->lock);
-    for (size_t i = 0; roster != NULL && i < roster->count; i++) {
-        nb_route_end(roster->routes[i]);
+    roster = nb_roster_of(nb_load_relaxed(&topic->rosters.current));
+    nb_lock_release(&topic->rosters.lock);
+    for (size_t i = 0; i < roster->count; i++) {
+        nb_route_end(roster->hops[i].route);
     }
-    nb_roster_release(roster);
+    nb_lock_acquire(&topic->rosters.lock);
+    nb_editions_swap(&topic->rosters, &topic->last.edition);
+    nb_lock_release(&topic->rosters.lock);
+    nb_editions_sweep(&topic->rosters);
+}
+
+static void inside(nb_object *object, nb_inside_counts *sum)
+{
+    nb_editions_inside(&nb_topic_of(object)->rosters, sum);
 }
 
 static void free_topic(nb_object *object)
 {
     nimbus_topic *topic = nb_topic_of(object);
 
-    nb_lock_fini(&topic->lock);
+    nb_editions_fini(&topic->rosters);
     nb_free(object->heap, topic, sizeof *topic);
 }
 
-static const nb_object_ops topic_ops = { .offer = offer, .end = end, .free = free_topic };
+static const nb_object_ops topic_ops = { .offer = offer, .end = end, .free = free_topic, .inside = inside };
 
 static nimbus_topic *make(nimbus_runtime *nb, nb_name *name, size_t max_message_size)
 {
     nimbus_topic *topic = nb_alloc_zero(nb->heap, sizeof *topic);
+    nb_roster *first = topic != NULL ? nb_roster_make(nb->heap, NULL, NULL, NULL) : NULL;
 
-    if (topic != NULL) {
-        nb_object_init(&topic->object, &topic_ops, NB_TOPIC, nb, name);
-        nb_lock_init(&topic->lock);
-        topic->max_message_size = max_message_size;
-        nb_object_publish(&topic->object);
+    if (first == NULL) {
+        nb_free(nb->heap, topic, sizeof *topic);
+        return NULL;
     }
+    nb_object_init(&topic->object, &topic_ops, NB_TOPIC, nb, name);
+    nb_editions_init(&topic->rosters, &nb_roster_ops, nb->heap, &first->edition);
+    topic->max_message_size = max_message_size;
+    nb_object_publish(&topic->object);
     return topic;
 }
 
@@ -227,54 +283,60 @@ nimbus_topic *nb_topic_create(nimbus_runtime *nb, const char *text, const nimbus
 static void detach(nb_object *parent, nb_route *route)
 {
     nimbus_topic *topic = nb_topic_of(parent);
-    nb_roster *before = NULL, *after;
+    nb_roster *after = NULL;
 
-    nb_lock_acquire(&topic->lock);
-    if (topic->roster != NULL) {
-        after = nb_roster_make(parent->heap, topic->roster, route, NULL);
+    nb_lock_acquire(&topic->rosters.lock);
+    if (!topic->ended) {
+        after = nb_roster_make(parent->heap, nb_roster_of(nb_load_relaxed(&topic->rosters.current)), route, NULL);
         if (after != NULL) {
-            before = topic->roster;
-            topic->roster = after;
+            nb_editions_swap(&topic->rosters, &after->edition);
         }
     }
-    nb_lock_release(&topic->lock);
-    nb_roster_release(before);
+    nb_lock_release(&topic->rosters.lock);
+    if (after != NULL) {
+        nb_editions_sweep(&topic->rosters);
+    }
 }
 
 nimbus_status nb_topic_add(nimbus_topic *topic, nb_route *route)
 {
-    nb_roster *before, *after;
+    nb_roster *after = NULL;
     nimbus_status status = NIMBUS_OK;
 
-    nb_lock_acquire(&topic->lock);
-    before = topic->roster;
-    after = topic->ended ? NULL : nb_roster_make(topic->object.heap, before, NULL, route);
+    nb_lock_acquire(&topic->rosters.lock);
+    if (!topic->ended) {
+        after = nb_roster_make(topic->object.heap, nb_roster_of(nb_load_relaxed(&topic->rosters.current)), NULL, route);
+    }
     if (after != NULL) {
         nb_object_pin(&topic->object);
         route->parent = &topic->object;
         route->detach = detach;
-        topic->roster = after;
+        route->editions = &topic->rosters;
+        nb_editions_swap(&topic->rosters, &after->edition);
     } else {
         status = topic->ended ? NIMBUS_E_DELETED : nb_heap_failure(topic->object.heap, sizeof *after);
     }
-    nb_lock_release(&topic->lock);
+    nb_lock_release(&topic->rosters.lock);
     if (after != NULL) {
-        nb_roster_release(before);
+        nb_editions_sweep(&topic->rosters);
     }
     return status;
 }
 
 void nb_topic_get_metrics(nimbus_topic *topic, nimbus_topic_metrics *ret)
 {
+    const nb_roster *roster;
+
     memset(ret, 0, sizeof *ret);
-    nb_lock_acquire(&topic->lock);
-    ret->published = topic->counts.published;
-    ret->matched = topic->counts.matched;
-    ret->delivered = topic->counts.delivered;
-    ret->pending = topic->counts.pending;
-    ret->failed = topic->counts.failed;
-    for (size_t i = 0; topic->roster != NULL && i < topic->roster->count; i++) {
-        ret->subscriptions += !atomic_load(&topic->roster->routes[i]->closed);
+    ret->published = nb_editions_count(&topic->rosters, NB_TOPIC_PUBLISHED);
+    ret->delivered = nb_editions_count(&topic->rosters, NB_TOPIC_DELIVERED);
+    ret->pending = nb_editions_count(&topic->rosters, NB_TOPIC_PENDING);
+    ret->failed = nb_editions_count(&topic->rosters, NB_TOPIC_FAILED);
+    ret->matched = ret->delivered + ret->pending + ret->failed;
+    nb_lock_acquire(&topic->rosters.lock);
+    roster = nb_roster_of(nb_load_relaxed(&topic->rosters.current));
+    for (size_t i = 0; i < roster->count; i++) {
+        ret->subscriptions += !nb_route_closed(roster->hops[i].route);
     }
-    nb_lock_release(&topic->lock);
+    nb_lock_release(&topic->rosters.lock);
 }

@@ -1,5 +1,8 @@
 /*
- * topic.h - the topic: a roster of routes, and the publish that walks it.
+ * topic.h - the topic: a roster of routes (an edition, target/edition.h), and the publish that walks it.
+ *
+ * A publish takes a seat, opens the roster and walks it: no lock, one read-modify-write, none for a subscriber. The counts of the topic are
+ * the seats'.
  */
 #ifndef NB_TOPIC_TOPIC_H
 #define NB_TOPIC_TOPIC_H
@@ -11,13 +14,13 @@
 struct nimbus_topic {
     nb_object object;
     size_t max_message_size;
-    nb_lock lock; /* of roster and counts */
-    nb_roster *roster;
-    bool ended;
-    struct {
-        uint64_t published, matched, delivered, pending, failed;
-    } counts;
+    nb_editions rosters;
+    nb_roster last; /* the one after the end: nobody */
+    bool ended;     /* under the lock of rosters */
 };
+
+/* What its seats count. */
+enum { NB_TOPIC_PUBLISHED, NB_TOPIC_DELIVERED, NB_TOPIC_PENDING, NB_TOPIC_FAILED };
 
 static inline nimbus_topic *nb_topic_of(nb_object *object)
 {
@@ -29,7 +32,9 @@ nimbus_topic *nb_topic_create(nimbus_runtime *nb, const char *name, const nimbus
 
 /* NIMBUS_OK, or what is wrong with the entry; *ret_size: body and attributes, also if something else is wrong. */
 nimbus_status nb_topic_check(const nimbus_topic *topic, const nimbus_entry *entry, size_t *ret_size);
-nimbus_status nb_topic_publish(nimbus_topic *topic, const nimbus_entry *entry, nimbus_published *ret); /* a checked entry */
+
+/* One after the other, ret (NULL: not wanted) getting one answer each. The status of the last one that failed, or NIMBUS_OK. */
+nimbus_status nb_topic_publish(nimbus_topic *topic, const nimbus_entry *entries, size_t count, nimbus_published *ret);
 
 /* Puts a route on the roster. NIMBUS_OK, NIMBUS_E_DELETED, NIMBUS_E_NO_MEMORY, NIMBUS_E_FULL. */
 nimbus_status nb_topic_add(nimbus_topic *topic, nb_route *route);

@@ -1,0 +1,117 @@
+/*
+ * edition.h - editions: an immutable list that is replaced as a whole while publishers walk it, also through handlers that may block for
+ * ever. A topic's roster and a bus's rule set are editions.
+ *
+ * A publisher takes a *seat* of the owner's, opens the current edition in it, walks it without lock and leaves. The seat says what its
+ * publisher looks at (`held`) and which route's inline handler it is inside of (`running`): who changes something swaps the edition, or
+ * closes the route, and looks at the seats. So a walk costs one read-modify-write (the seat), and a subscriber costs none.
+ *
+ *   held     NULL: free. The seat's own address: taken, nothing held. Else the edition that may not be freed.
+ *   running  NULL, or the route that may not be thought idle: its handler runs, or its publisher is about to look whether it may.
+ *
+ * Ordering. Both words are hazard pointers: the publisher writes, passes a light fence, and looks again whether what it wrote still holds
+ * (`current`, the route's `closed`); the other side changes that, passes a heavy fence, and reads the seats. One of them sees the other. In
+ * the other direction the publisher takes the word back (release: its reads are over), passes a light fence, and looks whether it is
+ * wanted: `current` is another edition, so it sweeps; the route is closed, so it tells who waits. Without the fences an edition is freed
+ * under its reader, a call starts after an unsubscribe has returned, or a waiter sleeps for ever.
+ *
+ * Seats are found by the thread's number, so each thread has its own lines; they are made when they are wanted and freed with the owner. A
+ * publish inside a publish of the same owner takes another one. A seat's counts have one writer, its publisher: they are raised without a
+ * read-modify-write. `held` hands them over: taken with acquire, left with release.
+ *
+ * Passes. Opening an edition for the count adds one to `passes` of the seat, which is of the edition `counted`; the edition's own sum is
+ * folded together, under the lock, when a seat turns to another edition and when the edition is swept. `passes` is written before `held` is
+ * taken back, so whoever has seen an old edition unheld, behind its heavy fence, reads passes that are final.
+ */
+#ifndef NB_TARGET_EDITION_H
+#define NB_TARGET_EDITION_H
+
+#include "platform/lock.h"
+#include "platform/self.h"
+#include "runtime/object.h"
+#include "sync/atomic.h"
+
+#define NB_SEAT_CHAINS 8u
+#define NB_SEAT_COUNTS 4u
+
+/* At the head of what is an edition. */
+typedef struct nb_edition {
+    struct nb_edition *older; /* retired: the next of the list, under the lock */
+    uint64_t passes;          /* folded in, under the lock */
+} nb_edition;
+
+typedef struct nb_seat {
+    struct nb_seat *next;     /* in its chain; set before the seat is known */
+    void *spare[3];           /* keeps the words of two seats on different cache lines, whatever the alignment */
+    _Atomic(const void *) held;
+    _Atomic(const void *) running;
+    _Atomic(const nb_edition *) counted; /* written under the lock */
+    _Atomic uint64_t passes;             /* by the publisher; when counted changes, under the lock */
+    _Atomic uint64_t counts[NB_SEAT_COUNTS]; /* the owner's; by the publisher */
+    void *behind[4];
+} nb_seat;
+
+typedef struct nb_editions nb_editions;
+
+typedef struct nb_edition_ops {
+    void (*fold)(nb_edition *edition); /* nobody holds it any more and passes is final; under the lock */
+    void (*free)(nb_edition *edition); /* without a lock */
+} nb_edition_ops;
+
+struct nb_editions {
+    const nb_edition_ops *ops;
+    nb_heap *heap;
+    _Atomic(nb_edition *) current; /* never NULL. Written under the lock */
+    _Atomic(nb_seat *) chains[NB_SEAT_CHAINS];
+    nb_lock lock;                  /* one change at a time; of the owner's slow data, too */
+    nb_edition *retired;           /* under the lock: perhaps still held */
+};
+
+void nb_editions_init(nb_editions *editions, const nb_edition_ops *ops, nb_heap *heap, nb_edition *first);
+
+/* Nobody is seated any more. Folds and frees all editions, the current one included. */
+void nb_editions_fini(nb_editions *editions);
+
+/* Replaces the current edition. Under the lock; afterwards nb_editions_sweep() without it. */
+void nb_editions_swap(nb_editions *editions, nb_edition *next);
+
+/* Frees what is retired and not held any more. Without a lock. */
+void nb_editions_sweep(nb_editions *editions);
+
+/* Passes of an edition so far. Under the lock. */
+uint64_t nb_editions_passes(nb_editions *editions, const nb_edition *edition);
+
+/* The sum of one count over all seats. */
+uint64_t nb_editions_count(nb_editions *editions, unsigned which);
+
+/* Whether a publisher is, or may be, inside a call of it. A call that began before the caller's heavy fence is seen. */
+bool nb_editions_running(nb_editions *editions, const void *route);
+
+/* Whether anybody but me (NULL: nobody's) is seated. Behind a heavy fence of its own. */
+bool nb_editions_walked(nb_editions *editions, const nb_seat *me);
+
+/* Adds how many are seated, and how many of them are inside a handler. Behind a full fence of the caller's, which pairs with the one behind
+   the taking of a seat: who is not seen here sees whatever was written before that fence. */
+void nb_editions_inside(nb_editions *editions, nb_inside_counts *sum);
+
+/* ----------------------------------------------------------------------------------------- the publisher */
+
+/* A seat for the caller, with nothing held. NULL: out of memory. */
+nb_seat *nb_seat_take(nb_editions *editions);
+
+/* Holds the current edition instead of what it holds. */
+nb_edition *nb_seat_open(nb_editions *editions, nb_seat *seat);
+
+/* The same, counted as a pass. */
+nb_edition *nb_seat_pass(nb_editions *editions, nb_seat *seat);
+
+/* Holds nothing any more; the last touch of the owner. */
+void nb_seat_leave(nb_editions *editions, nb_seat *seat);
+
+/* By the publisher alone: see the head. Relaxed, since whoever reads them for a metric takes any value between two walks. */
+static inline void nb_seat_add(nb_seat *seat, unsigned which, uint64_t n)
+{
+    nb_store_relaxed(&seat->counts[which], nb_load_relaxed(&seat->counts[which]) + n);
+}
+
+#endif

@@ -1,0 +1,206 @@
+#include "target/walk.h"
+
+#include <string.h>
+
+void nb_walk_begin(nb_walk *walk, nimbus_runtime *nb, nb_editions *editions, nb_seat *seat, const nb_parcel *parcel, const char *source)
+{
+    walk->nb = nb;
+    walk->editions = editions;
+    walk->seat = seat;
+    walk->parcel = parcel;
+    walk->source = source;
+    walk->spare = 0;
+    walk->delivered = walk->pending = walk->failed = 0;
+    walk->ready = false;
+}
+
+void nb_walk_reserve(nb_walk *walk, size_t takers)
+{
+    nb_message_retain_n(walk->parcel->message, (uint32_t)takers);
+    walk->spare += (uint32_t)takers;
+}
+
+void nb_walk_end(nb_walk *walk, bool own)
+{
+    if (walk->spare + own > 0) {
+        nb_message_release_n(walk->parcel->message, walk->spare + own);
+    }
+}
+
+static void tally(nb_walk *walk, nb_delivered what)
+{
+    walk->delivered += what == NB_ROUTE_DELIVERED;
+    walk->pending += what == NB_ROUTE_PENDING;
+    walk->failed += what == NB_ROUTE_FAILED;
+}
+
+/* ------------------------------------------------------------------------------------- inline handlers */
+
+/* Made once for all; everything but the reason's text, of which the first byte says that there is none. */
+static void make_ready(nb_walk *walk)
+{
+    const nb_parcel *parcel = walk->parcel;
+    nb_call *call = &walk->call;
+
+    memset(&walk->slot, 0, sizeof walk->slot);
+    nb_delivery_of(&walk->slot)->message = parcel->message;
+    nb_delivery_of(&walk->slot)->letter = parcel->letter;
+    nb_delivery_of(&walk->slot)->call = call;
+    nb_delivery_of(&walk->slot)->source_name = walk->source;
+    nb_delivery_of(&walk->slot)->id = parcel->id;
+    nb_delivery_of(&walk->slot)->sent = parcel->sent;
+    nb_delivery_of(&walk->slot)->receive_count = 1;
+    call->nb = walk->nb;
+    call->owner = walk;
+    call->subscription = NULL;
+    call->lock = NULL;
+    call->kept = NULL;
+    call->function_call = NULL;
+    call->reply = NULL;
+    call->reason[0] = '\0';
+    walk->ready = true;
+}
+
+/*
+ * The seat names another route, or none. Release: what the handler of the one before did happens before its destroy function and before
+ * the unsubscribe that waits for it. The fence stands between the name and the look at `closed`, of this route and of the one before: the
+ * end closes the route, passes a heavy fence and looks at the names.
+ */
+static inline void point(nb_seat *seat, const nb_route *route)
+{
+    nb_store_release(&seat->running, route);
+    nb_fence_light();
+}
+
+/* Off the handlers, to do something that is not theirs: a destroy function, a trace hook. */
+static void step_out(nb_walk *walk, nb_frame *frame, nb_route *before)
+{
+    point(walk->seat, NULL);
+    nb_frame_leave(frame);
+    if (nb_route_closed(before)) {
+        nb_route_left(before);
+    }
+}
+
+/* A call that said something, or did not answer DONE. */
+static void look_closer(nb_walk *walk, nb_frame *frame, nb_route *route, nimbus_outcome outcome)
+{
+    nb_failure why = nb_failure_rejected;
+    char reason[NB_REASON_SIZE];
+
+    nb_message_release(walk->call.reply);
+    walk->call.reply = NULL;
+    if (outcome == NIMBUS_DONE) {
+        walk->call.reason[0] = '\0';
+        walk->delivered++;
+        return;
+    }
+    if (walk->call.reason[0] != '\0') {
+        memcpy(reason, walk->call.reason, sizeof reason);
+        walk->call.reason[0] = '\0';
+        why.reason = reason;
+    }
+    step_out(walk, frame, route);
+    tally(walk, nb_route_fail(route, walk->parcel, &why));
+    nb_frame_enter(frame, walk->nb, walk);
+}
+
+void nb_walk_inline(nb_walk *walk, const nb_hop *hops, size_t count)
+{
+    nb_seat *seat = walk->seat;
+    nb_call *call = &walk->call;
+    nb_route *before = hops[0].route;
+    nb_frame frame;
+
+    if (!walk->ready) {
+        make_ready(walk);
+    }
+    nb_frame_enter(&frame, walk->nb, walk);
+    for (size_t i = 0; i < count; i++) {
+        nb_route *route = hops[i].route;
+        nimbus_outcome outcome;
+
+        point(seat, route);
+        if (before != route && nb_route_closed(before)) {
+            step_out(walk, &frame, before);
+            nb_frame_enter(&frame, walk->nb, walk);
+            point(seat, route);
+        }
+        before = route;
+        if (nb_route_closed(route)) {
+            nb_route_count(&route->skipped);
+            continue;
+        }
+        call->subscription = route;
+        if (walk->source == NULL) {
+            nb_delivery_of(&walk->slot)->source_name = route->dead_letter.source;
+        }
+        outcome = hops[i].handler(&walk->slot, hops[i].user);
+        if (outcome == NIMBUS_DONE && call->reply == NULL && call->reason[0] == '\0') {
+            walk->delivered++;
+        } else {
+            look_closer(walk, &frame, route, outcome);
+        }
+    }
+    step_out(walk, &frame, before);
+}
+
+/* ----------------------------------------------------------------------------------------- other targets */
+
+/* With one of the references that were raised in advance, if it is for this form of the message. */
+static nb_verdict offer(nb_walk *walk, nb_object *target, const nb_parcel *parcel)
+{
+    bool reserved = parcel->message == walk->parcel->message && walk->spare > 0;
+    nb_verdict verdict;
+
+    if (!reserved) {
+        nb_message_retain(parcel->message);
+    }
+    nb_letter_retain(parcel->letter);
+    verdict = target->ops->offer(target, parcel);
+    if (verdict == NB_DELIVERED || verdict == NB_PENDING) {
+        walk->spare -= reserved;
+        return verdict;
+    }
+    if (!reserved) {
+        nb_message_release(parcel->message);
+    }
+    nb_letter_release(parcel->letter);
+    return verdict;
+}
+
+static nb_delivered deliver_first(nb_walk *walk, nb_route *route, const nb_parcel *parcel)
+{
+    nb_object *target = nb_route_borrow(route, walk->seat);
+
+    switch (target != NULL ? offer(walk, target, parcel) : nb_route_offer(route, parcel)) {
+    case NB_DELIVERED:
+        return NB_ROUTE_DELIVERED;
+    case NB_PENDING: /* a function has it, and from here on it is the function's */
+        return NB_ROUTE_PENDING;
+    case NB_MISSING:
+        return nb_route_fail(route, parcel, &nb_failure_missing);
+    case NB_PERMANENT:
+        return nb_route_fail(route, parcel, &nb_failure_permanent);
+    case NB_FULL:
+    case NB_TRANSIENT:
+    default:
+        return nb_route_put_off(route, parcel);
+    }
+}
+
+void nb_walk_deliver(nb_walk *walk, const nb_hop *hop, const nb_parcel *parcel)
+{
+    if (hop->handler != NULL) {
+        nb_walk_inline(walk, hop, 1);
+    } else if (nb_route_closed(hop->route)) {
+        nb_route_count(&hop->route->skipped);
+    } else {
+        tally(walk, deliver_first(walk, hop->route, parcel));
+    }
+}
+
+void nb_walk_refuse(nb_walk *walk, nb_route *route)
+{
+    tally(walk, nb_route_fail(route, walk->parcel, &nb_failure_full));
+}
