@@ -24,7 +24,8 @@
  * Provides, with order one of memory_order_...:
  *   NB_HOOK_LOAD(p, order)  NB_HOOK_STORE(p, v, order)  NB_HOOK_EXCHANGE(p, v, order)  NB_HOOK_ADD(p, v, order)  NB_HOOK_SUB(p, v, order)
  *   NB_HOOK_OR(p, v, order)  NB_HOOK_AND(p, v, order)  NB_HOOK_CAS(p, expected, v, weak, success, failure)  NB_HOOK_FENCE(order)
- *   NB_HOOK_PAUSE()  NB_HOOK_PLAIN(p, size, writes)  NB_HOOK_INIT(p, v)
+ *   NB_HOOK_FENCE_AFTER_RMW()  NB_HOOK_FENCE_LIGHT()  NB_HOOK_FENCE_HEAVY()
+ *   NB_HOOK_PAUSE()  NB_HOOK_PLAIN(p, size, writes)  NB_HOOK_INIT(p, v)  NB_HOOK_BORN(p, size)  NB_HOOK_GONE(p, size)
  */
 #include <explore_hooks.h> /* from tests/explore */
 
@@ -42,6 +43,8 @@
             : atomic_compare_exchange_strong_explicit((p), (expected), (v), (success), (failure)))
 #define NB_HOOK_FENCE(order) atomic_thread_fence(order)
 #define NB_HOOK_PLAIN(p, size, writes) ((void)0)
+#define NB_HOOK_BORN(p, size) ((void)0)
+#define NB_HOOK_GONE(p, size) ((void)0)
 #define NB_HOOK_INIT(p, v) atomic_init((p), (v))
 
 static inline void nb_hook_pause(void)
@@ -98,9 +101,9 @@ static inline void nb_hook_pause(void)
 
 #ifdef NB_EXPLORE
 #define nb_fence_seq_cst() NB_HOOK_FENCE(memory_order_seq_cst)
-#define nb_fence_after_rmw() NB_HOOK_FENCE(memory_order_seq_cst)
-#define nb_fence_light() NB_HOOK_FENCE(memory_order_seq_cst)
-#define nb_fence_heavy() NB_HOOK_FENCE(memory_order_seq_cst)
+#define nb_fence_after_rmw() NB_HOOK_FENCE_AFTER_RMW()
+#define nb_fence_light() NB_HOOK_FENCE_LIGHT()
+#define nb_fence_heavy() NB_HOOK_FENCE_HEAVY()
 #else
 /* Orders what stands before it with what stands behind it, in one order of all such fences. */
 #define nb_fence_seq_cst() nb_barrier_full()
@@ -125,5 +128,9 @@ static inline void nb_fence_after_rmw(void)
 
 #define nb_plain_read(p) NB_HOOK_PLAIN(p, sizeof *(p), false)
 #define nb_plain_write(p) NB_HOOK_PLAIN(p, sizeof *(p), true)
+
+/* Memory that a cache of ours gives out and takes back: after `gone` nobody may use it, until `born` makes new memory of it. */
+#define nb_block_born(p, size) NB_HOOK_BORN(p, size)
+#define nb_block_gone(p, size) NB_HOOK_GONE(p, size)
 
 #endif
