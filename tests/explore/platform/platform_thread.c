@@ -83,6 +83,9 @@ bool nb_self_at_end(nb_self_hook *hook)
 {
     nb_self *self = nb_self_get();
 
+    if (self->ending) {
+        return false;
+    }
     hook->prev = NULL;
     hook->next = self->hooks;
     if (hook->next != NULL) {
@@ -105,8 +108,21 @@ void nb_self_not_at_end(nb_self_hook *hook)
     hook->prev = hook->next = NULL;
 }
 
+static const char ties; /* its address is a lock's name */
+
+void nb_self_lock(void)
+{
+    ex_lock_acquire(EXPLORE_SITE("lock", "threads and caches"), &ties);
+}
+
+void nb_self_unlock(void)
+{
+    ex_lock_release(EXPLORE_SITE("unlock", "threads and caches"), &ties);
+}
+
 void ex_self_ends(ex_thread *thread)
 {
+    thread->self.ending = true;
     while (thread->self.hooks != NULL) {
         nb_self_hook *hook = thread->self.hooks;
 
