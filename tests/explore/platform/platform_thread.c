@@ -67,6 +67,11 @@ uint32_t nb_platform_cpus(void)
     return 2;
 }
 
+void nb_platform_yield(void)
+{
+    explore_pause(EXPLORE_SITE("yield", ""));
+}
+
 uint64_t nb_platform_entropy(void)
 {
     return ++entropy * UINT64_C(0x9e3779b97f4a7c15);
