@@ -72,12 +72,12 @@ static void add_inside(nb_object *object, void *user)
     }
 }
 
-/* Publishers that are inside. The fence pairs with the one behind the taking of a seat: who is not seen sees the phase. */
+/* Publishers that are inside. The fence pairs with the light one behind the taking of a seat: who is not seen sees the phase. */
 static nb_inside_counts inside(nimbus_runtime *nb)
 {
     nb_inside_counts sum = { 0, 0 };
 
-    nb_fence_seq_cst();
+    nb_fence_heavy();
     each_object(nb, add_inside, &sum);
     return sum;
 }

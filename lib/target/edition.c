@@ -2,14 +2,6 @@
 
 #include <string.h>
 
-/* The chain of the calling thread. */
-static inline _Atomic(nb_seat *) *chain_of(nb_editions *editions)
-{
-    return &editions->chains[(nb_self_number() * UINT64_C(0x9e3779b97f4a7c15)) >> 61];
-}
-
-_Static_assert(NB_SEAT_CHAINS == 8, "three bits choose the chain");
-
 void nb_editions_init(nb_editions *editions, const nb_edition_ops *ops, nb_heap *heap, nb_edition *first)
 {
     memset(editions, 0, sizeof *editions);
@@ -181,13 +173,14 @@ void nb_editions_fini(nb_editions *editions)
 /* ------------------------------------------------------------------------------------------ the publisher */
 
 /* One more seat, taken by the caller. */
-static nb_seat *new_seat(nb_editions *editions, _Atomic(nb_seat *) *chain)
+static nb_seat *new_seat(nb_editions *editions, _Atomic(nb_seat *) *chain, uint64_t owner)
 {
     nb_seat *seat = nb_alloc_zero(editions->heap, sizeof *seat);
 
     if (seat == NULL) {
         return NULL;
     }
+    seat->owner = owner;
     nb_atomic_init(&seat->held, seat);
     nb_atomic_init(&seat->running, NULL);
     nb_atomic_init(&seat->counted, NULL);
@@ -196,77 +189,68 @@ static nb_seat *new_seat(nb_editions *editions, _Atomic(nb_seat *) *chain)
         nb_atomic_init(&seat->counts[i], 0);
     }
     seat->next = nb_load_relaxed(chain);
-    /* Release: the seat is whole for whoever finds it. seq_cst, which is no dearer: a full fence follows as behind the other CAS. Seats
-       are never taken out, so a head that comes back is the same head. */
-    while (!nb_cas_weak_seq_cst(chain, &seat->next, seat)) {
+    /* Release: the seat is whole for whoever finds it. Acquire: so are those behind it. Seats are never taken out, so a head that comes
+       back is the same head. */
+    while (!nb_cas_weak_acq_rel(chain, &seat->next, seat)) {
     }
     return seat;
 }
 
-nb_seat *nb_seat_take(nb_editions *editions)
+/* One that is for everybody. NULL: all are taken. */
+static nb_seat *take_shared(nb_seat *seat)
 {
-    _Atomic(nb_seat *) *chain = chain_of(editions);
-    nb_seat *seat = nb_load_acquire(chain); /* with the release of new_seat() */
-
     for (; seat != NULL; seat = seat->next) {
         const void *nobody = NULL;
 
-        /* Acquire: the counts of who left it. seq_cst with the fence behind it: see nb_editions_inside(). */
-        if (nb_load_relaxed(&seat->held) == NULL && nb_cas_strong_seq_cst(&seat->held, &nobody, seat)) {
-            break;
+        /* Acquire: the counts of who left it. */
+        if (seat->owner == 0 && nb_load_relaxed(&seat->held) == NULL && nb_cas_strong_acquire(&seat->held, &nobody, seat)) {
+            return seat;
         }
     }
-    if (seat == NULL) {
-        seat = new_seat(editions, chain);
+    return NULL;
+}
+
+nb_seat *nb_seat_find(nb_editions *editions)
+{
+    _Atomic(nb_seat *) *chain = nb_seat_chain(editions);
+    nb_seat *first = nb_load_acquire(chain), *seat; /* with the release of new_seat() */
+    unsigned owned = 0;
+
+    for (seat = first; seat != NULL; seat = seat->next) {
+        if (nb_seat_take_own(seat)) {
+            return seat;
+        }
+        owned += seat->owner != 0;
     }
-    nb_fence_after_rmw();
+    seat = owned >= NB_SEATS_OWNED ? take_shared(first) : NULL;
+    if (seat == NULL) {
+        seat = new_seat(editions, chain, owned < NB_SEATS_OWNED ? nb_self_number() : 0);
+    }
+    nb_fence_light(); /* as in nb_seat_take_own() */
     return seat;
 }
 
-nb_edition *nb_seat_open(nb_editions *editions, nb_seat *seat)
+nb_edition *nb_seat_reopen(nb_editions *editions, nb_seat *seat)
 {
     nb_edition *edition = nb_load_acquire(&editions->current), *again;
-    const void *before = nb_load_relaxed(&seat->held); /* our own word */
-    bool moved = before != seat && before != edition;
 
     for (;;) {
-        nb_store_release(&seat->held, edition); /* release: our reads of what was held before are over */
+        nb_store_release(&seat->held, edition); /* as in nb_seat_open() */
         nb_fence_light();
-        again = nb_load_acquire(&editions->current); /* with the release of the swap */
+        again = nb_load_acquire(&editions->current);
         if (again == edition) {
             break;
         }
         edition = again;
-        moved = true;
     }
-    if (moved) { /* whoever swept meanwhile may have found us at the old one, and left it to us */
-        nb_editions_sweep(editions);
-    }
+    nb_editions_sweep(editions); /* whoever swept meanwhile may have found us at the old one, and left it to us */
     nb_plain_read(edition);
     return edition;
 }
 
-nb_edition *nb_seat_pass(nb_editions *editions, nb_seat *seat)
+void nb_seat_recount(nb_editions *editions, nb_seat *seat, const nb_edition *edition)
 {
-    nb_edition *edition = nb_seat_open(editions, seat);
-
-    if (nb_load_relaxed(&seat->counted) != edition) { /* NULL or another: a fold that we do not see yet changes nothing of that */
-        nb_lock_acquire(&editions->lock);
-        fold_seat(seat, edition);
-        nb_lock_release(&editions->lock);
-    }
-    nb_store_relaxed(&seat->passes, nb_load_relaxed(&seat->passes) + 1);
-    return edition;
-}
-
-void nb_seat_leave(nb_editions *editions, nb_seat *seat)
-{
-    const void *edition = nb_load_relaxed(&seat->held); /* our own word */
-
-    nb_store_release(&seat->held, seat); /* our reads of the edition, and the passes, are over */
-    nb_fence_light();
-    if (edition != seat && nb_load_relaxed(&editions->current) != edition) {
-        nb_editions_sweep(editions);
-    }
-    nb_store_release(&seat->held, NULL); /* the next one to take it gets the counts; whoever waits for all to leave sees what we did */
+    nb_lock_acquire(&editions->lock);
+    fold_seat(seat, edition);
+    nb_lock_release(&editions->lock);
 }

@@ -4,7 +4,7 @@
  *
  * A publisher takes a *seat* of the owner's, opens the current edition in it, walks it without lock and leaves. The seat says what its
  * publisher looks at (`held`) and which route's inline handler it is inside of (`running`): who changes something swaps the edition, or
- * closes the route, and looks at the seats. So a walk costs one read-modify-write (the seat), and a subscriber costs none.
+ * closes the route, and looks at the seats. So neither a walk nor a subscriber costs a read-modify-write.
  *
  *   held     NULL: free. The seat's own address: taken, nothing held. Else the edition that may not be freed.
  *   running  NULL, or the route that may not be thought idle: its handler runs, or its publisher is about to look whether it may.
@@ -15,9 +15,11 @@
  * wanted: `current` is another edition, so it sweeps; the route is closed, so it tells who waits. Without the fences an edition is freed
  * under its reader, a call starts after an unsubscribe has returned, or a waiter sleeps for ever.
  *
- * Seats are found by the thread's number, so each thread has its own lines; they are made when they are wanted and freed with the owner. A
- * publish inside a publish of the same owner takes another one. A seat's counts have one writer, its publisher: they are raised without a
- * read-modify-write. `held` hands them over: taken with acquire, left with release.
+ * Seats are made when they are wanted and freed with the owner. Most belong to a thread, by its number, so its lines stay with it and it
+ * takes them with a plain store: nobody else may. A number lives on in the next thread that gets it. So that threads that come and go
+ * cannot pile up seats, a chain has at most NB_SEATS_OWNED of them; the others are for everybody, taken by a compare-and-swap. A publish
+ * inside a publish of the same owner takes another seat. A seat's counts have one writer at a time, its publisher, and are raised without
+ * a read-modify-write; `held` hands them over: left with release, taken (where somebody else may have left it) with acquire.
  *
  * Passes. Opening an edition for the count adds one to `passes` of the seat, which is of the edition `counted`; the edition's own sum is
  * folded together, under the lock, when a seat turns to another edition and when the edition is swept. `passes` is written before `held` is
@@ -33,6 +35,11 @@
 
 #define NB_SEAT_CHAINS 8u
 #define NB_SEAT_COUNTS 4u
+#ifdef NB_TESTING
+#define NB_SEATS_OWNED 2u
+#else
+#define NB_SEATS_OWNED 16u
+#endif
 
 /* At the head of what is an edition. */
 typedef struct nb_edition {
@@ -42,7 +49,8 @@ typedef struct nb_edition {
 
 typedef struct nb_seat {
     struct nb_seat *next;     /* in its chain; set before the seat is known */
-    void *spare[3];           /* keeps the words of two seats on different cache lines, whatever the alignment */
+    uint64_t owner;           /* the number of the thread that may take it; 0: everybody */
+    void *spare[2];           /* keeps the words of two seats on different cache lines, whatever the alignment */
     _Atomic(const void *) held;
     _Atomic(const void *) running;
     _Atomic(const nb_edition *) counted; /* written under the lock */
@@ -90,28 +98,87 @@ bool nb_editions_running(nb_editions *editions, const void *route);
 /* Whether anybody but me (NULL: nobody's) is seated. Behind a heavy fence of its own. */
 bool nb_editions_walked(nb_editions *editions, const nb_seat *me);
 
-/* Adds how many are seated, and how many of them are inside a handler. Behind a full fence of the caller's, which pairs with the one behind
-   the taking of a seat: who is not seen here sees whatever was written before that fence. */
+/* Adds how many are seated, and how many of them are inside a handler. Behind a heavy fence of the caller's, which pairs with the light one
+   behind the taking of a seat: who is not seen here sees whatever was written before that fence. */
 void nb_editions_inside(nb_editions *editions, nb_inside_counts *sum);
 
 /* ----------------------------------------------------------------------------------------- the publisher */
 
+/* What the functions below do when there is more to do. */
+nb_seat *nb_seat_find(nb_editions *editions);
+nb_edition *nb_seat_reopen(nb_editions *editions, nb_seat *seat);
+void nb_seat_recount(nb_editions *editions, nb_seat *seat, const nb_edition *edition);
+
+static inline _Atomic(nb_seat *) *nb_seat_chain(nb_editions *editions)
+{
+    return &editions->chains[(nb_self_number() * UINT64_C(0x9e3779b97f4a7c15)) >> 61];
+}
+
+/* The fence stands between `held` and what the publisher looks at next, the phase of the instance above all: see nb_editions_inside(). */
+static inline bool nb_seat_take_own(nb_seat *seat)
+{
+    if (seat->owner != nb_self_number() || nb_load_relaxed(&seat->held) != NULL) {
+        return false;
+    }
+    nb_store_relaxed(&seat->held, seat);
+    nb_fence_light();
+    return true;
+}
+
 /* A seat for the caller, with nothing held. NULL: out of memory. */
-nb_seat *nb_seat_take(nb_editions *editions);
+static inline nb_seat *nb_seat_take(nb_editions *editions)
+{
+    nb_seat *seat = nb_load_acquire(nb_seat_chain(editions)); /* with the release of the seat's maker */
+
+    return seat != NULL && nb_seat_take_own(seat) ? seat : nb_seat_find(editions);
+}
 
 /* Holds the current edition instead of what it holds. */
-nb_edition *nb_seat_open(nb_editions *editions, nb_seat *seat);
+static inline nb_edition *nb_seat_open(nb_editions *editions, nb_seat *seat)
+{
+    nb_edition *edition = nb_load_acquire(&editions->current); /* with the release of the swap */
+    const void *before = nb_load_relaxed(&seat->held);         /* our own word */
+
+    nb_store_release(&seat->held, edition); /* release: our reads of what was held before are over */
+    nb_fence_light();
+    if (nb_load_acquire(&editions->current) != edition || (before != seat && before != edition)) {
+        return nb_seat_reopen(editions, seat);
+    }
+    nb_plain_read(edition);
+    return edition;
+}
 
 /* The same, counted as a pass. */
-nb_edition *nb_seat_pass(nb_editions *editions, nb_seat *seat);
+static inline nb_edition *nb_seat_pass(nb_editions *editions, nb_seat *seat)
+{
+    nb_edition *edition = nb_seat_open(editions, seat);
+
+    if (nb_load_relaxed(&seat->counted) != edition) { /* NULL or another: a fold that we do not see yet changes nothing of that */
+        nb_seat_recount(editions, seat, edition);
+    }
+    nb_store_relaxed(&seat->passes, nb_load_relaxed(&seat->passes) + 1);
+    return edition;
+}
 
 /* Holds nothing any more; the last touch of the owner. */
-void nb_seat_leave(nb_editions *editions, nb_seat *seat);
+static inline void nb_seat_leave(nb_editions *editions, nb_seat *seat)
+{
+    const void *edition = nb_load_relaxed(&seat->held); /* our own word */
+
+    nb_store_release(&seat->held, seat); /* our reads of the edition, and the passes, are over */
+    nb_fence_light();
+    if (edition != seat && nb_load_relaxed(&editions->current) != edition) {
+        nb_editions_sweep(editions);
+    }
+    nb_store_release(&seat->held, NULL); /* the next one to take it gets the counts; whoever waits for all to leave sees what we did */
+}
 
 /* By the publisher alone: see the head. Relaxed, since whoever reads them for a metric takes any value between two walks. */
 static inline void nb_seat_add(nb_seat *seat, unsigned which, uint64_t n)
 {
     nb_store_relaxed(&seat->counts[which], nb_load_relaxed(&seat->counts[which]) + n);
 }
+
+_Static_assert(NB_SEAT_CHAINS == 8, "three bits choose the chain");
 
 #endif

@@ -103,12 +103,14 @@ nimbus_status nb_topic_check(const nimbus_topic *topic, const nimbus_entry *entr
     if (body->kind == NIMBUS_BODY_NONE || (size == 0 && limits->preset == NIMBUS_LIMITS_AWS)) {
         return NIMBUS_E_MISSING;
     }
-    status = nb_attributes_check(entry->attributes, entry->attribute_count, limits->max_attributes);
-    if (status != NIMBUS_OK) {
-        return status;
+    if (entry->attribute_count > 0) {
+        status = nb_attributes_check(entry->attributes, entry->attribute_count, limits->max_attributes);
+        if (status != NIMBUS_OK) {
+            return status;
+        }
+        attributes = nb_attributes_size(entry->attributes, entry->attribute_count);
+        *ret_size = size > SIZE_MAX - attributes ? SIZE_MAX : size + attributes;
     }
-    attributes = nb_attributes_size(entry->attributes, entry->attribute_count);
-    *ret_size = size > SIZE_MAX - attributes ? SIZE_MAX : size + attributes;
     return *ret_size > topic->max_message_size ? NIMBUS_E_TOO_LARGE : NIMBUS_OK;
 }
 
@@ -141,20 +143,19 @@ nimbus_status nb_topic_publish(nimbus_topic *topic, const nimbus_entry *entries,
     size_t size;
 
     for (size_t i = 0; i < count; i++) {
-        memset(&one, 0, sizeof one);
-        one.status = nb_object_ended(&topic->object) ? NIMBUS_E_DELETED : nb_intake(topic->object.runtime);
-        if (one.status == NIMBUS_OK) {
-            one.status = nb_topic_check(topic, &entries[i], &size);
+        nimbus_published *to = ret != NULL ? &ret[i] : &one;
+
+        memset(to, 0, sizeof *to);
+        to->status = nb_object_ended(&topic->object) ? NIMBUS_E_DELETED : nb_intake(topic->object.runtime);
+        if (to->status == NIMBUS_OK) {
+            to->status = nb_topic_check(topic, &entries[i], &size);
         }
-        if (one.status == NIMBUS_OK && nested) {
-            publish(topic, seat, &entries[i], &one);
-        } else if (one.status == NIMBUS_OK) {
-            one.status = seat != NULL ? NIMBUS_E_TOO_DEEP : nb_heap_failure(topic->object.heap, sizeof *seat);
+        if (to->status == NIMBUS_OK && nested) {
+            publish(topic, seat, &entries[i], to);
+        } else if (to->status == NIMBUS_OK) {
+            to->status = seat != NULL ? NIMBUS_E_TOO_DEEP : nb_heap_failure(topic->object.heap, sizeof *seat);
         }
-        worst = one.status != NIMBUS_OK ? one.status : worst;
-        if (ret != NULL) {
-            ret[i] = one;
-        }
+        worst = to->status != NIMBUS_OK ? to->status : worst;
     }
     if (nested) {
         nb_nest_leave();
