@@ -121,7 +121,8 @@ void nb_index_ring_push(nb_index_ring *ring, uint32_t index)
         uint32_t turn, empty;
 
         if ((position & NB_INDEX_CLOSED) != 0) {
-            part = nb_load_acquire(&part->next); /* (4) */
+            (void)nb_load_acquire(&part->tail); /* (4): the relaxed load above does not order next behind it */
+            part = nb_load_acquire(&part->next);
             continue;
         }
         cell = &part->cells[position & part->mask];

@@ -149,6 +149,7 @@ int main(int argc, char **argv)
     uint32_t failed = 0, ran = 0;
 
     ex_fibers_init();
+    ex_catch_crashes();
     for (const explore_subject *const *at = __start_explore_subjects; at < __stop_explore_subjects; at++) {
         if (all.subject == NULL || strcmp(all.subject, (*at)->name) == 0) {
             failed += run_subject(*at, &all, &ran);

@@ -220,6 +220,7 @@ typedef struct ex_task {
     uint64_t schedules;
 } ex_task;
 
+void ex_catch_crashes(void);
 bool ex_run_task(const ex_task *task); /* prints its result */
 bool ex_replay(const ex_task *task);   /* one schedule, traced; task->seed or the schedule's number (DFS) */
 

@@ -3,6 +3,7 @@
  */
 #include "engine.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -58,6 +59,24 @@ void __assert_fail(const char *assertion, const char *file, unsigned line, const
 void __assert_fail(const char *assertion, const char *file, unsigned line, const char *function)
 {
     explore_fail("assertion in %s, %s:%u: %s", function, file, line, assertion);
+}
+
+/* A wild pointer in the code under test, or a stack that is too small for it. */
+static void crashed(int number)
+{
+    explore_fail("crash: signal %d", number);
+}
+
+void ex_catch_crashes(void)
+{
+    static char stack[64 * 1024];
+    stack_t other = { .ss_sp = stack, .ss_size = sizeof stack };
+    struct sigaction action = { .sa_handler = crashed, .sa_flags = SA_ONSTACK | SA_NODEFER };
+
+    sigaltstack(&other, NULL);
+    sigaction(SIGSEGV, &action, NULL);
+    sigaction(SIGBUS, &action, NULL);
+    sigaction(SIGFPE, &action, NULL);
 }
 
 /* -------------------------------------------------------------------------------------------- one schedule */

@@ -193,19 +193,35 @@ static ex_thread *pick_by_priority(uint32_t ready)
     return best;
 }
 
+/* The n-th of a set, counted round from the current thread on: threads that take turns at spinning come to each other one. */
+static ex_thread *member_in_turn(uint32_t set, uint32_t n)
+{
+    uint32_t from = ex.current->index + 1;
+    uint32_t turned = (set >> from | set << (EX_CLOCKS - from)) & ((1u << EX_CLOCKS) - 1);
+
+    while (n-- > 0) {
+        turned &= turned - 1;
+    }
+    return &ex.threads[((uint32_t)__builtin_ctz(turned) + from) % EX_CLOCKS];
+}
+
 static ex_thread *pick_depth_first(uint32_t ready)
 {
-    uint32_t me = 1u << ex.current->index, others = (ready | ex.timed) & ~me, taken;
+    uint32_t me = 1u << ex.current->index, all = ready | ex.timed, taken;
 
-    if ((ready & me) != 0) {
-        taken = decide(1, count_of(others));
-        return taken == 0 ? ex.current : member(others, taken - 1);
+    if ((ready & me) != 0) { /* it could go on */
+        taken = decide(1, count_of(all & ~me));
+        return taken == 0 ? ex.current : member_in_turn(all & ~me, taken - 1);
+    }
+    if ((ex.ready & me) != 0 && ready != 0) { /* it spins: the next one in turn, others are deviations */
+        taken = decide(1, count_of(all) - 1);
+        return member_in_turn(taken == 0 ? ready : all & ~(1u << member_in_turn(ready, 0)->index), taken == 0 ? 0 : taken - 1);
     }
     if (ready == 0) {
-        return member(ex.timed, decide(count_of(ex.timed), 0));
+        return member_in_turn(ex.timed, decide(count_of(ex.timed), 0));
     }
     taken = decide(count_of(ready), count_of(ex.timed));
-    return taken < count_of(ready) ? member(ready, taken) : member(ex.timed, taken - count_of(ready));
+    return taken < count_of(ready) ? member_in_turn(ready, taken) : member_in_turn(ex.timed, taken - count_of(ready));
 }
 
 /* The thread that makes the next step. NULL: none can. */
