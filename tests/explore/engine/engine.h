@@ -91,6 +91,7 @@ extern ex_engine ex;
 /* fiber.c */
 void ex_fibers_init(void);
 void ex_fiber_prepare(ex_thread *thread, void (*run)(void *), void *arg);
+bool ex_on_stack(uintptr_t address);
 void ex_fiber_switch(ex_thread *to);     /* from ex.current, which is not done */
 _Noreturn void ex_fiber_leave(ex_thread *to); /* from ex.current, which is done; to NULL: the main place */
 
@@ -159,6 +160,8 @@ typedef struct ex_place {
     uint32_t writer, written_at; /* plain: the last write */
     uint32_t holder;             /* lock: thread + 1 */
     struct ex_place *next_in_block;
+    bool restore; /* a static variable: gets back what it was before the schedule */
+    uint64_t before;
     uint32_t oldest, newest;     /* atomic: numbers of the stores that can be read */
     ex_stored stores[EX_WINDOW];
 } ex_place;

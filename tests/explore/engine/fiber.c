@@ -30,6 +30,15 @@ void ex_fibers_init(void)
     }
 }
 
+/* Of a fiber, or of the main thread, which is in a schedule now. */
+bool ex_on_stack(uintptr_t address)
+{
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+
+    return (address >= (uintptr_t)stacks && address - (uintptr_t)stacks < (STACK_SIZE + GUARD_SIZE) * EX_THREADS) ||
+           (address > here && address - here < STACK_SIZE);
+}
+
 /* The base is entered again for each thread that is to run on this stack, whatever the last one left there. */
 static void fiber_main(void)
 {

@@ -20,8 +20,19 @@ static struct {
 static ex_place places[MAX_PLACES];
 static uint32_t count, schedule;
 
+/* Static variables of the library keep no value from one schedule to the next: what a schedule finds is always the same. */
+static void restore_statics(void)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (places[i].restore) {
+            ex_set_memory((volatile void *)(places[i].key >> 3), places[i].size, places[i].before);
+        }
+    }
+}
+
 void ex_places_begin(void)
 {
+    restore_statics();
     count = 0;
     schedule++;
 }
@@ -75,6 +86,9 @@ static ex_place *make_place(uintptr_t key, uintptr_t address, size_t size, ex_pl
     place->key = key;
     place->kind = kind;
     place->size = (uint8_t)size;
+    place->next_in_block = NULL;
+    place->restore = kind == EX_ATOMIC && block == NULL && !ex_on_stack(address);
+    place->before = place->restore ? ex_memory_at((const volatile void *)address, size) : 0;
     begin_history(place, block != NULL ? block->thread : 0, block != NULL ? block->clock : 0,
                   kind == EX_ATOMIC ? ex_memory_at((const volatile void *)address, size) : 0);
     if (block != NULL) {

@@ -64,7 +64,7 @@ static void finish(void)
     nb_heap_close(heap);
 }
 
-/* Two pushers, two poppers, all cells used. Wrong: what the pusher wrote to the slot is not seen by the popper, order (1) of the header. */
+/* Two pushers, two poppers, all cells used. Wrong: the popper does not see what the pusher wrote to the slot, order (1) of the header. */
 static void hand_over(uint32_t me)
 {
     if (me < 2) {
@@ -90,7 +90,10 @@ static void laps(uint32_t me)
     }
 }
 
-/* The ring grows while others push and pop. Wrong: order (4), CLOSED seen and the next part not; a pop that leaves the old part too soon. */
+/*
+ * The ring grows while others push and pop. Wrong: order (4), CLOSED seen and the next part not (nb_index_ring_push(), where the part is
+ * closed); a pop that leaves the old part too soon (current()).
+ */
 static void grow(uint32_t me)
 {
     if (me == 0) {

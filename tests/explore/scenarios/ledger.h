@@ -1,6 +1,6 @@
 /*
- * ledger.h - what went into a queue and what came out of it: nothing lost, nothing doubled, nothing invented, and in the order in which each
- * thread put it in. For values that ledger_value() made.
+ * ledger.h - what went into a queue and what came out of it: nothing lost, nothing doubled, nothing invented, and in the order in which
+ * each thread put it in. For values that ledger_value() made.
  */
 #ifndef EXPLORE_LEDGER_H
 #define EXPLORE_LEDGER_H
