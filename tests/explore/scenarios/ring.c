@@ -174,7 +174,8 @@ static void batch_and_single(uint32_t me)
 
 /*
  * A ring is closed while others push and pop. Wrong: a push that succeeds after its thread was answered CLOSED; a value that is lost
- * because drained was said too early (nb_ring_drained()); what the closer did before is not seen by who is answered CLOSED (nb_ring_closed()).
+ * because drained was said too early (nb_ring_drained()); what the closer did before is not seen by who is answered CLOSED
+ * (nb_ring_closed()).
  */
 static void close_meanwhile(uint32_t me)
 {
