@@ -1,8 +1,9 @@
 /*
  * ref_json.c - JSON text to a tree by libyajl, which checks the grammar and the UTF-8 and hands out numbers as their text.
  *
- * yajl decodes the escape of a lone surrogate to a question mark. Such escapes are written as the three bytes that they stand for before
- * yajl reads the text, which is then read without the check of UTF-8; the text as it came was checked by a first reading.
+ * yajl takes the beginning of a token behind the value for nothing, so it is handed the text inside an array. It lets pass a few
+ * more things, which are refused here. It decodes the escape of a lone surrogate to a question mark: such
+ * escapes are written as the three bytes that they stand for, and the text is read once more, without the check.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 
 #include "ref_inside.h"
 
-#define MAX_DEPTH 1000
+#define MAX_DEPTH 1001 /* one is the array around the text */
 
 /* ----------------------------------------------------------------------------------------------- memory */
 
@@ -184,6 +185,11 @@ static const yajl_callbacks callbacks = { .yajl_null = on_null,
                                           .yajl_start_array = on_array,
                                           .yajl_end_array = on_end };
 
+static bool feed(yajl_handle handle, const char *text, size_t size)
+{
+    return yajl_parse(handle, (const unsigned char *)text, size) == yajl_status_ok;
+}
+
 static bool parse(ref_arena *arena, const char *text, size_t size, bool check, ref_json *ret)
 {
     reading r = { .arena = arena, .root = { .kind = REF_ARRAY } };
@@ -192,13 +198,27 @@ static bool parse(ref_arena *arena, const char *text, size_t size, bool check, r
 
     r.open[0] = &r.root;
     yajl_config(handle, yajl_dont_validate_strings, check ? 0 : 1);
-    ok = yajl_parse(handle, (const unsigned char *)text, size) == yajl_status_ok && yajl_complete_parse(handle) == yajl_status_ok;
+    ok = feed(handle, "[", 1) && feed(handle, text, size) && feed(handle, "]", 1) && yajl_complete_parse(handle) == yajl_status_ok;
     yajl_free(handle);
-    if (!ok || r.root.count != 1) {
+    if (!ok || r.root.count != 1 || r.root.values[0].count != 1) {
         return false;
     }
-    *ret = r.root.values[0];
+    *ret = r.root.values[0].values[0];
     return true;
+}
+
+/* What yajl lets pass: form feeds as blanks, and surrogates and numbers beyond Unicode in UTF-8. */
+static bool has_no_character(const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        unsigned first = (unsigned char)text[i];
+        unsigned second = i + 1 < size ? (unsigned char)text[i + 1] : 0;
+
+        if (first == '\f' || first == '\v' || (first == 0xED && second >= 0xA0) || (first == 0xF4 && second >= 0x90) || first > 0xF4) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* ------------------------------------------------------------------------------------------- surrogates */
@@ -262,7 +282,7 @@ bool ref_json_read(ref_arena *arena, const char *text, size_t size, ref_json *re
     bool lone;
     ref_text plain;
 
-    if (!parse(arena, text, size, true, ret)) {
+    if (has_no_character(text, size) || !parse(arena, text, size, true, ret)) {
         return false;
     }
     plain = without_lone_surrogates(arena, text, size, &lone);

@@ -8,6 +8,7 @@
  * In an event of attributes exists:true needs a value that is neither null nor empty, and a message without attributes matches nothing but
  * the empty pattern.
  */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,6 +160,7 @@ typedef struct search {
     const ref_field **chosen; /* one for each list; NULL: exists:false is to satisfy it */
     const ref_field ***serve; /* for each list, the fields that satisfy it, ended by NULL */
     bool loosely;             /* whatever lies in arrays fits together */
+    unsigned long *steps;     /* left */
 } search;
 
 static bool consistent(const ref_field *a, const ref_field *b)
@@ -205,6 +207,10 @@ static bool may_be_absent(const ref_list *list)
 
 static bool choose(search *s, size_t at)
 {
+    if (*s->steps == 0) {
+        return false;
+    }
+    --*s->steps;
     if (at == s->rule->count) {
         for (size_t i = 0; i < at; i++) {
             if (s->chosen[i] == NULL && !absent(s, &s->rule->lists[i])) {
@@ -244,9 +250,9 @@ static bool satisfies(const ref_event *event, const ref_list *list, const ref_fi
     return false;
 }
 
-static bool rule_matches(const ref_rule *rule, const ref_event *event, bool loosely)
+static bool rule_matches(const ref_rule *rule, const ref_event *event, bool loosely, unsigned long *steps)
 {
-    search s = { event, rule, calloc(rule->count + 1, sizeof *s.chosen), calloc(rule->count + 1, sizeof *s.serve), loosely };
+    search s = { event, rule, calloc(rule->count + 1, sizeof *s.chosen), calloc(rule->count + 1, sizeof *s.serve), loosely, steps };
     bool possible = true;
 
     for (size_t i = 0; i < rule->count && possible; i++) {
@@ -270,10 +276,10 @@ static bool rule_matches(const ref_rule *rule, const ref_event *event, bool loos
     return possible;
 }
 
-static bool matches(const ref_pattern *pattern, const ref_event *event, bool loosely)
+static bool matches(const ref_pattern *pattern, const ref_event *event, bool loosely, unsigned long *steps)
 {
     for (size_t i = 0; i < pattern->count; i++) {
-        if (pattern->rules[i].count == 0 || (!event->bare && rule_matches(&pattern->rules[i], event, loosely))) {
+        if (pattern->rules[i].count == 0 || (!event->bare && rule_matches(&pattern->rules[i], event, loosely, steps))) {
             return true;
         }
     }
@@ -282,10 +288,21 @@ static bool matches(const ref_pattern *pattern, const ref_event *event, bool loo
 
 bool ref_match(const ref_pattern *pattern, const ref_event *event)
 {
-    return matches(pattern, event, false);
+    unsigned long steps = ULONG_MAX;
+
+    return matches(pattern, event, false, &steps);
 }
 
 bool ref_match_loosely(const ref_pattern *pattern, const ref_event *event)
 {
-    return matches(pattern, event, true);
+    unsigned long steps = ULONG_MAX;
+
+    return matches(pattern, event, true, &steps);
+}
+
+int ref_match_bounded(const ref_pattern *pattern, const ref_event *event, unsigned long steps)
+{
+    bool answer = matches(pattern, event, false, &steps);
+
+    return steps == 0 ? -1 : answer;
 }

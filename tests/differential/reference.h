@@ -66,7 +66,15 @@ void ref_event_free(ref_event *event);
 /** Whether an event matches a pattern. */
 bool ref_match(const ref_pattern *pattern, const ref_event *event);
 
-/** The same, but fields may be combined from different elements of an array: to count how often that decides. */
+/**
+ * The same within a bound, for input that was made to make the search long.
+ *
+ * @param steps  places in the search that may be visited
+ * Returns: 1: it matches; 0: it does not; -1: the bound was reached.
+ */
+int ref_match_bounded(const ref_pattern *pattern, const ref_event *event, unsigned long steps);
+
+/** As ref_match, but fields may be combined from different elements of an array: to count how often that decides. */
 bool ref_match_loosely(const ref_pattern *pattern, const ref_event *event);
 
 #endif
