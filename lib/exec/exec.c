@@ -12,33 +12,29 @@ typedef struct dozer {
     nb_parker parker;
 } dozer;
 
-typedef struct idle_waiter {
-    nb_link link;
-    nb_parker parker;
-} idle_waiter;
-
-bool nb_turn_over(const nb_turn *turn)
+int64_t nb_turn_end(nb_turn *turn)
 {
-    return turn->calls_left == 0 || (turn->end != INT64_MAX && nb_platform_elapsed() >= turn->end);
+    if (turn->end == NB_TURN_LATER) {
+        turn->end = nb_platform_coarse() + NB_TURN_NS;
+    }
+    return turn->end;
 }
 
-/* All the locked helpers below want exec->lock. */
-
-bool nb_exec_idle_locked(const nb_exec *exec)
+bool nb_turn_over(nb_turn *turn)
 {
-    return nb_list_empty(&exec->tasks) && exec->running == exec->blocked;
+    return turn->calls_left == 0 || (nb_turn_end(turn) != INT64_MAX && nb_platform_coarse() >= turn->end);
 }
 
-void nb_exec_tell_idle_locked(nb_exec *exec)
+bool nb_task_init(nb_exec *exec, nb_task *task, void (*run)(nb_task *task, nb_turn *turn))
 {
-    nb_link *link;
+    task->run = run;
+    return nb_mpmc_reserve(&exec->tasks);
+}
 
-    if (!nb_exec_idle_locked(exec)) {
-        return;
-    }
-    while ((link = nb_list_pop(&exec->idle_waiters)) != NULL) {
-        nb_parker_set(&NB_CONTAINER(link, idle_waiter, link)->parker);
-    }
+void nb_task_fini(nb_exec *exec, nb_task *task)
+{
+    (void)task;
+    nb_mpmc_unreserve(&exec->tasks);
 }
 
 void nb_exec_sooner(void *user)
@@ -63,12 +59,19 @@ static void wake_dozers(nb_exec *exec)
     nb_lock_release(&exec->lock);
 }
 
+void nb_exec_arm_bell(nb_exec *exec)
+{
+    nb_store_seq_cst(&exec->bell_armed, true);
+    nb_fence_seq_cst(); /* armed, then looked for work; nb_exec_ring(): brought work, then looked whether it is armed */
+}
+
 void nb_exec_ring(nb_exec *exec)
 {
     if (!exec->options.driven) {
         return;
     }
-    if (atomic_exchange(&exec->bell_armed, false)) {
+    nb_fence_seq_cst(); /* pairs with the one in nb_exec_arm_bell() */
+    if (nb_load_relaxed(&exec->bell_armed) && nb_exchange_acq_rel(&exec->bell_armed, false)) {
         nb_bell_ring(&exec->bell);
     }
     wake_dozers(exec);
@@ -76,59 +79,28 @@ void nb_exec_ring(nb_exec *exec)
 
 void nb_exec_submit(nb_exec *exec, nb_task *task)
 {
-    bool watch;
-
-    nb_lock_acquire(&exec->lock);
-    nb_list_push(&exec->tasks, &task->link);
-    nb_exec_wake_worker_locked(exec);
-    watch = nb_exec_watch_locked(exec);
-    nb_lock_release(&exec->lock);
-    if (watch) {
-        nb_exec_watch(exec);
+    nb_mpmc_push(&exec->tasks, (uintptr_t)task);
+    if (exec->options.driven) {
+        nb_exec_ring(exec);
+        return;
     }
-    nb_exec_ring(exec);
-}
-
-bool nb_exec_withdraw(nb_exec *exec, nb_task *task)
-{
-    bool queued;
-
-    nb_lock_acquire(&exec->lock);
-    queued = nb_link_in(&task->link);
-    nb_link_remove(&task->link);
-    nb_exec_tell_idle_locked(exec);
-    nb_lock_release(&exec->lock);
-    return queued;
-}
-
-nb_task *nb_exec_pop_locked(nb_exec *exec)
-{
-    nb_link *link = nb_list_pop(&exec->tasks);
-
-    if (link == NULL) {
-        return NULL;
+    nb_lot_notify(&exec->lot); /* fences */
+    if (nb_load_relaxed(&exec->idle) == 0) {
+        nb_exec_consider_growth(exec);
     }
-    exec->running++;
-    return NB_CONTAINER(link, nb_task, link);
-}
-
-void nb_exec_done_locked(nb_exec *exec)
-{
-    exec->running--;
-    exec->finished++;
-    nb_exec_tell_idle_locked(exec);
 }
 
 /* ---------------------------------------------------------------------------------------------- driven */
 
 bool nb_exec_drive_begin(nb_exec *exec)
 {
-    return !atomic_exchange(&exec->driving, true);
+    /* Acquire and release: what one driver did, the next one sees. Seq_cst: doze() looks at it behind its announcement. */
+    return !nb_exchange_seq_cst(&exec->driving, true);
 }
 
 void nb_exec_drive_end(nb_exec *exec)
 {
-    atomic_store(&exec->driving, false);
+    nb_store_seq_cst(&exec->driving, false);
     wake_dozers(exec); /* one of them takes over */
 }
 
@@ -138,18 +110,15 @@ static bool run_one(nb_exec *exec, size_t *calls_left)
     uint32_t granted = turn.calls_left;
     nb_task *task;
 
-    nb_lock_acquire(&exec->lock);
-    task = nb_exec_pop_locked(exec);
-    nb_lock_release(&exec->lock);
-    if (task == NULL) {
-        return false;
+    nb_worker_enter(&exec->driver, NB_WORKER_LOOKING);
+    nb_fence_seq_cst(); /* pairs with the one in nb_exec_idle() */
+    task = nb_exec_pop(exec);
+    if (task != NULL) {
+        nb_exec_run_task(exec, &exec->driver, task, &turn);
+        *calls_left -= granted - turn.calls_left;
     }
-    task->run(task, &turn);
-    *calls_left -= granted - turn.calls_left;
-    nb_lock_acquire(&exec->lock);
-    nb_exec_done_locked(exec);
-    nb_lock_release(&exec->lock);
-    return true;
+    nb_worker_enter(&exec->driver, NB_WORKER_IDLE);
+    return task != NULL;
 }
 
 bool nb_exec_drive(nb_exec *exec, size_t max_calls, bool *ret_more)
@@ -162,9 +131,7 @@ bool nb_exec_drive(nb_exec *exec, size_t max_calls, bool *ret_more)
         ran = nb_timers_fire(exec->timers) || ran;
         any = any || ran;
     }
-    nb_lock_acquire(&exec->lock);
-    *ret_more = !nb_list_empty(&exec->tasks);
-    nb_lock_release(&exec->lock);
+    *ret_more = nb_exec_pending(exec);
     return any;
 }
 
@@ -209,7 +176,7 @@ static void doze(nb_exec *exec, nb_parker *parker, bool drives, int64_t until)
     nb_parker_init(&self.parker);
     nb_lock_acquire(&exec->lock);
     nb_list_push(&exec->dozers, &self.link);
-    work = drives ? !nb_list_empty(&exec->tasks) : !atomic_load(&exec->driving);
+    work = drives ? nb_exec_pending(exec) : !nb_load_seq_cst(&exec->driving); /* whoever changes that takes the lock afterwards */
     nb_lock_release(&exec->lock);
     next = drives ? nb_timers_next(exec->timers) : INT64_MAX;
     if (!work && !nb_parker_is_set(parker)) {
@@ -287,37 +254,5 @@ static bool drive_until_idle(nb_exec *exec, int64_t until)
 
 bool nb_exec_wait_idle(nb_exec *exec, int64_t until)
 {
-    idle_waiter waiter;
-    bool idle;
-
-    if (exec->options.driven) {
-        return drive_until_idle(exec, until);
-    }
-    nb_parker_init(&waiter.parker);
-    nb_link_init(&waiter.link);
-    nb_lock_acquire(&exec->lock);
-    idle = nb_exec_idle_locked(exec);
-    if (!idle) {
-        nb_list_push(&exec->idle_waiters, &waiter.link);
-    }
-    nb_lock_release(&exec->lock);
-    if (!idle) {
-        nb_parker_wait(&waiter.parker, until);
-        nb_lock_acquire(&exec->lock);
-        nb_link_remove(&waiter.link);
-        idle = nb_exec_idle_locked(exec);
-        nb_lock_release(&exec->lock);
-    }
-    nb_parker_fini(&waiter.parker);
-    return idle;
-}
-
-void nb_exec_counts(nb_exec *exec, uint32_t *ret_workers, uint32_t *ret_idle, uint32_t *ret_running, uint32_t *ret_blocked)
-{
-    nb_lock_acquire(&exec->lock);
-    *ret_workers = exec->worker_count;
-    *ret_idle = exec->idle_count;
-    *ret_running = exec->running;
-    *ret_blocked = exec->blocked;
-    nb_lock_release(&exec->lock);
+    return exec->options.driven ? drive_until_idle(exec, until) : nb_exec_wait_threaded(exec, until);
 }

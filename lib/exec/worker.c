@@ -1,48 +1,76 @@
-/*
- * worker.c - the pool and the clock thread.
- *
- * Growth. A new worker is started when a task waits, nobody is idle, and a worker blocks inside a call of the library (or all of them do
- * already), or nothing has finished for a while (looked at by the clock thread, real clock only). Never merely because a task was
- * submitted.
- */
+/* worker.c - the pool and the clock thread. See the head of exec.h. */
 #include "exec/worker.h"
 
 #include <string.h>
 
 #include "base/number.h"
-#include "platform/clock.h"
 #include "platform/self.h"
 
 #define GROWTH_CHECK_NS 10000000
+
+/* How long a worker that has run out of work looks for more, in pauses of some 25 ns, before it goes to the kernel. */
+#define LOOKS 40u
+
+#ifdef NB_TESTING
+#define FIRST_RING 2u
+#else
+#define FIRST_RING 64u
+#endif
+
+/* -------------------------------------------------------------------------------------------- workers */
+
+static void sleep_idle(nb_exec *exec, nb_worker *worker)
+{
+    nb_worker_enter(worker, NB_WORKER_IDLE);
+    (void)nb_add_seq_cst(&exec->idle, 1);
+    nb_fence_after_rmw(); /* idle, then looks for watchers: pairs with nb_exec_wait_threaded() */
+    nb_exec_tell_idle(exec);
+    (void)nb_lot_park(&exec->lot, &worker->sleeper, INT64_MAX, LOOKS);
+    nb_worker_enter(worker, NB_WORKER_LOOKING);
+    (void)nb_sub_seq_cst(&exec->idle, 1);
+    nb_fence_after_rmw(); /* pairs with nb_exec_idle(): LOOKING, then the claim; and with nb_exec_submit(): not idle, then looks for work */
+}
+
+/* The queue was empty. Either there is a task after all, or the lot has known of this worker since before it looked. */
+static void wait_for_work(nb_exec *exec, nb_worker *worker)
+{
+    nb_turn turn = { .calls_left = NB_TURN_CALLS, .end = NB_TURN_LATER };
+    nb_task *task;
+
+    for (uint32_t i = 0; i < LOOKS && !nb_exec_pending(exec); i++) {
+        nb_pause();
+    }
+    nb_lot_prepare(&exec->lot, &worker->sleeper); /* fences */
+    task = nb_exec_pop(exec);
+    if (task != NULL || nb_load_relaxed(&exec->stopping)) {
+        nb_lot_cancel(&exec->lot, &worker->sleeper);
+        if (task != NULL) {
+            nb_exec_run_task(exec, worker, task, &turn);
+        }
+        return;
+    }
+    sleep_idle(exec, worker);
+}
 
 static void *worker_main(void *arg)
 {
     nb_worker *worker = arg;
     nb_exec *exec = worker->exec;
-    nb_task *task;
 
-    nb_self_get()->works_for = exec;
-    nb_lock_acquire(&exec->lock);
-    while (!exec->stopping) {
-        task = nb_exec_pop_locked(exec);
+    nb_self_get()->works_for = worker;
+    while (!nb_load_relaxed(&exec->stopping)) { /* relaxed: it is looked at behind a fence before every sleep */
+        nb_task *task = nb_exec_pop(exec);
+
         if (task != NULL) {
-            nb_turn turn = { .calls_left = NB_TURN_CALLS };
+            nb_turn turn = { .calls_left = NB_TURN_CALLS, .end = NB_TURN_LATER };
 
-            nb_lock_release(&exec->lock);
-            turn.end = nb_platform_elapsed() + NB_TURN_NS;
-            task->run(task, &turn);
-            nb_lock_acquire(&exec->lock);
-            nb_exec_done_locked(exec);
-            continue;
+            nb_exec_run_task(exec, worker, task, &turn);
+        } else {
+            wait_for_work(exec, worker);
         }
-        nb_parker_reset(&worker->parker);
-        nb_list_push_front(&exec->idle, &worker->link);
-        exec->idle_count++;
-        nb_lock_release(&exec->lock);
-        nb_parker_wait(&worker->parker, INT64_MAX);
-        nb_lock_acquire(&exec->lock);
     }
-    nb_lock_release(&exec->lock);
+    (void)nb_lot_settle(&exec->lot, &worker->sleeper);
+    nb_lot_notify(&exec->lot); /* the next one ends, too */
     return NULL;
 }
 
@@ -51,120 +79,151 @@ static void *clock_main(void *arg)
     nb_exec *exec = arg;
 
     for (;;) {
-        bool stopping;
-
         nb_parker_reset(&exec->clock_parker);
-        nb_lock_acquire(&exec->lock);
-        stopping = exec->stopping;
-        nb_lock_release(&exec->lock);
-        if (stopping) {
+        if (nb_load_acquire(&exec->stopping)) { /* set before the parker is */
             return NULL;
         }
-        if (atomic_exchange(&exec->refused, false)) {
+        if (nb_exchange_acq_rel(&exec->refused, false)) {
             exec->options.thread_refused(exec->options.user);
+            nb_exec_tell_idle(exec); /* the worker that could not be started was taken for one that is looking */
         }
         nb_timers_fire(exec->timers);
         nb_parker_wait(&exec->clock_parker, exec->clock->manual ? INT64_MAX : nb_timers_next(exec->timers));
     }
 }
 
+/* --------------------------------------------------------------------------------------------- growth */
+
+/* Counted before it is started: nobody must find the instance idle while it has its first task. */
 static bool start_worker_locked(nb_exec *exec)
 {
-    nb_worker *worker = &exec->workers[exec->worker_count];
+    uint32_t count = nb_load_relaxed(&exec->worker_count);
+    nb_worker *worker = &exec->workers[count];
 
     worker->exec = exec;
-    nb_link_init(&worker->link);
-    nb_parker_init(&worker->parker);
+    nb_atomic_init(&worker->word, 0);
+    nb_atomic_init(&worker->finished, 0);
+    nb_worker_enter(worker, NB_WORKER_LOOKING);
+    nb_lot_sleeper_init(&worker->sleeper);
+    nb_store_release(&exec->worker_count, count + 1); /* pairs with the acquire in worker_at(), state.c */
     if (!nb_thread_start(&worker->thread, worker_main, worker)) {
-        nb_parker_fini(&worker->parker);
+        nb_store_release(&exec->worker_count, count);
+        nb_lot_sleeper_fini(&worker->sleeper);
         return false;
     }
-    exec->worker_count++;
+    nb_store_relaxed(&exec->may_grow, count + 1 < exec->max_workers);
     return true;
 }
 
 /* A task waits and nobody will come for it by himself. */
-static bool stuck_locked(const nb_exec *exec)
+static bool stuck(nb_exec *exec)
 {
-    return !exec->options.driven && !exec->stopping && !nb_list_empty(&exec->tasks) && exec->idle_count == 0 &&
-           exec->worker_count < exec->options.max_workers;
+    return nb_load_relaxed(&exec->may_grow) && !nb_load_relaxed(&exec->stopping) && nb_load_relaxed(&exec->idle) == 0 &&
+           nb_exec_pending(exec);
 }
 
 static void grow_locked(nb_exec *exec)
 {
     if (!start_worker_locked(exec)) {
-        exec->options.max_workers = exec->worker_count; /* do not ask again and again */
-        atomic_store(&exec->refused, true);
+        exec->max_workers = nb_load_relaxed(&exec->worker_count); /* do not ask again and again */
+        nb_store_relaxed(&exec->may_grow, false);
+        nb_store_release(&exec->refused, true);
         nb_parker_set(&exec->clock_parker);
     }
 }
 
-void nb_exec_wake_worker_locked(nb_exec *exec)
+static void grow_if_stuck(nb_exec *exec)
 {
-    nb_link *link = nb_list_pop(&exec->idle);
-
-    if (link != NULL) {
-        exec->idle_count--;
-        nb_parker_set(&NB_CONTAINER(link, nb_worker, link)->parker);
-    } else if (stuck_locked(exec) && exec->blocked == exec->worker_count) {
+    nb_lock_acquire(&exec->lock);
+    if (stuck(exec)) {
         grow_locked(exec);
     }
+    nb_lock_release(&exec->lock);
 }
 
-bool nb_exec_watch_locked(nb_exec *exec)
+static uint64_t finished(nb_exec *exec)
 {
-    if (!stuck_locked(exec) || exec->growth_set || exec->clock->manual) {
-        return false;
+    uint32_t count = nb_load_acquire(&exec->worker_count); /* as in worker_at(), state.c */
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        sum += nb_load_relaxed(&exec->workers[i].finished);
     }
-    exec->growth_set = true;
-    exec->finished_at_growth_check = exec->finished;
-    return true;
+    return sum;
 }
 
-void nb_exec_watch(nb_exec *exec)
+/* Looks again in a while whether anything has finished. The caller has set growth_set. */
+static void watch_growth(nb_exec *exec)
 {
+    nb_lock_acquire(&exec->lock);
+    exec->finished_at_growth_check = finished(exec);
+    nb_lock_release(&exec->lock);
     nb_timer_set(exec->timers, &exec->growth, nb_add_time(nb_clock_elapsed(exec->clock), GROWTH_CHECK_NS));
+}
+
+void nb_exec_consider_growth(nb_exec *exec)
+{
+    if (!stuck(exec)) {
+        return;
+    }
+    if (nb_load_relaxed(&exec->blocked) == nb_load_relaxed(&exec->worker_count)) { /* pairs with nb_exec_block_begin() */
+        grow_if_stuck(exec);
+    } else if (!exec->clock->manual && !nb_load_relaxed(&exec->growth_set) && !nb_exchange_acq_rel(&exec->growth_set, true)) {
+        watch_growth(exec);
+    }
 }
 
 static void check_growth(nb_timer *timer)
 {
     nb_exec *exec = NB_CONTAINER(timer, nb_exec, growth);
-    bool again;
 
     nb_lock_acquire(&exec->lock);
-    exec->growth_set = false;
-    if (stuck_locked(exec) && exec->finished == exec->finished_at_growth_check) {
+    if (stuck(exec) && finished(exec) == exec->finished_at_growth_check) {
         grow_locked(exec);
     }
-    again = nb_exec_watch_locked(exec);
     nb_lock_release(&exec->lock);
-    if (again) {
-        nb_exec_watch(exec);
+    if (!stuck(exec)) {
+        nb_store_relaxed(&exec->growth_set, false);
+        nb_fence_seq_cst(); /* nobody watches, then looks for work; a submit brings work, then looks whether somebody watches */
+        if (!stuck(exec) || nb_exchange_acq_rel(&exec->growth_set, true)) {
+            return;
+        }
     }
+    watch_growth(exec);
+}
+
+/* The worker of this pool that the calling thread is; NULL: it is none. */
+static nb_worker *own_worker(nb_exec *exec)
+{
+    nb_worker *worker = nb_self_get()->works_for;
+
+    return worker != NULL && worker->exec == exec ? worker : NULL;
 }
 
 void nb_exec_block_begin(nb_exec *exec)
 {
-    if (nb_self_get()->works_for != exec) {
+    nb_worker *worker = own_worker(exec);
+
+    if (worker == NULL) {
         return;
     }
-    nb_lock_acquire(&exec->lock);
-    exec->blocked++;
-    if (stuck_locked(exec)) {
-        grow_locked(exec);
+    nb_worker_enter(worker, NB_WORKER_BLOCKED);
+    (void)nb_add_seq_cst(&exec->blocked, 1);
+    nb_fence_after_rmw(); /* blocked, then looks for work and for watchers: pairs with nb_exec_submit() and nb_exec_wait_threaded() */
+    if (stuck(exec)) {
+        grow_if_stuck(exec);
     }
-    nb_exec_tell_idle_locked(exec);
-    nb_lock_release(&exec->lock);
+    nb_exec_tell_idle(exec);
 }
 
 void nb_exec_block_end(nb_exec *exec)
 {
-    if (nb_self_get()->works_for != exec) {
-        return;
+    nb_worker *worker = own_worker(exec);
+
+    if (worker != NULL) {
+        nb_worker_enter(worker, NB_WORKER_RUNNING);
+        (void)nb_sub_relaxed(&exec->blocked, 1); /* a hint for growth */
     }
-    nb_lock_acquire(&exec->lock);
-    exec->blocked--;
-    nb_lock_release(&exec->lock);
 }
 
 /* ------------------------------------------------------------------------------------------ life cycle */
@@ -173,18 +232,25 @@ static nimbus_status start_threads(nb_exec *exec)
 {
     bool started = true;
 
-    exec->worker_room = exec->options.max_workers;
+    exec->worker_room = exec->max_workers = exec->options.max_workers;
     exec->workers = nb_alloc_array(exec->heap, exec->worker_room, sizeof *exec->workers);
     if (exec->workers == NULL) {
         return nb_heap_failure(exec->heap, exec->options.max_workers * sizeof *exec->workers);
     }
     exec->clock_running = nb_thread_start(&exec->clock_thread, clock_main, exec);
     nb_lock_acquire(&exec->lock);
-    while (exec->clock_running && started && exec->worker_count < exec->options.min_workers) {
+    while (exec->clock_running && started && nb_load_relaxed(&exec->worker_count) < exec->options.min_workers) {
         started = start_worker_locked(exec);
     }
     nb_lock_release(&exec->lock);
     return exec->clock_running && started ? NIMBUS_OK : NIMBUS_E_THREAD;
+}
+
+static void fini_locks(nb_exec *exec)
+{
+    nb_lot_sleeper_fini(&exec->driver.sleeper);
+    nb_parker_fini(&exec->clock_parker);
+    nb_lock_fini(&exec->lock);
 }
 
 nimbus_status nb_exec_init(nb_exec *exec, const nb_exec_options *options, nb_heap *heap, nb_clock *clock, nb_timers *timers)
@@ -197,17 +263,20 @@ nimbus_status nb_exec_init(nb_exec *exec, const nb_exec_options *options, nb_hea
     exec->clock = clock;
     exec->timers = timers;
     exec->bell = (nb_bell)NB_BELL_NONE;
-    atomic_init(&exec->bell_armed, false);
-    atomic_init(&exec->driving, false);
-    nb_link_init(&exec->tasks);
-    nb_link_init(&exec->idle);
+    nb_lot_init(&exec->lot);
+    nb_lot_sleeper_init(&exec->driver.sleeper);
+    exec->driver.exec = exec;
     nb_link_init(&exec->idle_waiters);
     nb_link_init(&exec->dozers);
     nb_lock_init(&exec->lock);
     nb_parker_init(&exec->clock_parker);
+    if (!nb_mpmc_init(&exec->tasks, heap, FIRST_RING)) {
+        fini_locks(exec);
+        return NIMBUS_E_NO_MEMORY;
+    }
     if (!nb_timer_init(timers, &exec->growth, check_growth)) {
-        nb_parker_fini(&exec->clock_parker);
-        nb_lock_fini(&exec->lock);
+        nb_mpmc_fini(&exec->tasks);
+        fini_locks(exec);
         return NIMBUS_E_NO_MEMORY;
     }
     if (options->driven) {
@@ -223,25 +292,31 @@ nimbus_status nb_exec_init(nb_exec *exec, const nb_exec_options *options, nb_hea
 
 void nb_exec_stop(nb_exec *exec)
 {
-    nb_link *link;
+    uint32_t count;
+    nb_task *task;
 
-    nb_lock_acquire(&exec->lock);
-    exec->stopping = true;
-    while ((link = nb_list_pop(&exec->idle)) != NULL) {
-        exec->idle_count--;
-        nb_parker_set(&NB_CONTAINER(link, nb_worker, link)->parker);
-    }
-    nb_lock_release(&exec->lock);
+    nb_store_seq_cst(&exec->stopping, true);
+    nb_lot_notify(&exec->lot); /* fences; the sign to stop is work that never runs out */
     nb_parker_set(&exec->clock_parker);
     if (exec->clock_running) {
         nb_thread_join(&exec->clock_thread); /* first: it may start workers */
         exec->clock_running = false;
     }
-    for (uint32_t i = 0; i < exec->worker_count; i++) {
+    count = nb_load_relaxed(&exec->worker_count); /* joined: nobody changes it any more */
+    for (uint32_t i = 0; i < count; i++) {
         nb_thread_join(&exec->workers[i].thread);
-        nb_parker_fini(&exec->workers[i].parker);
     }
-    exec->worker_count = 0;
+    for (uint32_t i = 0; i < count; i++) { /* not before all have ended: one may wake another */
+        nb_lot_sleeper_fini(&exec->workers[i].sleeper);
+    }
+    nb_store_relaxed(&exec->worker_count, 0);
+    nb_lot_init(&exec->lot); /* empty: what it knew is gone */
+    while ((task = nb_exec_pop(exec)) != NULL) {
+        nb_turn turn = { .calls_left = NB_TURN_CALLS, .end = INT64_MAX };
+
+        nb_exec_run_task(exec, &exec->driver, task, &turn);
+    }
+    nb_worker_enter(&exec->driver, NB_WORKER_IDLE);
 }
 
 void nb_exec_fini(nb_exec *exec)
@@ -249,7 +324,7 @@ void nb_exec_fini(nb_exec *exec)
     nb_exec_stop(exec);
     nb_free(exec->heap, exec->workers, exec->worker_room * sizeof *exec->workers);
     nb_timer_fini(exec->timers, &exec->growth);
+    nb_mpmc_fini(&exec->tasks);
     nb_bell_close(&exec->bell);
-    nb_parker_fini(&exec->clock_parker);
-    nb_lock_fini(&exec->lock);
+    fini_locks(exec);
 }

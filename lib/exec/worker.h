@@ -1,19 +1,32 @@
-/* worker.h - the threads of an instance: what exec.c and worker.c share. */
+/* worker.h - the threads of an instance: what exec.c, state.c and worker.c share. */
 #ifndef NB_EXEC_WORKER_H
 #define NB_EXEC_WORKER_H
 
 #include "exec/exec.h"
 
-/* All of these want exec->lock. */
-bool nb_exec_idle_locked(const nb_exec *exec);
-void nb_exec_tell_idle_locked(nb_exec *exec);     /* wakes those who wait for idleness, if it is there */
-nb_task *nb_exec_pop_locked(nb_exec *exec);       /* counts it as running; NULL: none */
-void nb_exec_done_locked(nb_exec *exec);
-void nb_exec_wake_worker_locked(nb_exec *exec);   /* one idle worker, or a new one if all others are blocked */
-bool nb_exec_watch_locked(nb_exec *exec);         /* whether nb_exec_watch must be called */
+/* See the head of exec.h. */
+typedef enum nb_worker_state { NB_WORKER_IDLE, NB_WORKER_LOOKING, NB_WORKER_RUNNING, NB_WORKER_BLOCKED } nb_worker_state;
 
-/* Sets the timer that looks whether the pool is stuck. Without the lock. */
-void nb_exec_watch(nb_exec *exec);
+/* state.c: by the worker itself. */
+void nb_worker_enter(nb_worker *worker, nb_worker_state state);
+
+/* A task, for who is LOOKING; NULL: the queue is empty. */
+nb_task *nb_exec_pop(nb_exec *exec);
+
+/* Runs it; the worker is LOOKING before and afterwards. */
+void nb_exec_run_task(nb_exec *exec, nb_worker *worker, nb_task *task, nb_turn *turn);
+
+/* Whether the instance is idle: sure if true; if false, somebody will tell who waits. */
+bool nb_exec_idle(nb_exec *exec);
+
+/* A worker has become IDLE or BLOCKED, and a fence stands behind that: wakes those who wait for idleness, if it is there. */
+void nb_exec_tell_idle(nb_exec *exec);
+
+/* nb_exec_wait_idle() of an instance with threads. */
+bool nb_exec_wait_threaded(nb_exec *exec, int64_t until);
+
+/* worker.c: somebody has submitted a task, or taken one, or blocked, and nobody is idle: perhaps the pool must grow. */
+void nb_exec_consider_growth(nb_exec *exec);
 
 /* Around a wait: a worker that blocks may be replaced. Threads that are not workers of this pool are not counted. */
 void nb_exec_block_begin(nb_exec *exec);

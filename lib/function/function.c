@@ -118,6 +118,9 @@ static void free_function(nb_object *object)
 {
     nimbus_function *function = nb_function_of(object);
 
+    if (!nb_object_orphan(object)) {
+        nb_task_fini(&object->runtime->exec, &function->task);
+    }
     nb_store_fini(&function->mailbox);
     nb_dead_letter_free(object->heap, &function->dead_letter);
     nb_name_release(function->on_success);
@@ -155,6 +158,16 @@ static const nb_object_ops function_ops = {
     .offer = offer, .stop = stop, .end = end, .free = free_function, .leftovers = leftovers, .close = close_function
 };
 
+/* Undoes what was made of a function that nobody knows yet. */
+static void forget(nimbus_function *function, char *name)
+{
+    nb_heap *heap = function->object.heap;
+
+    nb_object_forget(&function->object);
+    nb_free(heap, function, sizeof *function);
+    nb_text_free(heap, name);
+}
+
 nimbus_function *nb_function_make(nimbus_runtime *nb, const nb_function_spec *spec)
 {
     nb_store_config config = { .visibility = INT64_MAX, .retention = INT64_MAX, .capacity_messages = spec->capacity,
@@ -169,14 +182,16 @@ nimbus_function *nb_function_make(nimbus_runtime *nb, const nb_function_spec *sp
         return NULL;
     }
     nb_object_init(&function->object, &function_ops, spec->entry != NULL ? NB_FUNCTION : NB_ANONYMOUS, nb, spec->entry);
+    if (!nb_task_init(&nb->exec, &function->task, nb_function_run)) {
+        forget(function, name);
+        return NULL;
+    }
     if (!nb_store_init(&function->mailbox, &function->object, name, nb_names_number(&nb->names), &config, &nb_mailbox_ops)) {
-        nb_object_forget(&function->object);
-        nb_free(nb->heap, function, sizeof *function);
-        nb_text_free(nb->heap, name);
+        nb_task_fini(&nb->exec, &function->task);
+        forget(function, name);
         return NULL;
     }
     nb_lock_init(&function->lock);
-    nb_link_init(&function->task.link);
     nb_link_init(&function->calls);
     nb_link_init(&function->started);
     nb_link_init(&function->feeds);
@@ -184,7 +199,6 @@ nimbus_function *nb_function_make(nimbus_runtime *nb, const nb_function_spec *sp
     nb_link_init(&function->stays);
     nb_link_init(&function->leavers);
     function->name = name;
-    function->task.run = nb_function_run;
     function->handler = spec->handler;
     function->handler_owned = true;
     function->batches = spec->handler->batch != NULL;

@@ -4,7 +4,7 @@
 
 #define MEASURED_EVERY 8u
 
-void nb_stay_begin_locked(nb_stay *stay, nimbus_function *function, const nb_turn *turn)
+void nb_stay_begin_locked(nb_stay *stay, nimbus_function *function, nb_turn *turn)
 {
     function->running++;
     stay->function = function;
@@ -20,7 +20,7 @@ void nb_stay_begin_locked(nb_stay *stay, nimbus_function *function, const nb_tur
     nb_atomic_init(&stay->filtered, 0);
     stay->clock = &function->object.runtime->clock;
     stay->coarse = nb_clock_coarse(stay->clock, NULL);
-    stay->ends = stay->clock->manual ? INT64_MAX : turn->end;
+    stay->ends = stay->clock->manual ? INT64_MAX : nb_turn_end(turn);
     stay->until = 0;
     stay->samples = 0;
     nb_link_init(&stay->link);

@@ -42,7 +42,7 @@ typedef struct nb_stay {
 } nb_stay;
 
 /* Takes a place; under the lock, and only if one is free and the function has not ended. */
-void nb_stay_begin_locked(nb_stay *stay, nimbus_function *function, const nb_turn *turn);
+void nb_stay_begin_locked(nb_stay *stay, nimbus_function *function, nb_turn *turn);
 
 /* Lets go of everything and gives the place back. Without the lock. */
 void nb_stay_end(nb_stay *stay);

@@ -36,7 +36,7 @@ typedef struct nb_self_known {
 typedef struct nb_self {
     struct nb_frame *innermost; /* exec/: the handlers it is inside of */
     uint32_t nesting;           /* exec/: publishes inside one another */
-    const void *works_for;      /* exec/: the pool whose worker it is */
+    void *works_for;            /* exec/: the worker that it is */
     nb_self_slot memory[NB_SELF_CACHES]; /* memory/: block caches */
     atomic_uint memory_busy;    /* memory/: 1 while it gives a block back; see memory/cache.h */
     uint32_t memory_victim;     /* memory/: the slot to be given up next */

@@ -36,6 +36,7 @@ static void call_back(nb_task *task, nb_turn *turn)
     nimbus_runtime *nb = queue->object.runtime;
     nb_frame frame;
 
+    nb_task_fini(&nb->exec, task); /* it runs once */
     if (self->timed) {
         nb_timer_fini(&nb->timers, &self->timer);
     }
@@ -85,7 +86,12 @@ static nimbus_receive_task *make(nimbus_queue *queue, int64_t visibility, size_t
     if (self == NULL) {
         return NULL;
     }
+    if (!nb_task_init(&queue->object.runtime->exec, &self->task, call_back)) {
+        nb_free(heap, self, size);
+        return NULL;
+    }
     if (timed && !nb_timer_init(&queue->object.runtime->timers, &self->timer, give_up)) {
+        nb_task_fini(&queue->object.runtime->exec, &self->task);
         nb_free(heap, self, size);
         return NULL;
     }
@@ -93,8 +99,6 @@ static nimbus_receive_task *make(nimbus_queue *queue, int64_t visibility, size_t
     self->size = size;
     self->timed = timed;
     self->queue = queue;
-    self->task.run = call_back;
-    nb_link_init(&self->task.link);
     nb_link_init(&self->waiter.link);
     self->waiter.max = (uint32_t)max;
     self->waiter.visibility = visibility;
@@ -109,6 +113,7 @@ static void unmake(nimbus_receive_task *self)
 {
     nimbus_queue *queue = self->queue;
 
+    nb_task_fini(&queue->object.runtime->exec, &self->task);
     if (self->timed) {
         nb_timer_fini(&queue->object.runtime->timers, &self->timer);
     }

@@ -117,18 +117,13 @@ static bool drain_work(nimbus_runtime *nb, int64_t until)
 /* A handler runs, or a task waits to be run. Inline ones are looked at first: what they submit is seen behind them. */
 static bool working(nimbus_runtime *nb)
 {
-    bool yes = inside(nb).running > 0;
-
-    nb_lock_acquire(&nb->exec.lock);
-    yes = yes || nb->exec.running > 0 || !nb_list_empty(&nb->exec.tasks);
-    nb_lock_release(&nb->exec.lock);
-    return yes;
+    return inside(nb).running > 0 || nb_exec_working(&nb->exec);
 }
 
 /* Somebody is inside, or about to be: a handler, a task, a call that waits, a driver. */
 static bool busy(nimbus_runtime *nb)
 {
-    return inside(nb).walking > 0 || working(nb) || atomic_load(&nb->exec.driving) || atomic_load(&nb->waiting_calls) > 0;
+    return inside(nb).walking > 0 || working(nb) || nb_load_seq_cst(&nb->exec.driving) || atomic_load(&nb->waiting_calls) > 0;
 }
 
 nimbus_status nb_runtime_shutdown(nimbus_runtime *nb, nimbus_duration drain, nimbus_leftovers *ret_left)
@@ -269,10 +264,8 @@ int nb_runtime_poll_timeout(nimbus_runtime *nb)
     if (!nb->driven) {
         return -1;
     }
-    atomic_store(&nb->exec.bell_armed, true); /* then look: see nb_exec_ring() */
-    nb_lock_acquire(&nb->exec.lock);
-    work = !nb_list_empty(&nb->exec.tasks);
-    nb_lock_release(&nb->exec.lock);
+    nb_exec_arm_bell(&nb->exec); /* then look */
+    work = nb_exec_pending(&nb->exec);
     next = nb_timers_next(&nb->timers);
     left = next == INT64_MAX ? INT64_MAX : next - nb_clock_elapsed(&nb->clock);
     if (work || left <= 0) {

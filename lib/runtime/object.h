@@ -91,4 +91,10 @@ static inline bool nb_object_ended(const nb_object *object)
     return nb_load_acquire(&object->ended); /* with the exchange of the end: who sees it sees what was before it */
 }
 
+/* Whether the instance is closed: then a free leaves alone what belonged to it. */
+static inline bool nb_object_orphan(const nb_object *object)
+{
+    return nb_load_acquire(&object->orphan); /* pairs with the release in nb_object_abandon() */
+}
+
 #endif

@@ -170,6 +170,9 @@ static void free_route(nb_object *object)
 {
     nb_route *route = nb_route_of(object);
 
+    if (!nb_object_orphan(object)) {
+        nb_task_fini(&object->runtime->exec, &route->pump);
+    }
     nb_dead_letter_free(object->heap, &route->dead_letter);
     nb_store_fini(&route->backlog);
     nb_lock_fini(&route->lock);
@@ -202,7 +205,13 @@ nb_route *nb_route_make(nimbus_runtime *nb, const nb_route_spec *spec)
         return NULL;
     }
     nb_object_init(&route->object, &route_ops, NB_ANONYMOUS, nb, NULL);
+    if (!nb_task_init(&nb->exec, &route->pump, nb_route_pump)) {
+        nb_object_forget(&route->object);
+        nb_free(nb->heap, route, sizeof *route);
+        return NULL;
+    }
     if (!nb_store_init(&route->backlog, &route->object, spec->dead_letter.source, nb_names_number(&nb->names), &config, &nb_backlog_ops)) {
+        nb_task_fini(&nb->exec, &route->pump);
         nb_object_forget(&route->object);
         nb_free(nb->heap, route, sizeof *route);
         return NULL;
@@ -221,8 +230,6 @@ nb_route *nb_route_make(nimbus_runtime *nb, const nb_route_spec *spec)
     route->envelope = spec->envelope;
     route->retry = spec->retry;
     route->dead_letter = spec->dead_letter;
-    route->pump.run = nb_route_pump;
-    nb_link_init(&route->pump.link);
     nb_link_init(&route->leavers);
     nb_link_init(&route->waiter.link);
     route->waiter.notify = nb_backlog_ready;
@@ -260,7 +267,6 @@ void nb_route_left(nb_route *route)
 void nb_route_end(nb_route *route)
 {
     nb_object *callback;
-    bool queued;
 
     if (nb_exchange_acq_rel(&route->closed, true)) {
         nb_fence_heavy(); /* who ends it may not have come to the fence yet: no call starts after we return, either */
@@ -271,7 +277,6 @@ void nb_route_end(nb_route *route)
         route->detach(route->parent, route);
     }
     nb_store_end(&route->backlog, NIMBUS_E_DELETED, true);
-    queued = nb_exec_withdraw(&route->object.runtime->exec, &route->pump);
     if (route->is_inline) {
         nb_fence_heavy(); /* pairs with the light one between `running` and `closed`: see the head */
         nb_route_left(route);
@@ -279,9 +284,6 @@ void nb_route_end(nb_route *route)
     callback = route->callback;
     if (callback != NULL) {
         route->callback_ops->end(callback);
-    }
-    if (queued) {
-        nb_object_unpin(&route->object);
     }
 }
 

@@ -21,7 +21,7 @@ static void count_refused(void *user)
     atomic_fetch_add(&b->refused, 1);
 }
 
-static void bench_open(bench *b, uint32_t min_workers, uint32_t max_workers)
+static void bench_open_with(bench *b, uint32_t min_workers, uint32_t max_workers, bool manual)
 {
     nb_exec_options options = { .driven = max_workers == 0, .min_workers = min_workers, .max_workers = max_workers,
                                 .thread_refused = count_refused, .user = b };
@@ -30,9 +30,14 @@ static void bench_open(bench *b, uint32_t min_workers, uint32_t max_workers)
     heap_init(&b->own);
     b->heap = nb_heap_open(&b->own.allocator, 0);
     CHECK(b->heap != NULL);
-    nb_clock_init(&b->clock, true, START_TIME);
+    nb_clock_init(&b->clock, manual, START_TIME);
     nb_timers_init(&b->timers, &b->clock, b->heap, nb_exec_sooner, &b->exec);
     OK(nb_exec_init(&b->exec, &options, b->heap, &b->clock, &b->timers));
+}
+
+static void bench_open(bench *b, uint32_t min_workers, uint32_t max_workers)
+{
+    bench_open_with(b, min_workers, max_workers, true);
 }
 
 static void bench_close(bench *b)
@@ -100,7 +105,10 @@ static void wait_run(nb_task *task, nb_turn *turn)
 
 static job job_of(bench *b, void (*run)(nb_task *, nb_turn *), uint32_t wants)
 {
-    return (job){ .task = { .run = run }, .bench = b, .wants = wants };
+    job j = { .bench = b, .wants = wants };
+
+    CHECK(nb_task_init(&b->exec, &j.task, run));
+    return j;
 }
 
 static void job_submit(job *j)
@@ -108,10 +116,7 @@ static void job_submit(job *j)
     nb_exec_submit(&j->bench->exec, &j->task);
 }
 
-/* The jobs' links must not move once they are made: so they are made in place. */
-#define JOB(name, b, run, wants)                                                                                                           \
-    job name = job_of((b), (run), (wants));                                                                                                \
-    nb_link_init(&name.task.link)
+#define JOB(name, b, run, wants) job name = job_of((b), (run), (wants))
 
 /* ---------------------------------------------------------------------------------------------- driven */
 
@@ -170,20 +175,64 @@ static void driven_keeps_to_the_budget(void **state)
     bench_close(&b);
 }
 
-static void tasks_are_withdrawn(void **state)
+/* Whoever has a place can submit; a place may need memory, and can be given back. */
+static void places_in_the_queue(void **state)
 {
+    static job jobs[100];
     bench b;
     bool more;
+    uint64_t calls;
 
     (void)state;
     bench_open(&b, 0, 0);
-    JOB(one, &b, job_run, 1);
-    CHECK(!nb_exec_withdraw(&b.exec, &one.task));
+    for (size_t i = 0; i < COUNT(jobs); i++) {
+        jobs[i] = job_of(&b, job_run, 1);
+    }
+    calls = heap_calls(&b.own);
+    heap_fail(&b.own, 1, true);
+    next_order = 0;
+    for (size_t i = 0; i < COUNT(jobs); i++) {
+        job_submit(&jobs[i]);
+    }
+    CHECK(nb_exec_drive(&b.exec, COUNT(jobs), &more));
+    for (size_t i = 0; i < COUNT(jobs); i++) {
+        EQ(jobs[i].order, i);
+        nb_task_fini(&b.exec, &jobs[i].task);
+    }
+    for (size_t i = 0; i < COUNT(jobs); i++) {
+        CHECK(nb_task_init(&b.exec, &jobs[i].task, job_run)); /* no more than before */
+    }
+    EQ(heap_calls(&b.own), calls);
+    for (int i = 0; i < 1000; i++) {
+        nb_task extra;
+
+        if (!nb_task_init(&b.exec, &extra, job_run)) {
+            heap_fail(&b.own, 0, false);
+            CHECK(nb_task_init(&b.exec, &extra, job_run));
+            bench_close(&b);
+            return;
+        }
+    }
+    CHECK(false); /* it never needed memory */
+}
+
+/* The caller of stop runs what is left, so that nobody waits for it for ever. */
+static void what_is_left_is_run_by_the_one_who_stops(void **state)
+{
+    bench b;
+
+    (void)state;
+    bench_open(&b, 0, 0);
+    JOB(one, &b, job_run, 40); /* submits itself again after 32 */
+    JOB(other, &b, job_run, 1);
     job_submit(&one);
-    CHECK(nb_exec_withdraw(&b.exec, &one.task));
-    CHECK(!nb_exec_withdraw(&b.exec, &one.task));
-    CHECK(!nb_exec_drive(&b.exec, 10, &more));
-    EQ(atomic_load(&one.runs), 0);
+    job_submit(&other);
+    CHECK(nb_exec_pending(&b.exec) && nb_exec_working(&b.exec));
+    nb_exec_stop(&b.exec);
+    EQ(atomic_load(&one.runs), 2);
+    EQ(one.wants, 0);
+    EQ(atomic_load(&other.runs), 1);
+    CHECK(!nb_exec_pending(&b.exec) && !nb_exec_working(&b.exec));
     bench_close(&b);
 }
 
@@ -220,14 +269,14 @@ static void driven_waits_drive(void **state)
     bench b;
     nb_parker parker;
     nb_frame frame;
-    waker w = { .task = { .run = waker_run } };
+    waker w;
 
     (void)state;
     bench_open(&b, 0, 0);
     nb_parker_init(&parker);
     w.bench = &b;
     w.parker = &parker;
-    nb_link_init(&w.task.link);
+    CHECK(nb_task_init(&b.exec, &w.task, waker_run));
     EQ(nb_exec_sleep(&b.exec, &parker, INT64_MAX), NB_SLEPT_WOULD_BLOCK); /* nothing to run, and nobody moves the clock */
     EQ(nb_exec_sleep(&b.exec, &parker, 0), NB_SLEPT_TIMEOUT);
     nb_exec_submit(&b.exec, &w.task);
@@ -246,20 +295,22 @@ static void driven_waits_drive(void **state)
 static void the_bell_rings_once_armed(void **state)
 {
     bench b;
+    bool more;
 
     (void)state;
     bench_open(&b, 0, 0);
     JOB(one, &b, job_run, 1);
     job_submit(&one); /* nobody has armed it */
     CHECK(!descriptor_is_readable(b.exec.bell.read_fd));
-    CHECK(nb_exec_withdraw(&b.exec, &one.task));
-    atomic_store(&b.exec.bell_armed, true);
+    CHECK(nb_exec_drive(&b.exec, 1, &more));
+    nb_exec_arm_bell(&b.exec);
     job_submit(&one);
     CHECK(descriptor_is_readable(b.exec.bell.read_fd));
     CHECK(!atomic_load(&b.exec.bell_armed));
     nb_bell_clear(&b.exec.bell);
+    CHECK(nb_exec_drive(&b.exec, 1, &more));
+    job_submit(&one); /* once armed, it rings once */
     CHECK(!descriptor_is_readable(b.exec.bell.read_fd));
-    CHECK(nb_exec_withdraw(&b.exec, &one.task));
     bench_close(&b);
 }
 
@@ -273,6 +324,10 @@ static void turns_end(void **state)
     CHECK(nb_turn_over(&turn));
     turn = (nb_turn){ .calls_left = 0, .end = INT64_MAX };
     CHECK(nb_turn_over(&turn));
+    turn = (nb_turn){ .calls_left = 1, .end = NB_TURN_LATER }; /* it begins when somebody asks */
+    CHECK(!nb_turn_over(&turn));
+    CHECK(turn.end > 0);
+    EVENTUALLY(nb_turn_over(&turn));
 }
 
 /* --------------------------------------------------------------------------------------------- context */
@@ -314,7 +369,6 @@ static void the_pool_runs_tasks(void **state)
     bench_open(&b, 3, 3);
     for (size_t i = 0; i < COUNT(jobs); i++) {
         jobs[i] = job_of(&b, wait_run, 0);
-        nb_link_init(&jobs[i].task.link);
         job_submit(&jobs[i]);
     }
     CHECK(nb_exec_wait_idle(&b.exec, INT64_MAX));
@@ -386,7 +440,6 @@ static void the_pool_grows_when_all_are_blocked(void **state)
     for (size_t i = 0; i < 3; i++) {
         nb_parker_init(&parkers[i]);
         jobs[i] = job_of(&b, wait_run, 0);
-        nb_link_init(&jobs[i].task.link);
         jobs[i].parker = &parkers[i];
         job_submit(&jobs[i]);
         EVENTUALLY(look(&b).blocked == i + 1);
@@ -436,23 +489,41 @@ static void the_pool_does_not_grow_beside_a_busy_worker(void **state)
 static void the_pool_does_not_grow_while_a_worker_is_on_its_way(void **state)
 {
     bench b;
-    uint32_t workers;
 
     (void)state;
     bench_open(&b, 1, 4);
     JOB(first, &b, wait_run, 0);
     JOB(second, &b, wait_run, 0);
-    EVENTUALLY(look(&b).idle == 1);
-    nb_lock_acquire(&b.exec.lock); /* what two submits in a row do, before the woken worker gets hold of the lock */
-    nb_list_push(&b.exec.tasks, &first.task.link);
-    nb_exec_wake_worker_locked(&b.exec);
-    nb_list_push(&b.exec.tasks, &second.task.link);
-    nb_exec_wake_worker_locked(&b.exec);
-    workers = b.exec.worker_count;
-    nb_lock_release(&b.exec.lock);
+    for (int i = 0; i < 200; i++) {
+        EVENTUALLY(look(&b).idle == 1);
+        job_submit(&first);
+        job_submit(&second);
+        EQ(look(&b).workers, 1);
+        CHECK(nb_exec_wait_idle(&b.exec, INT64_MAX));
+    }
+    EQ(look(&b).workers, 1);
+    bench_close(&b);
+}
+
+/* Nobody finishes anything: the clock thread looks at it, and starts another worker. Real clock. */
+static void the_pool_grows_when_nothing_finishes(void **state)
+{
+    bench b;
+    atomic_bool open = false;
+
+    (void)state;
+    bench_open_with(&b, 1, 2, false);
+    JOB(busy, &b, wait_run, 0);
+    JOB(next, &b, wait_run, 0);
+    busy.gate = &open;
+    job_submit(&busy);
+    EVENTUALLY(look(&b).running == 1);
+    job_submit(&next);
+    EVENTUALLY(atomic_load(&next.runs) == 1);
+    EQ(look(&b).workers, 2);
+    atomic_store(&open, true);
     CHECK(nb_exec_wait_idle(&b.exec, INT64_MAX));
     bench_close(&b);
-    EQ(workers, 1);
 }
 
 static void a_submit_wakes_exactly_one(void **state)
@@ -467,13 +538,12 @@ static void a_submit_wakes_exactly_one(void **state)
     EVENTUALLY(look(&b).idle == 4);
     one.gate = two.gate = &open;
     job_submit(&one);
-    EQ(look(&b).idle, 3);
     EVENTUALLY(look(&b).running == 1);
     EQ(look(&b).idle, 3);
     job_submit(&two);
-    EQ(look(&b).idle, 2);
     EVENTUALLY(look(&b).running == 2);
     EQ(look(&b).idle, 2);
+    EQ(atomic_load(&b.exec.lot.wakes) + atomic_load(&b.exec.lot.spared), 2);
     atomic_store(&open, true);
     CHECK(nb_exec_wait_idle(&b.exec, INT64_MAX));
     EVENTUALLY(look(&b).idle == 4);
@@ -526,7 +596,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(driven_runs_in_order),
         cmocka_unit_test(driven_keeps_to_the_budget),
-        cmocka_unit_test(tasks_are_withdrawn),
+        cmocka_unit_test(places_in_the_queue),
+        cmocka_unit_test(what_is_left_is_run_by_the_one_who_stops),
         cmocka_unit_test(one_thread_drives),
         cmocka_unit_test(driven_waits_drive),
         cmocka_unit_test(the_bell_rings_once_armed),
@@ -538,6 +609,7 @@ int main(void)
         cmocka_unit_test(the_pool_grows_when_all_are_blocked),
         cmocka_unit_test(the_pool_does_not_grow_beside_a_busy_worker),
         cmocka_unit_test(the_pool_does_not_grow_while_a_worker_is_on_its_way),
+        cmocka_unit_test(the_pool_grows_when_nothing_finishes),
         cmocka_unit_test(a_submit_wakes_exactly_one),
         cmocka_unit_test(refused_growth_is_told),
         cmocka_unit_test(the_clock_thread_fires),
