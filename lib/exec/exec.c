@@ -70,11 +70,13 @@ void nb_exec_ring(nb_exec *exec)
     if (!exec->options.driven) {
         return;
     }
-    nb_fence_seq_cst(); /* pairs with the one in nb_exec_arm_bell() */
+    nb_fence_seq_cst(); /* pairs with those in nb_exec_arm_bell() and doze() */
     if (nb_load_relaxed(&exec->bell_armed) && nb_exchange_acq_rel(&exec->bell_armed, false)) {
         nb_bell_ring(&exec->bell);
     }
-    wake_dozers(exec);
+    if (nb_load_relaxed(&exec->dozing) > 0) {
+        wake_dozers(exec);
+    }
 }
 
 void nb_exec_submit(nb_exec *exec, nb_task *task)
@@ -176,6 +178,8 @@ static void doze(nb_exec *exec, nb_parker *parker, bool drives, int64_t until)
     nb_parker_init(&self.parker);
     nb_lock_acquire(&exec->lock);
     nb_list_push(&exec->dozers, &self.link);
+    nb_store_relaxed(&exec->dozing, nb_load_relaxed(&exec->dozing) + 1);
+    nb_fence_seq_cst(); /* announced, then looked; nb_exec_ring(): brought work, then looked for dozers */
     work = drives ? nb_exec_pending(exec) : !nb_load_seq_cst(&exec->driving); /* whoever changes that takes the lock afterwards */
     nb_lock_release(&exec->lock);
     next = drives ? nb_timers_next(exec->timers) : INT64_MAX;
@@ -184,6 +188,7 @@ static void doze(nb_exec *exec, nb_parker *parker, bool drives, int64_t until)
     }
     nb_lock_acquire(&exec->lock);
     nb_link_remove(&self.link);
+    nb_store_relaxed(&exec->dozing, nb_load_relaxed(&exec->dozing) - 1);
     nb_lock_release(&exec->lock);
     nb_parker_fini(&self.parker);
 }

@@ -1,13 +1,13 @@
 /*
  * exec.h - who runs the work: a pool of workers and a clock thread, or the caller of nimbus_run (driven).
  *
- * Work is a queue of tasks (sync/queue.h). A task is a member of the object it belongs to and is in the queue at most once; whoever submits
+ * Work is a queue of tasks (sync/queue.h). A task is a member of the object it belongs to and is in the queue at most once; who submits
  * it makes sure of that, and that the object stays until the task has run. A task has a place in the queue from nb_task_init() to
- * nb_task_fini(), so a submit never fails; it takes no lock and needs no memory. Workers and drivers run the same step, so a simulation in
- * driven mode runs the code that is shipped.
+ * nb_task_fini(), so a submit never fails; it takes no lock and needs no memory. Workers and drivers run the same step, so a
+ * simulation in driven mode runs the code that is shipped.
  *
- * Idle workers park in a lot (sync/lot.h), last in first out. A submit wakes one, unless a wake is under way: then the woken worker wakes the
- * next one, if there is more work when it has got its own. Nothing wakes up to look around.
+ * Idle workers park in a lot (sync/lot.h), last in first out. A submit wakes one, unless a wake is under way: then the woken worker
+ * wakes the next one, if there is more work when it has got its own. Nothing wakes up to look around.
  *
  * What a worker is at stands in a word of its own: a state, and a version that grows with each change.
  *
@@ -17,14 +17,14 @@
  *   LOOKING -> IDLE     the queue was empty, and since then the lot knows of the worker
  *   RUNNING <-> BLOCKED the task waits inside a call of the library
  *
- * The instance is idle when no task is queued and every worker is IDLE or BLOCKED. That is found out without stopping anybody: all words are
- * read, then the size of the queue, then all words again; if nothing has changed, nobody was at work in between, so what the size said was
- * true for all of them. (A worker is LOOKING before it claims a task; who sees the claim in the size of the queue sees the word, too.)
+ * The instance is idle when no task is queued and every worker is IDLE or BLOCKED. That is found out without stopping anybody: all words
+ * are read, then the size of the queue, then all words again; if nothing has changed, nobody was at work in between, so what the size
+ * said was true for all of them. (A worker is LOOKING before it claims a task; who sees the claim in the size sees the word, too.)
  *
  * Growth. A new worker is started when a task waits, nobody is idle, and a worker blocks inside a call of the library (or all of them do
  * already), or nothing has finished for a while (looked at by the clock thread, real clock only). Never merely because a task was
- * submitted. Who submits looks for idle workers behind the fence of the lot; who stops being idle, or blocks, looks for waiting tasks behind
- * a fence: one of the two sees the other.
+ * submitted. Who submits looks for idle workers behind the fence of the lot; who stops being idle, or blocks, looks for waiting tasks
+ * behind a fence: one of the two sees the other.
  *
  * The clock thread fires timers and decides about growth; it never runs a handler.
  *
@@ -88,6 +88,7 @@ typedef struct nb_exec {
     nb_lot lot;
     nb_worker *workers;            /* worker_room of them */
     uint32_t worker_room;
+    uint32_t looks;                /* for work, before a worker sleeps */
     uint32_t max_workers;          /* under lock; lowered when a thread is refused */
     _Atomic uint32_t worker_count; /* started; written under lock */
     _Atomic uint32_t idle;         /* workers that are IDLE */
@@ -111,6 +112,7 @@ typedef struct nb_exec {
     _Atomic bool bell_armed;
     _Atomic bool driving;          /* a thread is inside nimbus_run, nimbus_advance or a driven wait */
     nb_list dozers;                /* threads that wait in a driven instance, under lock */
+    _Atomic uint32_t dozing;       /* how many; written under lock */
 } nb_exec;
 
 /* NIMBUS_OK, NIMBUS_E_NO_MEMORY, NIMBUS_E_THREAD, NIMBUS_E_SYSTEM. timers must have been made with nb_exec_sooner and exec as user. */

@@ -8,8 +8,12 @@
 
 #define GROWTH_CHECK_NS 10000000
 
-/* How long a worker that has run out of work looks for more, in pauses of some 25 ns, before it goes to the kernel. */
-#define LOOKS 40u
+/*
+ * How often a worker that has run out of work looks for more before it announces that it will sleep, and then before it goes to the kernel:
+ * pauses of some 25 ns, so about as long as a wake-up takes. Not with one processor, where nobody else could bring work meanwhile.
+ */
+#define LOOKS 80u
+#define LAST_LOOKS 40u
 
 #ifdef NB_TESTING
 #define FIRST_RING 2u
@@ -25,7 +29,7 @@ static void sleep_idle(nb_exec *exec, nb_worker *worker)
     (void)nb_add_seq_cst(&exec->idle, 1);
     nb_fence_after_rmw(); /* idle, then looks for watchers: pairs with nb_exec_wait_threaded() */
     nb_exec_tell_idle(exec);
-    (void)nb_lot_park(&exec->lot, &worker->sleeper, INT64_MAX, LOOKS);
+    (void)nb_lot_park(&exec->lot, &worker->sleeper, INT64_MAX, exec->looks > 0 ? LAST_LOOKS : 0);
     nb_worker_enter(worker, NB_WORKER_LOOKING);
     (void)nb_sub_seq_cst(&exec->idle, 1);
     nb_fence_after_rmw(); /* pairs with nb_exec_idle(): LOOKING, then the claim; and with nb_exec_submit(): not idle, then looks for work */
@@ -35,21 +39,24 @@ static void sleep_idle(nb_exec *exec, nb_worker *worker)
 static void wait_for_work(nb_exec *exec, nb_worker *worker)
 {
     nb_turn turn = { .calls_left = NB_TURN_CALLS, .end = NB_TURN_LATER };
-    nb_task *task;
+    nb_task *task = NULL;
 
-    for (uint32_t i = 0; i < LOOKS && !nb_exec_pending(exec); i++) {
+    for (uint32_t i = 0; i < exec->looks && task == NULL; i++) {
         nb_pause();
+        task = nb_exec_pop(exec); /* touches nothing that a submit writes to, but the cell that it waits for */
     }
-    nb_lot_prepare(&exec->lot, &worker->sleeper); /* fences */
-    task = nb_exec_pop(exec);
-    if (task != NULL || nb_load_relaxed(&exec->stopping)) {
-        nb_lot_cancel(&exec->lot, &worker->sleeper);
-        if (task != NULL) {
-            nb_exec_run_task(exec, worker, task, &turn);
+    if (task == NULL) {
+        nb_lot_prepare(&exec->lot, &worker->sleeper); /* fences */
+        task = nb_exec_pop(exec);
+        if (task == NULL && !nb_load_relaxed(&exec->stopping)) {
+            sleep_idle(exec, worker);
+            return;
         }
-        return;
+        nb_lot_cancel(&exec->lot, &worker->sleeper);
     }
-    sleep_idle(exec, worker);
+    if (task != NULL) {
+        nb_exec_run_task(exec, worker, task, &turn);
+    }
 }
 
 static void *worker_main(void *arg)
@@ -266,6 +273,7 @@ nimbus_status nb_exec_init(nb_exec *exec, const nb_exec_options *options, nb_hea
     nb_lot_init(&exec->lot);
     nb_lot_sleeper_init(&exec->driver.sleeper);
     exec->driver.exec = exec;
+    exec->looks = nb_platform_cpus() > 1 ? LOOKS : 0;
     nb_link_init(&exec->idle_waiters);
     nb_link_init(&exec->dozers);
     nb_lock_init(&exec->lock);
