@@ -79,13 +79,20 @@ static nb_store *store_of(const nb_delivery *d)
 nimbus_status nimbus_delivery_delete(nimbus_delivery *delivery)
 {
     nb_delivery *d = received(delivery);
+    nb_object *source;
     nimbus_status status;
 
     if (d == NULL) {
         return NIMBUS_E_INVALID;
     }
-    status = nb_object_ended(d->source) ? NIMBUS_E_DELETED : nb_store_delete(store_of(d), d->receipt);
-    nb_delivery_let_go(d);
+    if (nb_object_ended(d->source)) {
+        nb_delivery_let_go(d);
+        return NIMBUS_E_DELETED;
+    }
+    status = nb_store_delete_delivery(store_of(d), d);
+    source = d->source;
+    memset(d, 0, sizeof *d);
+    nb_object_unpin(source);
     return status;
 }
 

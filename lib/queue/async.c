@@ -131,9 +131,7 @@ nimbus_status nb_receive_start(nimbus_queue *queue, int64_t wait, int64_t visibi
     nimbus_status status;
 
     if (wait == NIMBUS_DEFAULT) {
-        nb_lock_acquire(&queue->lock);
-        wait = queue->options.receive_wait;
-        nb_lock_release(&queue->lock);
+        wait = nb_load_relaxed(&queue->receive_wait);
     }
     timed = wait != 0 && wait != NIMBUS_FOREVER;
     self = make(queue, visibility, max, timed);

@@ -63,17 +63,14 @@ static nb_verdict offer(nb_object *object, const nb_parcel *parcel)
     nimbus_status status;
     size_t max_size;
 
-    nb_lock_acquire(&queue->lock);
-    max_size = queue->options.max_message_size;
-    delay = redriven ? 0 : queue->options.delay;
-    nb_lock_release(&queue->lock);
+    max_size = nb_load_relaxed(&queue->max_message_size);
+    delay = redriven ? 0 : nb_load_relaxed(&queue->delay);
     if (!redriven) { /* as a user's send would (X-10, SNS-D3); a dead letter keeps id, count and time (SQS-D5, D6) */
         if (nb_message_size(parcel->message) > max_size) {
             return NB_PERMANENT;
         }
         mine.id = nb_new_id(object->runtime);
-        mine.sent = nb_clock_wall(&object->runtime->clock);
-        mine.enqueued = nb_clock_elapsed(&object->runtime->clock);
+        mine.enqueued = nb_clock_coarse(&object->runtime->clock, &mine.sent);
         mine.receive_count = 0;
         mine.first_received = 0;
     }
@@ -199,6 +196,9 @@ static void bind_dead_letter(nimbus_queue *queue, const nimbus_queue_options *op
     queue->dead_letter = dead != NULL ? nb_name_retain(dead->object.name) : NULL;
     queue->shown_dead_letter = dead;
     queue->options = *options;
+    nb_store_relaxed(&queue->max_message_size, options->max_message_size);
+    nb_store_relaxed(&queue->delay, options->delay);
+    nb_store_relaxed(&queue->receive_wait, options->receive_wait);
 }
 
 static nimbus_queue *make(nimbus_runtime *nb, nb_name *name, const nimbus_queue_options *options)

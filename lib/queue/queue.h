@@ -14,6 +14,8 @@
 struct nimbus_queue {
     nb_object object;
     nb_store store;
+    _Atomic size_t max_message_size; /* as in options, to be read without the lock: each value alone, relaxed */
+    _Atomic int64_t delay, receive_wait;
     nb_lock lock; /* of options, dead_letter, shown_dead_letter */
     nimbus_queue_options options; /* every value spelled out: 0 is zero here */
     nb_name *dead_letter;

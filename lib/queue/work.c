@@ -21,6 +21,16 @@ static size_t body_size(const nimbus_body *body)
                                              : body->size;
 }
 
+/* Bytes to copy, and nothing else. */
+static bool plain(const nimbus_entry *entry)
+{
+    uint64_t others = (uint64_t)entry->delay | (uint64_t)entry->wait | entry->attribute_count | entry->reserved_[0] | entry->reserved_[1] |
+                      entry->reserved_[2] | entry->reserved_[3];
+
+    return others == 0 && entry->body.kind == NIMBUS_BODY_COPY && entry->body.data != NULL && entry->attributes == NULL &&
+           entry->subject == NULL;
+}
+
 nimbus_status nb_queue_check(nimbus_queue *queue, const nimbus_entry *entry, size_t *ret_size)
 {
     const nimbus_limits *limits = &queue->object.runtime->limits;
@@ -29,6 +39,9 @@ nimbus_status nb_queue_check(nimbus_queue *queue, const nimbus_entry *entry, siz
     nimbus_status status;
 
     *ret_size = size;
+    if (plain(entry) && size > 0 && size <= nb_load_relaxed(&queue->max_message_size)) {
+        return NIMBUS_OK;
+    }
     if (!nb_reserved_clear(entry->reserved_, 4) || entry->subject != NULL || !body_valid(&entry->body) ||
         !nb_duration_argument(&delay) || delay > limits->max_delay || !nb_duration_argument(&wait)) {
         return NIMBUS_E_INVALID;
@@ -42,9 +55,7 @@ nimbus_status nb_queue_check(nimbus_queue *queue, const nimbus_entry *entry, siz
     }
     attributes = nb_attributes_size(entry->attributes, entry->attribute_count);
     *ret_size = size > SIZE_MAX - attributes ? SIZE_MAX : size + attributes;
-    nb_lock_acquire(&queue->lock);
-    max = queue->options.max_message_size;
-    nb_lock_release(&queue->lock);
+    max = nb_load_relaxed(&queue->max_message_size);
     return *ret_size > max ? NIMBUS_E_TOO_LARGE : NIMBUS_OK;
 }
 
@@ -53,7 +64,7 @@ static nimbus_status offer_patiently(nimbus_queue *queue, const nb_parcel *parce
                                      nimbus_bound *ret_bound)
 {
     nimbus_runtime *nb = queue->object.runtime;
-    int64_t until = nb_add_time(parcel->enqueued, wait); /* it was stamped just now */
+    int64_t until = wait > 0 ? nb_add_time(nb_clock_elapsed(&nb->clock), wait) : 0;
     nimbus_status status, waited = NIMBUS_OK;
 
     for (;;) {
@@ -84,13 +95,10 @@ nimbus_status nb_queue_send(nimbus_queue *queue, const nimbus_entry *entry, nimb
         return ret->status = status;
     }
     if (delay == 0) {
-        nb_lock_acquire(&queue->lock);
-        delay = queue->options.delay;
-        nb_lock_release(&queue->lock);
+        delay = nb_load_relaxed(&queue->delay);
     }
     parcel.id = nb_new_id(nb);
-    parcel.sent = nb_clock_wall(&nb->clock);
-    parcel.enqueued = nb_clock_elapsed(&nb->clock);
+    parcel.enqueued = nb_clock_coarse(&nb->clock, &parcel.sent);
     status = offer_patiently(queue, &parcel, delay == NIMBUS_ZERO ? 0 : delay, wait, &ret->bound);
     if (status == NIMBUS_OK) {
         ret->bound = NIMBUS_BOUND_NONE;
@@ -146,17 +154,14 @@ nimbus_status nb_queue_receive(nimbus_queue *queue, int64_t wait, int64_t visibi
     nimbus_runtime *nb = queue->object.runtime;
     uint32_t count = 0;
     nimbus_status status;
-    bool more;
 
     if (wait == NIMBUS_DEFAULT) {
-        nb_lock_acquire(&queue->lock);
-        wait = queue->options.receive_wait;
-        nb_lock_release(&queue->lock);
+        wait = nb_load_relaxed(&queue->receive_wait);
     }
     for (size_t i = 0; i < max; i++) {
         nb_delivery_let_go(nb_delivery_of(&ret[i]));
     }
-    status = nb_store_take(&queue->store, (uint32_t)max, visibility, (nb_delivery *)(void *)ret, &count, &more);
+    status = nb_store_take(&queue->store, (uint32_t)max, visibility, (nb_delivery *)(void *)ret, &count, NULL);
     if (count == 0 && wait > 0 && (status == NIMBUS_OK || status == NIMBUS_E_OVER_LIMIT)) {
         status = wait_in_line(queue, nb_add_time(nb_clock_elapsed(&nb->clock), wait), visibility, (nb_delivery *)(void *)ret,
                               (uint32_t)max, &count);

@@ -3,17 +3,6 @@
 #include "base/number.h"
 #include "store/inside.h"
 
-int64_t nb_expiry(nb_store *store, int64_t enqueued)
-{
-    int64_t retention = nb_load_relaxed(&store->settings.retention);
-
-    if (retention == INT64_MAX) {
-        return INT64_MAX;
-    }
-    retention = nb_add_time(retention, nb_clock_tick(&store->nb->clock));
-    return enqueued >= 0 ? nb_add_time(enqueued, retention) : enqueued + retention;
-}
-
 static int64_t key_of(nb_store *store, nb_slot *slot, nb_state state)
 {
     int64_t due = state == NB_DELAYED || state == NB_IN_FLIGHT ? nb_load_relaxed(&slot->due) : INT64_MAX;
@@ -47,10 +36,8 @@ static bool lower(_Atomic int64_t *bound, int64_t key)
 }
 
 /* True: the timer has to be set. */
-static bool note(nb_store *store, uint32_t index, int64_t key)
+static bool note(nb_store *store, nb_slots *chunk, int64_t key)
 {
-    nb_chunk *chunk = nb_chunk_of(store, index);
-
     lower(&chunk->first_key, key);
     lower(&chunk->span->first_key, key);
     if (!lower(&store->next_key, key)) {
@@ -60,9 +47,9 @@ static bool note(nb_store *store, uint32_t index, int64_t key)
     return key < nb_load_relaxed(&store->armed);
 }
 
-void nb_key_note(nb_store *store, uint32_t index, int64_t key)
+void nb_key_note_slowly(nb_store *store, nb_slots *chunk, int64_t key)
 {
-    if (key != INT64_MAX && note(store, index, key)) {
+    if (note(store, chunk, key)) {
         nb_lock_acquire(&store->lock);
         nb_store_arm_locked(store);
         nb_lock_release(&store->lock);
@@ -71,7 +58,7 @@ void nb_key_note(nb_store *store, uint32_t index, int64_t key)
 
 void nb_key_note_locked(nb_store *store, uint32_t index, int64_t key)
 {
-    if (key != INT64_MAX && note(store, index, key)) {
+    if (key != INT64_MAX && note(store, nb_slots_of(store, index), key)) {
         nb_store_arm_locked(store);
     }
 }
@@ -232,7 +219,7 @@ static void expire(sweep *s, nb_slot *slot, uint32_t index)
 }
 
 /* Looks at a chunk's slots and sets its bound anew. */
-static void look_into(sweep *s, nb_chunk *chunk, uint32_t first)
+static void look_into(sweep *s, nb_slots *chunk, uint32_t first)
 {
     int64_t next = INT64_MAX;
 
@@ -271,7 +258,7 @@ void nb_store_sweep_locked(nb_store *store, int64_t now)
             nb_fence_after_rmw();
             end = end - span->first_chunk < 1u << NB_SPAN_SHIFT ? end : span->first_chunk + (1u << NB_SPAN_SHIFT);
             for (uint32_t i = span->first_chunk; i < end; i++) {
-                nb_chunk *chunk = nb_load_acquire(&store->chunks)[i];
+                nb_slots *chunk = nb_load_acquire(&store->chunks)[i];
                 int64_t bound = nb_load_relaxed(&chunk->first_key);
 
                 if (bound <= now) {

@@ -18,13 +18,30 @@
 #ifndef NB_STORE_DEADLINE_H
 #define NB_STORE_DEADLINE_H
 
+#include "base/number.h"
 #include "store/slot.h"
 
 /* The end of a message's retention; INT64_MAX: never. */
-int64_t nb_expiry(nb_store *store, int64_t enqueued);
+static inline int64_t nb_expiry(nb_store *store, int64_t enqueued)
+{
+    int64_t kept = nb_load_relaxed(&store->settings.kept);
+
+    return kept == INT64_MAX ? INT64_MAX : enqueued >= 0 ? nb_add_time(enqueued, kept) : enqueued + kept;
+}
+
+void nb_key_note_slowly(nb_store *store, nb_slots *chunk, int64_t key);
 
 /* After the slot was published, and a fence. Sets the timer if need be: not under the lock; nb_key_note_locked is. */
-void nb_key_note(nb_store *store, uint32_t index, int64_t key);
+static inline void nb_key_note(nb_store *store, uint32_t index, int64_t key)
+{
+    nb_slots *chunk = nb_slots_of(store, index);
+
+    if (key < nb_load_relaxed(&chunk->first_key) || key < nb_load_relaxed(&chunk->span->first_key) ||
+        key < nb_load_relaxed(&store->next_key)) {
+        nb_key_note_slowly(store, chunk, key);
+    }
+}
+
 void nb_key_note_locked(nb_store *store, uint32_t index, int64_t key);
 
 /* The key of a slot that the caller has claimed, to be noted once it is published with this state. */

@@ -111,7 +111,12 @@ void nb_slot_return(nb_store *store, nb_slot *slot, uint32_t index, uint64_t wor
 
 /* READY: publishes it and puts it at the end of the ready ring. The caller counts it out of its state, fences, notes its key and looks
  * around. */
-void nb_slot_make_ready(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word);
+static inline void nb_slot_make_ready(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word)
+{
+    nb_store_relaxed(&slot->due, INT64_MAX);
+    nb_slot_publish(slot, nb_with_state(word, NB_READY) | NB_HINTED);
+    nb_index_ring_push(&store->ready, index);
+}
 
 /* Takes message and past out of a claimed slot. */
 nb_parcel nb_slot_empty(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word, nb_letter **ret_note);
@@ -134,8 +139,16 @@ void nb_slot_restore(nb_store *store, nb_slot *slot, uint32_t index, uint64_t wo
 
 /* ----------------------------------------------------------------------------------------------- take, move */
 
+uint64_t nb_slot_claim_popped_slowly(nb_store *store, nb_slot *slot, uint32_t index);
+
 /* The slot of an entry that was just popped off the ready ring. Its word without HINTED: it is claimed; 0: it was a zombie, and is free. */
-uint64_t nb_slot_claim_popped(nb_store *store, nb_slot *slot, uint32_t index);
+static inline uint64_t nb_slot_claim_popped(nb_store *store, nb_slot *slot, uint32_t index)
+{
+    uint64_t word = nb_load_acquire(&slot->word);
+
+    return nb_state_of(word) == NB_READY && nb_slot_claim(slot, word) ? word & ~NB_HINTED
+                                                                     : nb_slot_claim_popped_slowly(store, slot, index);
+}
 
 /* What one take has set aside for the dead letter: a chain of MOVING slots. */
 typedef struct nb_aside {

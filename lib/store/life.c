@@ -6,13 +6,14 @@
  */
 #include <string.h>
 
+#include "base/number.h"
 #include "platform/thread.h"
 #include "store/inside.h"
 
-static void set(nb_store_settings *to, const nb_store_config *config)
+static void set(nb_store_settings *to, const nb_store_config *config, int64_t tick)
 {
     nb_store_relaxed(&to->visibility, config->visibility);
-    nb_store_relaxed(&to->retention, config->retention);
+    nb_store_relaxed(&to->kept, nb_add_time(config->retention, tick));
     nb_store_relaxed(&to->max_visibility, config->max_visibility);
     nb_store_relaxed(&to->capacity_messages, config->capacity_messages < INT32_MAX ? config->capacity_messages : INT32_MAX);
     nb_store_relaxed(&to->capacity_bytes, config->capacity_bytes);
@@ -31,7 +32,7 @@ bool nb_store_init(nb_store *store, nb_object *owner, const char *name, uint32_t
     store->name = name;
     store->number = number;
     store->nonce = store->nb->nonce;
-    set(&store->settings, config);
+    set(&store->settings, config, nb_clock_tick(&store->nb->clock));
     nb_atomic_init(&store->mode, config->capacity_bytes != SIZE_MAX ? NB_MODE_BYTES : 0);
     nb_atomic_init(&store->ended, NIMBUS_OK);
     nb_atomic_init(&store->next_key, INT64_MAX);
@@ -180,7 +181,7 @@ void nb_store_fini(nb_store *store)
 void nb_store_configure(nb_store *store, const nb_store_config *config)
 {
     nb_store_enter(store);
-    set(&store->settings, config);
+    set(&store->settings, config, nb_clock_tick(&store->nb->clock));
     if (config->capacity_bytes != SIZE_MAX) {
         nb_store_measure_from_now_locked(store);
     }

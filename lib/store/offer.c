@@ -145,7 +145,7 @@ static void count_late(nb_store *store, nb_slot *slot, uint32_t index, uint64_t 
 /* No memory for a slot: the place is given up. */
 static nimbus_status no_slot(nb_store *store, size_t size, bool counted, nimbus_bound *bound)
 {
-    nimbus_status status = nb_heap_failure(store->owner->heap, sizeof(nb_chunk));
+    nimbus_status status = nb_heap_failure(store->owner->heap, sizeof(nb_slots));
 
     *bound = status == NIMBUS_E_FULL ? NIMBUS_BOUND_MEMORY : NIMBUS_BOUND_NONE;
     unreserve(store, size, counted);

@@ -106,15 +106,31 @@ nimbus_status nb_store_delete(nb_store *store, nimbus_receipt receipt)
 
 nimbus_status nb_store_delete_delivery(nb_store *store, nb_delivery *delivery)
 {
-    nb_parcel parcel = { 0 };
-    nimbus_status status = remove_message(store, delivery->receipt, NULL, &parcel);
+    uint32_t index = index_of(delivery->receipt);
+    nb_slot *slot = NULL;
+    uint64_t word = 0;
+    nimbus_status status = claim_to_settle(store, delivery->receipt, &slot, &word);
+    nimbus_message *message = delivery->message;
+    nb_letter *letter = delivery->letter;
 
-    nb_parcel_release(&parcel);
-    nb_message_release(delivery->message);
-    nb_letter_release(delivery->letter);
-    delivery->message = NULL;
+    delivery->message = NULL; /* first: a free function may look */
     delivery->letter = NULL;
-    return status;
+    if (status == NIMBUS_OK && (word & (NB_HAS_PAST | NB_COUNTED)) == 0) { /* the slot's reference and the delivery's, at once */
+        nb_slot_vacate(store, slot, index, word);
+        nb_count_out(store, nb_state_of(word), word, 0, true);
+        look_for_senders(store);
+        nb_message_release_n(message, 2);
+        return NIMBUS_OK;
+    }
+    if (status == NIMBUS_OK) {
+        nb_parcel parcel = nb_slot_forget(store, slot, index, word, nb_state_of(word), NULL);
+
+        look_for_senders(store);
+        nb_parcel_release(&parcel);
+    }
+    nb_message_release(message);
+    nb_letter_release(letter);
+    return status == NIMBUS_E_NO_MESSAGE ? NIMBUS_OK : status;
 }
 
 nimbus_status nb_store_discard(nb_store *store, nimbus_receipt receipt)

@@ -1,8 +1,5 @@
 /*
- * slot.c - the memory of slots: chunks in an array that grows, and the stack of free slots.
- *
- * The stack is linked through own_receives. Its head has a tag that every change raises, so that a pop which was stopped between reading
- * the next one and its CAS fails if anything happened meanwhile: else it could put a slot that is in use at the head.
+ * slot.c - the memory of slots: chunks in an array that grows. The stack of free slots is in slot.h.
  */
 #include "store/slot.h"
 
@@ -59,24 +56,18 @@ static uint32_t pop(nb_store *store)
     return NB_NO_SLOT;
 }
 
-void nb_slot_put(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word)
-{
-    nb_slot_publish(slot, ((word & ~(NB_FLAGS | NB_STATE_MASK)) + NB_ONE_GENERATION) | NB_FREE);
-    push_chain(store, index, slot);
-}
-
 /* ---------------------------------------------------------------------------------------------- growth */
 
 static bool grow_array(nb_store *store)
 {
     uint32_t room = store->chunk_room == 0 ? 8 : store->chunk_room * 2;
-    array_head *head = nb_alloc(store->owner->heap, sizeof *head + room * sizeof(nb_chunk *));
-    nb_chunk **before = nb_load_relaxed(&store->chunks), **chunks;
+    array_head *head = nb_alloc(store->owner->heap, sizeof *head + room * sizeof(nb_slots *));
+    nb_slots **before = nb_load_relaxed(&store->chunks), **chunks;
 
     if (head == NULL) {
         return false;
     }
-    chunks = (nb_chunk **)(void *)(head + 1);
+    chunks = (nb_slots **)(void *)(head + 1);
     if (before != NULL) {
         memcpy(chunks, before, store->chunk_room * sizeof *chunks);
     }
@@ -111,7 +102,7 @@ static bool grow(nb_store *store)
 {
     uint32_t count = nb_load_relaxed(&store->slot_count);
     nb_span *span;
-    nb_chunk *chunk;
+    nb_slots *chunk;
 
     if (count > INT32_MAX - NB_CHUNK || !nb_index_ring_grow(&store->ready, (uint64_t)count + NB_CHUNK) ||
         (count >> NB_CHUNK_SHIFT == store->chunk_room && !grow_array(store))) {
@@ -140,7 +131,7 @@ static bool grow(nb_store *store)
     return true;
 }
 
-uint32_t nb_slot_get(nb_store *store)
+uint32_t nb_slot_get_slowly(nb_store *store)
 {
     uint32_t index;
 
@@ -161,7 +152,7 @@ void nb_slots_release(nb_store *store)
 {
     nb_heap *heap = store->owner->heap;
     uint32_t count = nb_load_acquire(&store->slot_count) >> NB_CHUNK_SHIFT;
-    nb_chunk **chunks = nb_load_relaxed(&store->chunks);
+    nb_slots **chunks = nb_load_relaxed(&store->chunks);
     nb_span *span = store->spans, *next_span;
     array_head *array = store->old_arrays, *older;
 
@@ -175,7 +166,7 @@ void nb_slots_release(nb_store *store)
     }
     for (; array != NULL; array = older) {
         older = array->older;
-        nb_free(heap, array, sizeof *array + array->room * sizeof(nb_chunk *));
+        nb_free(heap, array, sizeof *array + array->room * sizeof(nb_slots *));
     }
     nb_index_ring_fini(&store->ready);
 }
@@ -183,7 +174,7 @@ void nb_slots_release(nb_store *store)
 /* ------------------------------------------------------------------------------------------------ past */
 
 /* The pasts of a chunk, made if need be; two at once: one wins, the other one's are freed. */
-static nb_past *pasts_of(nb_store *store, nb_chunk *chunk)
+static nb_past *pasts_of(nb_store *store, nb_slots *chunk)
 {
     nb_past *pasts = nb_load_acquire(&chunk->pasts), *made;
 
@@ -206,7 +197,7 @@ bool nb_slot_set_past(nb_store *store, uint32_t index, uint64_t *word, nb_letter
         *word &= ~NB_HAS_PAST;
         return true;
     }
-    pasts = pasts_of(store, nb_chunk_of(store, index));
+    pasts = pasts_of(store, nb_slots_of(store, index));
     if (pasts == NULL) {
         return false;
     }
@@ -218,5 +209,5 @@ bool nb_slot_set_past(nb_store *store, uint32_t index, uint64_t *word, nb_letter
 nb_past nb_slot_past(nb_store *store, uint32_t index, uint64_t word)
 {
     return (word & NB_HAS_PAST) == 0 ? (nb_past){ NULL, NULL }
-                                     : nb_load_acquire(&nb_chunk_of(store, index)->pasts)[index & (NB_CHUNK - 1)];
+                                     : nb_load_acquire(&nb_slots_of(store, index)->pasts)[index & (NB_CHUNK - 1)];
 }

@@ -58,7 +58,7 @@ typedef struct nb_past {
     nb_letter *letter, *note;
 } nb_past;
 
-struct nb_chunk {
+struct nb_slots {
     nb_span *span;
     _Atomic int64_t first_key;    /* see deadline.h */
     nb_past *_Atomic pasts;       /* one per slot; made when the first is needed */
@@ -88,14 +88,14 @@ static inline uint64_t nb_with_state(uint64_t word, nb_state state)
 }
 
 /* Pairs with the release of the store that published the array: an index is only known to who has seen its slot's chunk come. */
-static inline nb_chunk *nb_chunk_of(nb_store *store, uint32_t index)
+static inline nb_slots *nb_slots_of(nb_store *store, uint32_t index)
 {
     return nb_load_acquire(&store->chunks)[index >> NB_CHUNK_SHIFT];
 }
 
 static inline nb_slot *nb_slot_at(nb_store *store, uint32_t index)
 {
-    return &nb_chunk_of(store, index)->slots[index & (NB_CHUNK - 1)];
+    return &nb_slots_of(store, index)->slots[index & (NB_CHUNK - 1)];
 }
 
 /* The word, once nobody has the slot claimed. */
@@ -121,11 +121,39 @@ static inline void nb_slot_publish(nb_slot *slot, uint64_t word)
 
 /* ------------------------------------------------------------------------------- getting and giving back */
 
-/* A free slot, which is the caller's alone, with room for its entry in the ready ring; NB_NO_SLOT: out of memory. */
-uint32_t nb_slot_get(nb_store *store);
+uint32_t nb_slot_get_slowly(nb_store *store);
+
+/*
+ * A free slot, which is the caller's alone, with room for its entry in the ready ring; NB_NO_SLOT: out of memory.
+ *
+ * The stack of free slots is linked through own_receives. Its head has a tag that every change raises, so that a pop which was stopped
+ * between reading the next one and its CAS fails if anything happened meanwhile: else it could put a slot that is in use at the head.
+ */
+static inline uint32_t nb_slot_get(nb_store *store)
+{
+    uint64_t head = nb_load_acquire(&store->free); /* pairs with the release of whoever put the slot there */
+
+    if ((uint32_t)head != 0) {
+        uint32_t index = (uint32_t)head - 1;
+        uint32_t next = nb_load_relaxed(&nb_slot_at(store, index)->own_receives); /* a guess: the CAS fails if it was not free any more */
+
+        if (nb_cas_strong_acquire(&store->free, &head, ((head >> 32) + 1) << 32 | next)) {
+            return index;
+        }
+    }
+    return nb_slot_get_slowly(store);
+}
 
 /* Gives back a slot that is the caller's alone (claimed, or just taken from the stack); generation + 1. */
-void nb_slot_put(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word);
+static inline void nb_slot_put(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word)
+{
+    uint64_t head = nb_load_relaxed(&store->free);
+
+    nb_slot_publish(slot, ((word & ~(NB_FLAGS | NB_STATE_MASK)) + NB_ONE_GENERATION) | NB_FREE);
+    do {
+        nb_store_relaxed(&slot->own_receives, (uint32_t)head);
+    } while (!nb_cas_weak_release(&store->free, &head, ((head >> 32) + 1) << 32 | (index + 1)));
+}
 
 /* The message of a claimed slot has gone: to the free ones, or ZOMBIE while an entry leads to it. */
 static inline void nb_slot_vacate(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word)

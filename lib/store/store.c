@@ -96,13 +96,6 @@ void nb_gone_flush_locked(nb_store *store, nb_gone *gone)
 
 /* ---------------------------------------------------------------------------------- changes of a slot */
 
-void nb_slot_make_ready(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word)
-{
-    nb_store_relaxed(&slot->due, INT64_MAX);
-    nb_slot_publish(slot, nb_with_state(word, NB_READY) | NB_HINTED);
-    nb_index_ring_push(&store->ready, index);
-}
-
 void nb_slot_return(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word)
 {
     nb_tally(&store->tally.returning, 1);

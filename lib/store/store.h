@@ -69,7 +69,8 @@ typedef struct nb_store_config {
 
 /* The configuration as the operations read it: each value alone, relaxed. A call that starts after nb_store_configure sees the new ones. */
 typedef struct nb_store_settings {
-    _Atomic int64_t visibility, retention, max_visibility;
+    _Atomic int64_t visibility, max_visibility;
+    _Atomic int64_t kept; /* the retention, and a tick; INT64_MAX: for ever */
     _Atomic size_t capacity_messages, capacity_bytes, max_in_flight;
     _Atomic uint32_t max_receives;
     _Atomic bool drop_oldest;
@@ -103,7 +104,7 @@ typedef struct nb_store_tally {
     _Atomic uint64_t redriven_in, empty_receives, moved, expired, purged, dropped, discarded, refused;
 } nb_store_tally;
 
-typedef struct nb_chunk nb_chunk;
+typedef struct nb_slots nb_slots;
 typedef struct nb_span nb_span;
 typedef struct nb_slot nb_slot;
 
@@ -117,7 +118,7 @@ typedef struct nb_store {
     nb_store_settings settings;
     _Atomic uint32_t mode;          /* NB_MODE_... */
     _Atomic int32_t ended;          /* NIMBUS_OK: open; else what calls answer */
-    nb_chunk **_Atomic chunks;      /* grown under the lock; old arrays stay until the end */
+    nb_slots **_Atomic chunks;      /* grown under the lock; old arrays stay until the end */
     _Atomic uint32_t slot_count;
     nb_index_ring ready;
     char pad_1[64];
@@ -170,7 +171,8 @@ nimbus_status nb_store_offer(nb_store *store, const nb_parcel *parcel, int64_t d
  * NIMBUS_E_TIMEOUT, NIMBUS_E_WOULD_BLOCK, NIMBUS_E_CLOSED, or why the store has ended. */
 nimbus_status nb_store_wait_room(nb_store *store, size_t size, int64_t until);
 
-/* Up to max messages into empty slots. NIMBUS_OK with *ret_count 0: none; NIMBUS_E_OVER_LIMIT; ended. *ret_more: others could be taken. */
+/* Up to max messages into empty slots. NIMBUS_OK with *ret_count 0: none; NIMBUS_E_OVER_LIMIT; ended. *ret_more: others could be taken;
+ * NULL: nobody asks. */
 nimbus_status nb_store_take(nb_store *store, uint32_t max, int64_t visibility, nb_delivery *slots, uint32_t *ret_count, bool *ret_more);
 
 /* Undoes a take that nobody has seen: count and place are as before; the receipt must not be used any more. */

@@ -26,7 +26,7 @@ typedef struct taking {
 
 /* ---------------------------------------------------------------------------------------------- entries */
 
-uint64_t nb_slot_claim_popped(nb_store *store, nb_slot *slot, uint32_t index)
+uint64_t nb_slot_claim_popped_slowly(nb_store *store, nb_slot *slot, uint32_t index)
 {
     for (;;) {
         uint64_t word = nb_slot_word(slot);
@@ -196,6 +196,12 @@ static void take_ready(taking *t, uint32_t max)
 {
     uint32_t run[RUN], count;
 
+    if (max == 1) {
+        while (t->count == 0 && nb_index_ring_pop_one(&t->store->ready, run)) {
+            take_entry(t, run[0]);
+        }
+        return;
+    }
     while (t->count < max) {
         count = nb_index_ring_pop(&t->store->ready, run, max - t->count < RUN ? max - t->count : RUN);
         if (count == 0) {
@@ -312,7 +318,9 @@ static nimbus_status take_in_order(nb_store *store, uint32_t max, int64_t visibi
     *ret_count = allowed > 0 ? nb_store_take_some(store, allowed, visibility, slots, &aside, &at, true) : 0;
     nb_store_add_moves_locked(store, &aside);
     store->move_again = store->move_again || store->stuck != 0; /* each receive gives those that could not be moved another chance */
-    *ret_more = nb_store_takeable(store);
+    if (ret_more != NULL) {
+        *ret_more = nb_store_takeable(store);
+    }
     limited = allowed == 0 && nb_store_any_ready(store);
     nb_store_leave(store);
     return limited ? NIMBUS_E_OVER_LIMIT : NIMBUS_OK;
@@ -326,7 +334,9 @@ nimbus_status nb_store_take(nb_store *store, uint32_t max, int64_t visibility, n
     uint32_t index;
 
     if ((nb_load_acquire(&store->mode) & NB_MODE_ENDED) != 0) {
-        *ret_more = false;
+        if (ret_more != NULL) {
+            *ret_more = false;
+        }
         return nb_store_ended(store);
     }
     if (nb_load_relaxed(&store->claims) != 0) {
@@ -338,13 +348,15 @@ nimbus_status nb_store_take(nb_store *store, uint32_t max, int64_t visibility, n
         status = take_in_order(store, max, visibility, slots, ret_count, ret_more);
     } else {
         *ret_count = nb_store_take_some(store, max, visibility, slots, &aside, &at, false);
-        *ret_more = nb_index_ring_peek(&store->ready, &index);
+        if (ret_more != NULL) {
+            *ret_more = nb_index_ring_peek(&store->ready, &index);
+        }
         if (aside.first != 0) {
             nb_lock_acquire(&store->lock);
             nb_store_add_moves_locked(store, &aside);
             nb_store_leave(store);
-        } else if (*ret_more) {
-            nb_store_look_around(store, NB_WATCH_WAITERS);
+        } else {
+            nb_store_look_around(store, NB_WATCH_WAITERS); /* more may be ready than we took */
         }
     }
     if (*ret_count == 0) {

@@ -21,17 +21,6 @@ static uint32_t turn_of(uint64_t cell)
     return (uint32_t)(cell >> 32);
 }
 
-static uint64_t cell_of(uint32_t turn, uint32_t index)
-{
-    return (uint64_t)turn << 32 | index;
-}
-
-/* The turn of a position's cell while it is empty. */
-static uint32_t empty_turn(const nb_index_part *part, uint64_t position)
-{
-    return (uint32_t)(position >> part->shift) * 2u;
-}
-
 void nb_index_ring_init(nb_index_ring *ring, nb_heap *heap)
 {
     ring->heap = heap;
@@ -110,7 +99,7 @@ static void wait_a_little(uint32_t *spins)
     nb_pause();
 }
 
-void nb_index_ring_push(nb_index_ring *ring, uint32_t index)
+void nb_index_ring_push_slowly(nb_index_ring *ring, uint32_t index)
 {
     nb_index_part *part = nb_load_acquire(&ring->pushed);
     uint32_t spins = 0;
@@ -126,11 +115,11 @@ void nb_index_ring_push(nb_index_ring *ring, uint32_t index)
             continue;
         }
         cell = &part->cells[position & part->mask];
-        empty = empty_turn(part, position);
+        empty = nb_index_turn(part, position);
         turn = turn_of(nb_load_acquire(cell)); /* (2) */
         if (turn == empty) {
             if (nb_cas_weak_relaxed(&part->tail, &position, position + 1)) { /* (3) */
-                nb_store_release(cell, cell_of(empty + 1, index));           /* (1) */
+                nb_store_release(cell, nb_index_cell(empty + 1, index));           /* (1) */
                 return;
             }
         } else if ((int32_t)(turn - empty) < 0) { /* a pop of the last lap has not ended */
@@ -169,7 +158,7 @@ static uint32_t full_cells(nb_index_part *part, uint64_t position, uint32_t *ind
     *ret_passed = false;
     while (count < max) {
         uint64_t cell = nb_load_acquire(&part->cells[(position + count) & part->mask]); /* (1) */
-        uint32_t full = empty_turn(part, position + count) + 1;
+        uint32_t full = nb_index_turn(part, position + count) + 1;
 
         if (turn_of(cell) != full) {
             *ret_passed = count == 0 && (int32_t)(turn_of(cell) - full) > 0; /* somebody has popped it since */
@@ -192,7 +181,7 @@ uint32_t nb_index_ring_pop(nb_index_ring *ring, uint32_t *indices, uint32_t max)
         count = full_cells(part, position, indices, max, &passed);
         if (count > 0 && nb_cas_weak_relaxed(&part->head, &position, position + count)) { /* (3) */
             for (uint32_t i = 0; i < count; i++) {
-                nb_store_release(&part->cells[(position + i) & part->mask], cell_of(empty_turn(part, position + i) + 2, 0)); /* (2) */
+                nb_store_release(&part->cells[(position + i) & part->mask], nb_index_cell(nb_index_turn(part, position + i) + 2, 0)); /* (2) */
             }
             return count;
         }
@@ -234,7 +223,7 @@ bool nb_index_ring_pop_this(nb_index_ring *ring, uint32_t index)
                 return false;
             }
             if (nb_cas_strong_relaxed(&part->head, &position, position + 1)) {
-                nb_store_release(&part->cells[position & part->mask], cell_of(empty_turn(part, position) + 2, 0));
+                nb_store_release(&part->cells[position & part->mask], nb_index_cell(nb_index_turn(part, position) + 2, 0));
                 return true;
             }
         } else if (!passed) {
@@ -259,7 +248,7 @@ uint32_t nb_index_ring_list(nb_index_ring *ring, uint64_t *at, uint32_t *indices
             uint64_t cell = nb_load_acquire(&part->cells[position & part->mask]);
 
             *at = base + position + 1;
-            if (turn_of(cell) == empty_turn(part, position) + 1) {
+            if (turn_of(cell) == nb_index_turn(part, position) + 1) {
                 indices[count++] = (uint32_t)cell;
             }
         }

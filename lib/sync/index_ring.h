@@ -56,9 +56,6 @@ void nb_index_ring_fini(nb_index_ring *ring);
 /* Room for count indices at least; under the owner's lock. False: out of memory, nothing has changed. */
 bool nb_index_ring_grow(nb_index_ring *ring, uint64_t count);
 
-/* Room must have been made. */
-void nb_index_ring_push(nb_index_ring *ring, uint32_t index);
-
 /* Up to max indices, in order; 0: the first cell is empty, or its push has not ended. */
 uint32_t nb_index_ring_pop(nb_index_ring *ring, uint32_t *indices, uint32_t max);
 
@@ -74,5 +71,57 @@ uint32_t nb_index_ring_list(nb_index_ring *ring, uint64_t *at, uint32_t *indices
 /* How many were ever pushed, and popped. Exact for the operations that have returned; under the owner's lock. */
 uint64_t nb_index_ring_pushes(nb_index_ring *ring);
 uint64_t nb_index_ring_pops(nb_index_ring *ring);
+
+/* ----------------------------------------------------------------------------- what every message goes through */
+
+/* The turn of a position's cell while it is empty. */
+static inline uint32_t nb_index_turn(const nb_index_part *part, uint64_t position)
+{
+    return (uint32_t)(position >> part->shift) * 2u;
+}
+
+static inline uint64_t nb_index_cell(uint32_t turn, uint32_t index)
+{
+    return (uint64_t)turn << 32 | index;
+}
+
+void nb_index_ring_push_slowly(nb_index_ring *ring, uint32_t index);
+
+/* Room must have been made. */
+static inline void nb_index_ring_push(nb_index_ring *ring, uint32_t index)
+{
+    nb_index_part *part = nb_load_acquire(&ring->pushed); /* pairs with the release in nb_index_ring_grow() */
+    uint64_t position = nb_load_relaxed(&part->tail);
+    _Atomic uint64_t *cell = &part->cells[position & part->mask];
+    uint32_t empty = nb_index_turn(part, position);
+
+    if ((position & NB_INDEX_CLOSED) == 0 && (uint32_t)(nb_load_acquire(cell) >> 32) == empty && /* (2) */
+        nb_cas_strong_relaxed(&part->tail, &position, position + 1)) {                          /* (3) */
+        nb_store_release(cell, nb_index_cell(empty + 1, index));                                /* (1) */
+    } else {
+        nb_index_ring_push_slowly(ring, index);
+    }
+}
+
+/* One index. */
+static inline bool nb_index_ring_pop_one(nb_index_ring *ring, uint32_t *ret_index)
+{
+    nb_index_part *part = nb_load_acquire(&ring->popped);
+    uint64_t position, cell;
+    uint32_t full;
+
+    if (part == NULL) {
+        return false;
+    }
+    position = nb_load_relaxed(&part->head);
+    full = nb_index_turn(part, position) + 1;
+    cell = nb_load_acquire(&part->cells[position & part->mask]); /* (1) */
+    if ((uint32_t)(cell >> 32) == full && nb_cas_strong_relaxed(&part->head, &position, position + 1)) { /* (3) */
+        nb_store_release(&part->cells[position & part->mask], nb_index_cell(full + 1, 0));               /* (2) */
+        *ret_index = (uint32_t)cell;
+        return true;
+    }
+    return nb_index_ring_pop(ring, ret_index, 1) == 1;
+}
 
 #endif

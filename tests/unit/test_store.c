@@ -150,7 +150,7 @@ static void invariants(shop *s)
         }
     }
     for (uint32_t i = 0; i < store->slot_count; i++) {
-        nb_chunk *chunk = nb_chunk_of(store, i);
+        nb_slots *chunk = nb_slots_of(store, i);
         nb_slot *slot = nb_slot_at(store, i);
         uint64_t word = slot->word;
         nb_state state = nb_state_of(word);
