@@ -91,7 +91,7 @@ nimbus_status nimbus_delivery_delete(nimbus_delivery *delivery)
     }
     status = nb_store_delete_delivery(store_of(d), d);
     source = d->source;
-    memset(d, 0, sizeof *d);
+    d->source = NULL;
     nb_object_unpin(source);
     return status;
 }

@@ -14,14 +14,19 @@ static nimbus_status batch_size_status(const nimbus_queue *queue, size_t count)
 
 nimbus_status nimbus_queue_send(nimbus_queue *queue, const nimbus_entry *entry, nimbus_sent *ret)
 {
+    nimbus_status status;
     nimbus_sent sent;
     size_t size;
 
     if (queue == NULL || entry == NULL) {
         return NIMBUS_E_INVALID;
     }
+    status = nb_accepting(&queue->object);
+    if (status == NIMBUS_OK && nb_queue_plain(queue, entry)) {
+        return nb_queue_send_plain(queue, entry, ret);
+    }
     memset(&sent, 0, sizeof sent);
-    sent.status = nb_accepting(&queue->object);
+    sent.status = status;
     if (sent.status == NIMBUS_OK) {
         sent.status = nb_queue_check(queue, entry, &size);
     }
@@ -74,7 +79,7 @@ static nimbus_status check_receive(nimbus_queue *queue, nimbus_duration *wait, c
     }
     if (visibility == 0) {
         *ret_visibility = NB_STORE_VISIBILITY;
-        return NIMBUS_OK;
+        return NIMBUS_OK; /* the queue's own */
     }
     *ret_visibility = visibility;
     return nb_duration_argument(ret_visibility) && *ret_visibility <= limits->max_visibility ? NIMBUS_OK : NIMBUS_E_INVALID;

@@ -202,15 +202,10 @@ static __attribute__((noinline)) nimbus_status make_whole(nb_heap *heap, const n
     return NIMBUS_OK;
 }
 
-nimbus_status nb_message_make(nb_heap *heap, const nb_message_spec *spec, nimbus_message **ret)
+nimbus_status nb_message_copy(nb_heap *heap, const void *data, size_t size, nimbus_message **ret)
 {
-    size_t size = spec->body.size;
     nimbus_message *message;
 
-    if (spec->body.kind != NIMBUS_BODY_COPY || spec->attribute_count + spec->more_count > 0 || spec->subject != NULL ||
-        spec->event != NULL) {
-        return make_whole(heap, spec, ret);
-    }
     if (size > SIZE_MAX / 4) {
         return NIMBUS_E_TOO_LARGE;
     }
@@ -221,11 +216,20 @@ nimbus_status nb_message_make(nb_heap *heap, const nb_message_spec *spec, nimbus
     message->body_size = size;
     message->flags = 0;
     nb_atomic_init(&message->references, 1);
-    if (size > 0 && spec->body.data != NULL) {
-        memcpy(message + 1, spec->body.data, size);
+    if (size > 0 && data != NULL) {
+        memcpy(message + 1, data, size);
     }
     *ret = message;
     return NIMBUS_OK;
+}
+
+nimbus_status nb_message_make(nb_heap *heap, const nb_message_spec *spec, nimbus_message **ret)
+{
+    if (spec->body.kind != NIMBUS_BODY_COPY || spec->attribute_count + spec->more_count > 0 || spec->subject != NULL ||
+        spec->event != NULL) {
+        return make_whole(heap, spec, ret);
+    }
+    return nb_message_copy(heap, spec->body.data, spec->body.size, ret);
 }
 
 nimbus_status nb_message_extend(nb_heap *heap, nimbus_message *message, const nimbus_attribute *more, size_t count, nimbus_message **ret)

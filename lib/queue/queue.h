@@ -38,6 +38,13 @@ nimbus_status nb_queue_set_options(nimbus_queue *queue, const nimbus_queue_optio
  * attributes, also if something else is wrong. */
 nimbus_status nb_queue_check(nimbus_queue *queue, const nimbus_entry *entry, size_t *ret_size);
 nimbus_status nb_queue_send(nimbus_queue *queue, const nimbus_entry *entry, nimbus_sent *ret); /* a checked entry */
+
+/* Whether an entry is bytes to copy and nothing else, and there is nothing wrong with it. */
+bool nb_queue_plain(const nimbus_queue *queue, const nimbus_entry *entry);
+
+/* Stores a plain entry. ret may be NULL. */
+nimbus_status nb_queue_send_plain(nimbus_queue *queue, const nimbus_entry *entry, nimbus_sent *ret);
+
 nimbus_status nb_queue_receive(nimbus_queue *queue, int64_t wait, int64_t visibility, nimbus_delivery *ret, size_t max, size_t *ret_count);
 void nb_queue_get_metrics(nimbus_queue *queue, nimbus_queue_metrics *ret);
 

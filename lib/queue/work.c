@@ -21,16 +21,6 @@ static size_t body_size(const nimbus_body *body)
                                              : body->size;
 }
 
-/* Bytes to copy, and nothing else. */
-static bool plain(const nimbus_entry *entry)
-{
-    uint64_t others = (uint64_t)entry->delay | (uint64_t)entry->wait | entry->attribute_count | entry->reserved_[0] | entry->reserved_[1] |
-                      entry->reserved_[2] | entry->reserved_[3];
-
-    return others == 0 && entry->body.kind == NIMBUS_BODY_COPY && entry->body.data != NULL && entry->attributes == NULL &&
-           entry->subject == NULL;
-}
-
 nimbus_status nb_queue_check(nimbus_queue *queue, const nimbus_entry *entry, size_t *ret_size)
 {
     const nimbus_limits *limits = &queue->object.runtime->limits;
@@ -39,9 +29,6 @@ nimbus_status nb_queue_check(nimbus_queue *queue, const nimbus_entry *entry, siz
     nimbus_status status;
 
     *ret_size = size;
-    if (plain(entry) && size > 0 && size <= nb_load_relaxed(&queue->max_message_size)) {
-        return NIMBUS_OK;
-    }
     if (!nb_reserved_clear(entry->reserved_, 4) || entry->subject != NULL || !body_valid(&entry->body) ||
         !nb_duration_argument(&delay) || delay > limits->max_delay || !nb_duration_argument(&wait)) {
         return NIMBUS_E_INVALID;
@@ -77,6 +64,44 @@ static nimbus_status offer_patiently(nimbus_queue *queue, const nb_parcel *parce
         nb_waiting_end(nb);
         if (waited == NIMBUS_E_WOULD_BLOCK || waited == NIMBUS_E_DELETED || waited == NIMBUS_E_CLOSED) {
             return waited;
+        }
+    }
+    return status;
+}
+
+bool nb_queue_plain(const nimbus_queue *queue, const nimbus_entry *entry)
+{
+    uint64_t others = (uint64_t)entry->delay | (uint64_t)entry->wait | entry->attribute_count | entry->reserved_[0] | entry->reserved_[1] |
+                      entry->reserved_[2] | entry->reserved_[3];
+
+    return others == 0 && entry->body.kind == NIMBUS_BODY_COPY && entry->body.data != NULL && entry->attributes == NULL &&
+           entry->subject == NULL && entry->body.size > 0 && entry->body.size <= nb_load_relaxed(&queue->max_message_size);
+}
+
+nimbus_status nb_queue_send_plain(nimbus_queue *queue, const nimbus_entry *entry, nimbus_sent *ret)
+{
+    nimbus_runtime *nb = queue->object.runtime;
+    nimbus_bound bound = NIMBUS_BOUND_NONE;
+    nb_parcel parcel;
+    nimbus_status status = nb_message_copy(nb->heap, entry->body.data, entry->body.size, &parcel.message);
+
+    if (status == NIMBUS_OK) {
+        parcel.letter = NULL;
+        parcel.id = nb_new_id(nb);
+        parcel.first_received = 0;
+        parcel.receive_count = 0;
+        parcel.enqueued = nb_clock_coarse(&nb->clock, &parcel.sent);
+        status = nb_store_offer(&queue->store, &parcel, nb_load_relaxed(&queue->delay), false, &bound);
+        if (status != NIMBUS_OK) {
+            nb_message_unmake(parcel.message);
+        }
+    } else if (status == NIMBUS_E_FULL) {
+        bound = NIMBUS_BOUND_MEMORY;
+    }
+    if (ret != NULL) {
+        *ret = (nimbus_sent){ .status = status, .bound = bound };
+        if (status == NIMBUS_OK) {
+            ret->id = parcel.id;
         }
     }
     return status;
@@ -159,7 +184,9 @@ nimbus_status nb_queue_receive(nimbus_queue *queue, int64_t wait, int64_t visibi
         wait = nb_load_relaxed(&queue->receive_wait);
     }
     for (size_t i = 0; i < max; i++) {
-        nb_delivery_let_go(nb_delivery_of(&ret[i]));
+        if (nb_delivery_of(&ret[i])->message != NULL) {
+            nb_delivery_let_go(nb_delivery_of(&ret[i]));
+        }
     }
     status = nb_store_take(&queue->store, (uint32_t)max, visibility, (nb_delivery *)(void *)ret, &count, NULL);
     if (count == 0 && wait > 0 && (status == NIMBUS_OK || status == NIMBUS_E_OVER_LIMIT)) {

@@ -4,8 +4,7 @@
 #include "runtime/runtime.h"
 
 #define ONE_HANDLE UINT64_C(1)
-#define ONE_PIN (UINT64_C(1) << 32)
-#define HANDLES (ONE_PIN - 1)
+#define HANDLES (NB_ONE_PIN - 1)
 
 void nb_object_init(nb_object *object, const nb_object_ops *ops, nb_kind kind, nimbus_runtime *runtime, nb_name *name)
 {
@@ -37,7 +36,7 @@ bool nb_object_try_pin(nb_object *object)
     uint64_t counts = nb_load_relaxed(&object->counts);
 
     while (counts != 0) {
-        if (nb_cas_weak_relaxed(&object->counts, &counts, counts + ONE_PIN)) { /* the lock of the list orders it */
+        if (nb_cas_weak_relaxed(&object->counts, &counts, counts + NB_ONE_PIN)) { /* the lock of the list orders it */
             return true;
         }
     }
@@ -52,7 +51,7 @@ void nb_object_forget(nb_object *object)
     nb_name_release(object->name);
 }
 
-static void free_object(nb_object *object)
+void nb_object_free(nb_object *object)
 {
     nb_name *name = object->name;
 
@@ -68,7 +67,7 @@ static void free_object(nb_object *object)
 static void lower(nb_object *object, uint64_t by)
 {
     if (nb_sub_acq_rel(&object->counts, by) == by) {
-        free_object(object);
+        nb_object_free(object);
     }
 }
 
@@ -80,21 +79,6 @@ void nb_object_retain(nb_object *object)
 void nb_object_release(nb_object *object)
 {
     lower(object, ONE_HANDLE);
-}
-
-void nb_object_pin(nb_object *object)
-{
-    nb_add_relaxed(&object->counts, ONE_PIN);
-}
-
-void nb_object_pin_many(nb_object *object, uint32_t count)
-{
-    atomic_fetch_add_explicit(&object->counts, count * ONE_PIN, memory_order_relaxed);
-}
-
-void nb_object_unpin(nb_object *object)
-{
-    lower(object, ONE_PIN);
 }
 
 bool nb_object_end(nb_object *object)

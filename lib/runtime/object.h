@@ -69,10 +69,8 @@ void nb_object_forget(nb_object *object);
 
 void nb_object_retain(nb_object *object);
 void nb_object_release(nb_object *object);
-void nb_object_pin(nb_object *object);
-void nb_object_pin_many(nb_object *object, uint32_t count);
 bool nb_object_try_pin(nb_object *object); /* false: nobody has it any more; under the lock of the list */
-void nb_object_unpin(nb_object *object);
+void nb_object_free(nb_object *object); /* its last count was given back: for nb_object_unpin alone */
 
 /* Makes a finished object known to the instance, for stop and close. If it has stopped already, the object is stopped. */
 void nb_object_publish(nb_object *object);
@@ -95,6 +93,27 @@ static inline bool nb_object_ended(const nb_object *object)
 static inline bool nb_object_orphan(const nb_object *object)
 {
     return nb_load_acquire(&object->orphan); /* pairs with the release in nb_object_abandon() */
+}
+
+/* ------------------------------------------------------------------------------------------------ pins: one a delivery, so inline */
+
+#define NB_ONE_PIN (UINT64_C(1) << 32)
+
+static inline void nb_object_pin_many(nb_object *object, uint32_t count)
+{
+    nb_add_relaxed(&object->counts, count * NB_ONE_PIN);
+}
+
+static inline void nb_object_pin(nb_object *object)
+{
+    nb_object_pin_many(object, 1);
+}
+
+static inline void nb_object_unpin(nb_object *object)
+{
+    if (nb_sub_acq_rel(&object->counts, NB_ONE_PIN) == NB_ONE_PIN) {
+        nb_object_free(object);
+    }
 }
 
 #endif

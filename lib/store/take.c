@@ -17,143 +17,81 @@ typedef struct taking {
     nb_store *store;
     nb_delivery *to;
     nb_aside *aside;
-    int64_t now, wall, due, visible_at;
+    nb_moment at;
+    int64_t due, visible_at;
     uint32_t count;        /* handed out */
     uint32_t back;         /* of these: back at once, for their visibility is 0 */
     uint32_t max_receives;
     bool at_once;
 } taking;
 
-/* ---------------------------------------------------------------------------------------------- entries */
-
-uint64_t nb_slot_claim_popped_slowly(nb_store *store, nb_slot *slot, uint32_t index)
-{
-    for (;;) {
-        uint64_t word = nb_slot_word(slot);
-
-        if (nb_state_of(word) == NB_ZOMBIE) { /* nobody else leads here any more */
-            nb_slot_put(store, slot, index, word);
-            return 0;
-        }
-        if (nb_slot_claim(slot, word)) {
-            return word & ~NB_HINTED;
-        }
-    }
-}
-
-void nb_store_trim(nb_store *store)
-{
-    uint32_t index;
-
-    while (nb_index_ring_peek(&store->ready, &index)) {
-        nb_slot *slot = nb_slot_at(store, index);
-
-        if (nb_state_of(nb_load_acquire(&slot->word)) != NB_ZOMBIE) {
-            break;
-        }
-        if (nb_index_ring_pop_this(&store->ready, index)) {
-            uint64_t word;
-
-            nb_tally(&store->tally.unreceived, 1);
-            word = nb_slot_claim_popped(store, slot, index);
-            if (word != 0) { /* the zombie was popped and the slot used again, since we looked: a place further behind is all it loses */
-                nb_slot_return(store, slot, index, word);
-            }
-        }
-    }
-}
-
-bool nb_list_claim_locked(nb_store *store, uint32_t *first, uint32_t *last, uint32_t *ret_index, uint64_t *ret_word)
-{
-    while (*first != 0) {
-        uint32_t index = *first - 1;
-        nb_slot *slot = nb_slot_at(store, index);
-        uint64_t word;
-
-        *first = (uint32_t)slot->taken_at;
-        if (*first == 0 && last != NULL) {
-            *last = 0;
-        }
-        word = nb_slot_claim_popped(store, slot, index);
-        if (word != 0) {
-            *ret_index = index;
-            *ret_word = word;
-            return true;
-        }
-    }
-    return false;
-}
-
-void nb_list_add_locked(nb_store *store, uint32_t *first, uint32_t *last, uint32_t index)
-{
-    nb_slot_at(store, index)->taken_at = 0;
-    if (*first == 0) {
-        *first = index + 1;
-    } else {
-        nb_slot_at(store, *last - 1)->taken_at = index + 1;
-    }
-    *last = index + 1;
-}
-
 /* -------------------------------------------------------------------------------------------- handing out */
 
-static void fill(taking *t, nb_slot *slot, uint32_t index, uint64_t word)
+static nb_letter *letter_of(nb_store *store, uint32_t index, uint64_t word)
 {
-    nb_store *store = t->store;
-    nb_letter *letter = NULL;
-
-    nb_message_retain(slot->message);
-    if ((word & NB_HAS_PAST) != 0) {
-        letter = nb_letter_retain(nb_slot_past(store, index, word).letter);
-    }
-    t->to[t->count] = (nb_delivery){
-        .message = slot->message,
-        .letter = letter,
-        .source = store->owner,
-        .source_name = store->name,
-        .receipt = { (uint64_t)store->number << 32 | index, nb_generation_of(word) },
-        .id = { store->nonce, nb_load_relaxed(&slot->id) },
-        .sent = slot->sent,
-        .first_received = slot->first_received,
-        .visible_at = t->visible_at,
-        .receive_count = slot->receive_count,
-        .own_receives = nb_load_relaxed(&slot->own_receives),
-        .enqueued = nb_load_relaxed(&slot->enqueued),
-        .failed = (word & NB_FAILED) != 0,
-    };
+    return (word & NB_HAS_PAST) == 0 ? NULL : nb_letter_retain(nb_slot_past(store, index, word).letter);
 }
 
-/* A claimed slot is handed out. What comes back at once is published later: it is not taken twice (SQS-R11). */
+/*
+ * A claimed slot is handed out; word: what it will be published with. The slot has a reference to the message, the delivery gets another;
+ * with the slot claimed nobody else can raise a count of 1.
+ */
+static inline void give(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word, const nb_moment *at, int64_t visible_at,
+                        nb_delivery *to)
+{
+    uint32_t own_receives = nb_load_relaxed(&slot->own_receives) + 1;
+
+    nb_plain_write(&slot->message);
+    nb_store_relaxed(&slot->own_receives, own_receives);
+    slot->receive_count++;
+    slot->taken_at = at->now;
+    if (slot->first_received == 0) {
+        slot->first_received = at->wall;
+    }
+    nb_message_retain_n(slot->message, 1);
+    to->message = slot->message; /* one by one: as a whole it would be cleared first */
+    to->letter = letter_of(store, index, word);
+    to->source = store->owner;
+    to->call = NULL;
+    to->source_name = store->name;
+    to->receipt = (nimbus_receipt){ (uint64_t)store->number << 32 | index, nb_generation_of(word) };
+    to->id = (nimbus_id){ store->nonce, nb_load_relaxed(&slot->id) };
+    to->sent = slot->sent;
+    to->first_received = slot->first_received;
+    to->visible_at = visible_at;
+    to->receive_count = slot->receive_count;
+    to->own_receives = own_receives;
+    to->enqueued = nb_load_relaxed(&slot->enqueued);
+    to->mark = 0;
+    to->failed = (word & NB_FAILED) != 0;
+}
+
+static uint64_t taken_word(uint64_t word)
+{
+    return nb_with_state(word, NB_IN_FLIGHT) + NB_ONE_GENERATION;
+}
+
+/* What comes back at once is published later: it is not taken twice (SQS-R11). */
 static void hand_out(taking *t, nb_slot *slot, uint32_t index, uint64_t word)
 {
-    word = nb_with_state(word, NB_IN_FLIGHT) + NB_ONE_GENERATION;
-    nb_store_relaxed(&slot->own_receives, nb_load_relaxed(&slot->own_receives) + 1);
-    slot->receive_count++;
-    slot->taken_at = t->now;
-    if (slot->first_received == 0) {
-        slot->first_received = t->wall;
-    }
-    fill(t, slot, index, word);
-    t->count++;
+    give(t->store, slot, index, taken_word(word), &t->at, t->visible_at, &t->to[t->count++]);
     if (!t->at_once) {
         nb_store_relaxed(&slot->due, t->due);
-        nb_slot_publish(slot, word);
+        nb_slot_publish(slot, taken_word(word));
     }
 }
 
 /* The receive after the last one that is allowed does not return the message but moves it (SQS-D3). MOVING is its mover's alone. */
-static void set_aside(taking *t, nb_slot *slot, uint32_t index, uint64_t word)
+static void set_aside(nb_store *store, nb_aside *aside, nb_slot *slot, uint32_t index, uint64_t word)
 {
-    nb_store *store = t->store;
-
     nb_tally(&store->tally.unreceived, 1);
     slot->taken_at = 0;
-    if (t->aside->first == 0) {
-        t->aside->first = index + 1;
+    if (aside->first == 0) {
+        aside->first = index + 1;
     } else {
-        nb_slot_at(store, t->aside->last - 1)->taken_at = index + 1;
+        nb_slot_at(store, aside->last - 1)->taken_at = index + 1;
     }
-    t->aside->last = index + 1;
+    aside->last = index + 1;
     nb_slot_publish(slot, nb_with_state(word, NB_MOVING) | NB_HINTED);
 }
 
@@ -166,7 +104,7 @@ static void take_entry(taking *t, uint32_t index)
     if (word == 0) {
         nb_tally(&store->tally.unreceived, 1);
     } else if (t->max_receives != 0 && nb_load_relaxed(&slot->own_receives) >= t->max_receives) {
-        set_aside(t, slot, index, word);
+        set_aside(store, t->aside, slot, index, word);
     } else {
         hand_out(t, slot, index, word);
     }
@@ -184,7 +122,7 @@ static void take_returned(taking *t, uint32_t max)
 
         nb_tally(&store->tally.extra_received, 1);
         if (t->max_receives != 0 && nb_load_relaxed(&slot->own_receives) >= t->max_receives) {
-            set_aside(t, slot, index, word);
+            set_aside(store, t->aside, slot, index, word);
         } else {
             hand_out(t, slot, index, word);
         }
@@ -196,12 +134,6 @@ static void take_ready(taking *t, uint32_t max)
 {
     uint32_t run[RUN], count;
 
-    if (max == 1) {
-        while (t->count == 0 && nb_index_ring_pop_one(&t->store->ready, run)) {
-            take_entry(t, run[0]);
-        }
-        return;
-    }
     while (t->count < max) {
         count = nb_index_ring_pop(&t->store->ready, run, max - t->count < RUN ? max - t->count : RUN);
         if (count == 0) {
@@ -261,11 +193,11 @@ uint32_t nb_store_take_some(nb_store *store, uint32_t max, int64_t visibility, n
                             bool locked)
 {
     int64_t timeout = visibility == NB_STORE_VISIBILITY ? nb_load_relaxed(&store->settings.visibility) : visibility;
-    taking t = { .store = store, .to = slots, .aside = aside, .now = at->now, .wall = at->wall, .at_once = timeout == 0 };
+    taking t = { .store = store, .to = slots, .aside = aside, .at = *at, .at_once = timeout == 0 };
 
     t.max_receives = nb_load_relaxed(&store->settings.max_receives);
-    t.due = nb_add_time(nb_add_time(t.now, nb_clock_tick(&store->nb->clock)), timeout);
-    t.visible_at = nb_add_time(t.wall, timeout);
+    t.due = nb_add_time(nb_add_time(at->now, nb_clock_tick(&store->nb->clock)), timeout);
+    t.visible_at = nb_add_time(at->wall, timeout);
     if (locked && store->returned != 0) {
         take_returned(&t, max);
     }
@@ -279,6 +211,38 @@ uint32_t nb_store_take_some(nb_store *store, uint32_t max, int64_t visibility, n
         }
     }
     return t.count;
+}
+
+/* The plain case, straight: one message, without the lock, to be hidden for a while. The rest of the cases is nb_store_take_some(). */
+static uint32_t take_one(nb_store *store, int64_t timeout, nb_delivery *to, nb_aside *aside, const nb_moment *at)
+{
+    uint32_t index, max_receives = nb_load_relaxed(&store->settings.max_receives);
+    int64_t due = nb_add_time(nb_add_time(at->now, nb_clock_tick(&store->nb->clock)), timeout), expiry;
+    uint64_t word = 0;
+    nb_slot *slot = NULL;
+
+    while (word == 0) {
+        if (!nb_index_ring_pop_one(&store->ready, &index)) {
+            return 0;
+        }
+        slot = nb_slot_at(store, index);
+        word = nb_slot_claim_popped(store, slot, index);
+        if (word == 0) {
+            nb_tally(&store->tally.unreceived, 1);
+        } else if (max_receives != 0 && nb_load_relaxed(&slot->own_receives) >= max_receives) {
+            set_aside(store, aside, slot, index, word);
+            word = 0;
+        }
+    }
+    expiry = nb_expiry(store, nb_load_relaxed(&slot->enqueued));
+    nb_object_pin_many(store->owner, 1);
+    give(store, slot, index, taken_word(word), at, nb_add_time(at->wall, timeout), to);
+    nb_store_relaxed(&slot->due, due);
+    nb_slot_publish(slot, taken_word(word));
+    nb_add_acq_rel(&store->flow, 1);
+    nb_fence_after_rmw(); /* deadline.h */
+    nb_key_note(store, index, expiry < due ? expiry : due);
+    return 1;
 }
 
 /* ------------------------------------------------------------------------------------------------- take */
@@ -328,6 +292,7 @@ static nimbus_status take_in_order(nb_store *store, uint32_t max, int64_t visibi
 
 nimbus_status nb_store_take(nb_store *store, uint32_t max, int64_t visibility, nb_delivery *slots, uint32_t *ret_count, bool *ret_more)
 {
+    int64_t timeout = visibility == NB_STORE_VISIBILITY ? nb_load_relaxed(&store->settings.visibility) : visibility;
     nb_aside aside = { 0, 0 };
     nimbus_status status = NIMBUS_OK;
     nb_moment at;
@@ -347,7 +312,8 @@ nimbus_status nb_store_take(nb_store *store, uint32_t max, int64_t visibility, n
         (nb_load_relaxed(&store->watch) & (NB_WATCH_RETURNED | NB_WATCH_STUCK | NB_WATCH_BELL)) != 0) {
         status = take_in_order(store, max, visibility, slots, ret_count, ret_more);
     } else {
-        *ret_count = nb_store_take_some(store, max, visibility, slots, &aside, &at, false);
+        *ret_count = max == 1 && timeout > 0 ? take_one(store, timeout, slots, &aside, &at)
+                                             : nb_store_take_some(store, max, timeout, slots, &aside, &at, false);
         if (ret_more != NULL) {
             *ret_more = nb_index_ring_peek(&store->ready, &index);
         }

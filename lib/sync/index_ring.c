@@ -181,7 +181,9 @@ uint32_t nb_index_ring_pop(nb_index_ring *ring, uint32_t *indices, uint32_t max)
         count = full_cells(part, position, indices, max, &passed);
         if (count > 0 && nb_cas_weak_relaxed(&part->head, &position, position + count)) { /* (3) */
             for (uint32_t i = 0; i < count; i++) {
-                nb_store_release(&part->cells[(position + i) & part->mask], nb_index_cell(nb_index_turn(part, position + i) + 2, 0)); /* (2) */
+                uint32_t next_turn = nb_index_turn(part, position + i) + 2;
+
+                nb_store_release(&part->cells[(position + i) & part->mask], nb_index_cell(next_turn, 0)); /* (2) */
             }
             return count;
         }
