@@ -1,5 +1,5 @@
 /*
- * entries.c - the entries that lead to slots: those of the ready ring, and the lists of what was given back, moves or is stuck. Whoever takes
+ * entries.c - the entries that lead to slots: those of the ready ring, and the lists of what was given back or is stuck. Whoever takes
  * an entry off frees the slot if it is a zombie by then (store.h, (3)).
  */
 #include "store/inside.h"
