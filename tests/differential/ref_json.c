@@ -1,9 +1,9 @@
 /*
  * ref_json.c - JSON text to a tree by libyajl, which checks the grammar and the UTF-8 and hands out numbers as their text.
  *
- * yajl takes the beginning of a token behind the value for nothing, so it is handed the text inside an array. It lets pass a few
- * more things, which are refused here. It decodes the escape of a lone surrogate to a question mark: such
- * escapes are written as the three bytes that they stand for, and the text is read once more, without the check.
+ * yajl takes the beginning of a token behind the value for nothing, so it is handed the text inside an array. It lets pass some more
+ * things, which are refused here. It decodes the escape of a lone surrogate to a question mark: such escapes are written as the three bytes
+ * that they stand for, and the text is read once more, without the check.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,6 +95,7 @@ typedef struct reading {
     ref_json root; /* an array that holds the one value */
     ref_text key;  /* of the member to come */
     unsigned depth;
+    bool behind; /* the text: the array around it may end */
     ref_json *open[MAX_DEPTH + 1];
 } reading;
 
@@ -171,8 +172,10 @@ static int on_array(void *r)
 
 static int on_end(void *p)
 {
-    ((reading *)p)->depth--;
-    return 1;
+    reading *r = p;
+
+    r->depth--;
+    return r->depth > 0 || r->behind;
 }
 
 static const yajl_callbacks callbacks = { .yajl_null = on_null,
@@ -198,7 +201,9 @@ static bool parse(ref_arena *arena, const char *text, size_t size, bool check, r
 
     r.open[0] = &r.root;
     yajl_config(handle, yajl_dont_validate_strings, check ? 0 : 1);
-    ok = feed(handle, "[", 1) && feed(handle, text, size) && feed(handle, "]", 1) && yajl_complete_parse(handle) == yajl_status_ok;
+    ok = feed(handle, "[", 1) && feed(handle, text, size);
+    r.behind = true;
+    ok = ok && feed(handle, "]", 1) && yajl_complete_parse(handle) == yajl_status_ok;
     yajl_free(handle);
     if (!ok || r.root.count != 1 || r.root.values[0].count != 1) {
         return false;
@@ -207,18 +212,32 @@ static bool parse(ref_arena *arena, const char *text, size_t size, bool check, r
     return true;
 }
 
-/* What yajl lets pass: form feeds as blanks, and surrogates and numbers beyond Unicode in UTF-8. */
-static bool has_no_character(const char *text, size_t size)
+/* Whether bytes are UTF-8 in its shortest form, without surrogates; and no form feeds, which yajl takes for blanks. */
+static bool is_clean(const char *text, size_t size)
 {
-    for (size_t i = 0; i < size; i++) {
-        unsigned first = (unsigned char)text[i];
-        unsigned second = i + 1 < size ? (unsigned char)text[i + 1] : 0;
+    static const unsigned least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+    const unsigned char *at = (const unsigned char *)text;
+    const unsigned char *end = at + size;
 
-        if (first == '\f' || first == '\v' || (first == 0xED && second >= 0xA0) || (first == 0xF4 && second >= 0x90) || first > 0xF4) {
-            return true;
+    while (at < end) {
+        size_t length = *at < 0x80 ? 1 : *at < 0xC0 ? 0 : *at < 0xE0 ? 2 : *at < 0xF0 ? 3 : *at < 0xF8 ? 4 : 0;
+        unsigned code = length == 1 ? *at : *at & (0x7FU >> length);
+
+        if (length == 0 || (size_t)(end - at) < length || *at == '\f' || *at == '\v') {
+            return false;
         }
+        for (size_t i = 1; i < length; i++) {
+            if ((at[i] & 0xC0) != 0x80) {
+                return false;
+            }
+            code = code << 6 | (at[i] & 0x3FU);
+        }
+        if (code < least[length] || code > 0x10FFFF || (code >= 0xD800 && code < 0xE000)) {
+            return false;
+        }
+        at += length;
     }
-    return false;
+    return true;
 }
 
 /* ------------------------------------------------------------------------------------------- surrogates */
@@ -282,7 +301,7 @@ bool ref_json_read(ref_arena *arena, const char *text, size_t size, ref_json *re
     bool lone;
     ref_text plain;
 
-    if (has_no_character(text, size) || !parse(arena, text, size, true, ret)) {
+    if (!is_clean(text, size) || !parse(arena, text, size, true, ret)) {
         return false;
     }
     plain = without_lone_surrogates(arena, text, size, &lone);
