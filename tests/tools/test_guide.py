@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+"""Runs the examples of docs/guide/patterns.md: makes vectors of them and hands these to conformance_patterns.
+
+usage: test_guide.py CONFORMANCE_PATTERNS GUIDE
+
+Blocks are fenced by ```json KIND. `pattern` and `policy` are tried on the blocks that follow: `match` and `nomatch` hold an event, `attributes match` and
+`attributes nomatch` the attributes of a message. `invalid` holds a pattern that is refused. Any other kind is an error, so that no example
+is left out by a slip.
+"""
+import json
+import re
+import subprocess
+import sys
+import tempfile
+
+program, guide = sys.argv[1:3]
+with open(guide, encoding='utf-8') as source:
+    text = source.read()
+
+vectors = []
+pattern = None
+tried = True
+for block in re.finditer(r'^```(.*)\n((?:.*\n)*?)```$', text, re.MULTILINE):
+    kind, body = block.group(1), block.group(2).strip()
+    line = text.count('\n', 0, block.start()) + 1
+    vector = {'id': f'line {line}'}
+    if kind == 'json invalid':
+        vector.update(pattern_raw=body, expect='invalid_pattern')
+    elif kind in ('json pattern', 'json policy'):
+        if not tried:
+            sys.exit(f'{guide}:{line}: the pattern before this one is not tried on anything')
+        pattern, tried = (kind, body), False
+        continue
+    elif kind in ('json match', 'json nomatch', 'json attributes match', 'json attributes nomatch') and pattern:
+        tried = True
+        vector.update(pattern_raw=pattern[1], expect=kind.split()[-1])
+        if 'attributes' in kind:
+            vector.update(attributes=json.loads(body), scope='MessageAttributes')
+        else:
+            vector.update(event_raw=body)
+    else:
+        sys.exit(f'{guide}:{line}: a block of an unknown kind, or before any pattern: {kind}')
+    vectors.append(vector)
+if not vectors or not tried:
+    sys.exit(f'{guide}: no examples, or a last pattern that is not tried')
+
+with tempfile.NamedTemporaryFile('w', suffix='.jsonl') as out:
+    for vector in vectors:
+        out.write(json.dumps(vector) + '\n')
+    out.flush()
+    done = subprocess.run([program, out.name], stdout=subprocess.PIPE, check=False)
+answer = done.stdout.decode()
+print(answer, end='')
+# All of them, none skipped.
+sys.exit(done.returncode != 0 or not answer.endswith(f'{len(vectors)} passed, 0 failed, 0 skipped\n'))
