@@ -16,6 +16,19 @@ void nb_call_run_single(nb_function_call *at, nimbus_delivery *slot);
 void nb_call_run_batch(nb_function_call *at, nb_delivery *slots, uint32_t count);
 void nb_call_give_back(const nb_function_call *at, nb_delivery *delivery);
 
+/* Lets go of a delivery that has been settled. */
+static inline void nb_call_let_go(nb_delivery *delivery)
+{
+    nb_object *source = delivery->source;
+
+    if (delivery->message != NULL) {
+        nb_delivery_let_go(delivery);
+    } else {
+        delivery->source = NULL;
+        nb_object_unpin(source);
+    }
+}
+
 /* The feed's gather, a new one if need be, for the worker that has feed->gathering. NULL: not needed, or no memory. */
 nb_gather *nb_gather_take(nb_feed *feed);
 

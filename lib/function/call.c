@@ -57,7 +57,7 @@ void nb_call_run_single(nb_function_call *at, nimbus_delivery *slot)
     if (call.reply != NULL) {
         nb_message_release(call.reply);
     }
-    nb_delivery_let_go(delivery);
+    nb_call_let_go(delivery);
 }
 
 void nb_call_run_batch(nb_function_call *at, nb_delivery *slots, uint32_t count)
@@ -77,7 +77,7 @@ void nb_call_run_batch(nb_function_call *at, nb_delivery *slots, uint32_t count)
     for (uint32_t i = 0; i < count; i++) {
         nb_function_settle(at, &slots[i], slots[i].mark == NB_UNMARKED ? outcome : (nimbus_outcome)slots[i].mark, &call);
         slots[i].call = NULL;
-        nb_delivery_let_go(&slots[i]);
+        nb_call_let_go(&slots[i]);
     }
     nb_message_release(call.reply);
 }

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "base/number.h"
-#include "function/function.h"
+#include "function/batch.h"
 
 typedef enum keep_state { KEEP_RUNNING, KEEP_EARLY, KEEP_LATER, KEEP_ENDED, KEEP_CLOSED } keep_state;
 
@@ -57,7 +57,7 @@ static void conclude(nimbus_invocation *self, nimbus_outcome outcome, bool holds
     nb_function_settle(&self->at, delivery, outcome, &self->call);
     nb_message_release(self->call.reply);
     self->call.reply = NULL;
-    nb_delivery_let_go(delivery);
+    nb_call_let_go(delivery);
     if (holds_place) {
         atomic_fetch_sub(&function->object.runtime->kept, 1);
         nb_lock_acquire(&function->lock);

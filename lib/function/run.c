@@ -25,7 +25,7 @@ static bool filtered_out(nb_feed *feed, nb_stay *stay, nb_object *source, nb_del
         return false;
     }
     feed->ops->settle(source, delivery, &(nb_settlement){ .outcome = NIMBUS_DONE, .reason = "" });
-    nb_delivery_let_go(delivery);
+    nb_call_let_go(delivery);
     nb_stay_count(&stay->filtered, 1);
     return true;
 }

@@ -123,9 +123,11 @@ static void tell_success(nimbus_function *function, const nb_delivery *delivery,
     }
 }
 
-static void succeed(nimbus_function *function, const nb_delivery *delivery, const nb_settlement *how)
+static void succeed(nimbus_function *function, nb_delivery *delivery, const nb_settlement *how)
 {
-    if (nb_store_delete(&function->mailbox, delivery->receipt) == NIMBUS_OK && function->on_success != NULL) {
+    if (function->on_success == NULL) {
+        nb_store_delete_delivery(&function->mailbox, delivery);
+    } else if (nb_store_delete(&function->mailbox, delivery->receipt) == NIMBUS_OK) {
         tell_success(function, delivery, how);
     }
 }

@@ -150,7 +150,7 @@ static void settle(nb_object *source, nb_delivery *delivery, const nb_settlement
 
     switch (how->outcome) {
     case NIMBUS_DONE:
-        nb_store_delete(store, delivery->receipt);
+        nb_store_delete_delivery(store, delivery);
         break;
     case NIMBUS_LATER:
         nb_store_untake(store, delivery->receipt);
