@@ -148,6 +148,38 @@ static inline nb_ring_result nb_ring_pop(nb_ring *ring, uint64_t *ret_value)
     }
 }
 
+/* How many of count cells from position on lie in a row before the array ends. */
+static inline size_t nb_ring_run(uint64_t mask, uint64_t position, size_t count)
+{
+    uint64_t run = mask + 1 - (position & mask);
+
+    return count < run ? count : (size_t)run;
+}
+
+/* How many cells from position on are ready in a row, at most count; ahead 0: to push, 1: to pop. *ret_lap: of the one that is not. */
+static inline size_t nb_ring_ready(const nb_ring *ring, uint64_t position, uint64_t ahead, size_t count, int64_t *ret_lap)
+{
+    size_t ready = 0;
+
+    while (ready < count) {
+        const nb_ring_cell *cell = &ring->cells[(position + ready) & ring->mask];
+        const nb_ring_cell *end = cell + nb_ring_run(ring->mask, position + ready, count - ready);
+        uint64_t want = position + ready + ahead;
+
+#pragma GCC unroll 4
+        for (; cell < end; cell++, want++) {
+            uint64_t found = nb_load_acquire(&cell->position); /* as in nb_ring_push() and nb_ring_pop() */
+
+            if (found != want) {
+                *ret_lap = (int64_t)(found - want);
+                return (size_t)(want - position - ahead);
+            }
+        }
+        ready = (size_t)(want - position - ahead);
+    }
+    return ready;
+}
+
 /*
  * As many of count values as there are cells ready in a row, by one CAS, in order. Returns how many; 0: full or closed, ask
  * nb_ring_closed(). The orders are those of nb_ring_push().
@@ -155,68 +187,70 @@ static inline nb_ring_result nb_ring_pop(nb_ring *ring, uint64_t *ret_value)
 static inline size_t nb_ring_push_n(nb_ring *ring, const uint64_t *values, size_t count)
 {
     uint64_t tail = nb_load_relaxed(&ring->tail);
+    size_t ready, done = 0;
 
     for (;;) {
-        size_t ready = 0;
         int64_t lap = 0;
 
-        while (ready < count) {
-            lap = (int64_t)(nb_load_acquire(&ring->cells[(tail + ready) & ring->mask].position) - (tail + ready));
-            if (lap != 0) {
-                break;
-            }
-            ready++;
-        }
+        ready = nb_ring_ready(ring, tail, 0, count, &lap);
         if (ready == 0) {
             if (count == 0 || lap < 0 || (tail & NB_RING_CLOSED_BIT) != 0) {
                 return 0;
             }
             tail = nb_load_relaxed(&ring->tail);
         } else if (nb_cas_weak_relaxed(&ring->tail, &tail, tail + ready)) {
-            for (size_t i = 0; i < ready; i++) {
-                nb_ring_cell *cell = &ring->cells[(tail + i) & ring->mask];
-
-                nb_plain_write(&cell->value);
-                cell->value = values[i];
-                nb_store_release(&cell->position, tail + i + 1);
-            }
-            return ready;
+            break;
         }
     }
+    while (done < ready) {
+        nb_ring_cell *cell = &ring->cells[(tail + done) & ring->mask];
+        nb_ring_cell *end = cell + nb_ring_run(ring->mask, tail + done, ready - done);
+
+#pragma GCC unroll 4
+        for (; cell < end; cell++) {
+            nb_plain_write(&cell->value);
+            cell->value = values[done];
+            done++;
+            nb_store_release(&cell->position, tail + done);
+        }
+    }
+    return ready;
 }
 
 /* Up to count values that lie ready in a row, by one CAS, in order. Returns how many. The orders are those of nb_ring_pop(). */
 static inline size_t nb_ring_pop_n(nb_ring *ring, uint64_t *ret_values, size_t count)
 {
     uint64_t head = nb_load_relaxed(&ring->head);
+    size_t ready, done = 0;
 
     for (;;) {
-        size_t ready = 0;
         int64_t lap = 0;
 
-        while (ready < count) {
-            lap = (int64_t)(nb_load_acquire(&ring->cells[(head + ready) & ring->mask].position) - (head + ready + 1));
-            if (lap != 0) {
-                break;
-            }
-            ready++;
-        }
+        ready = nb_ring_ready(ring, head, 1, count, &lap);
         if (ready == 0) {
             if (count == 0 || lap < 0) {
                 return 0;
             }
             head = nb_load_relaxed(&ring->head);
         } else if (nb_cas_weak_relaxed(&ring->head, &head, head + ready)) {
-            for (size_t i = 0; i < ready; i++) {
-                nb_ring_cell *cell = &ring->cells[(head + i) & ring->mask];
-
-                nb_plain_read(&cell->value);
-                ret_values[i] = cell->value;
-                nb_store_release(&cell->position, head + i + ring->mask + 1);
-            }
-            return ready;
+            break;
         }
     }
+    while (done < ready) {
+        nb_ring_cell *cell = &ring->cells[(head + done) & ring->mask];
+        nb_ring_cell *end = cell + nb_ring_run(ring->mask, head + done, ready - done);
+        uint64_t emptied = head + done + ring->mask + 1;
+
+#pragma GCC unroll 4
+        for (; cell < end; cell++) {
+            nb_plain_read(&cell->value);
+            ret_values[done] = cell->value;
+            done++;
+            nb_store_release(&cell->position, emptied);
+            emptied++;
+        }
+    }
+    return ready;
 }
 
 #endif
