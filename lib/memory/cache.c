@@ -9,9 +9,9 @@
 #define NUMBERS 64u  /* set aside by a thread */
 #define SPINS 100
 
-/* ------------------------------------------------------------------------------------- under nb_self_lock() */
+static _Atomic uint64_t last_serial; /* relaxed: each number is given once, that is all */
 
-static uint64_t last_serial;
+/* ------------------------------------------------------------------------------------- under nb_self_lock() */
 
 /* All blocks of a cache go to the depots. */
 static void flush(nb_slabs *slabs, nb_cache *cache)
@@ -249,9 +249,7 @@ bool nb_slabs_open(nb_heap *heap)
         return false;
     }
     nb_barrier_init();
-    nb_self_lock();
-    heap->serial = ++last_serial;
-    nb_self_unlock();
+    heap->serial = nb_add_relaxed(&last_serial, 1) + 1;
     heap->slabs = slabs;
     nb_heap_set_relief(heap, relieve);
     return true;

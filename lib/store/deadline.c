@@ -38,8 +38,12 @@ static bool lower(_Atomic int64_t *bound, int64_t key)
 /* True: the timer has to be set. */
 static bool note(nb_store *store, nb_slots *chunk, int64_t key)
 {
-    lower(&chunk->first_key, key);
-    lower(&chunk->span->first_key, key);
+    if (lower(&chunk->first_key, key)) {
+        nb_fence_after_rmw(); /* pairs with the sweep's between taking the span's bound and reading the chunk's */
+    }
+    if (lower(&chunk->span->first_key, key)) {
+        nb_fence_after_rmw(); /* the same between next_key and the span's */
+    }
     if (!lower(&store->next_key, key)) {
         return false;
     }

@@ -9,8 +9,9 @@
  *
  * Ordering. The publisher of a slot: publish, fence, read the bounds, lower them from the chunk upwards. The sweep: take the bounds down
  * (exchange with INT64_MAX) from the top downwards, fence, read the slots. So either the sweep sees the slot, or the publisher sees the
- * bound that the sweep has taken down and lowers it again: a deadline is never forgotten. The publisher checks every level, because whoever
- * lowered the chunk's bound before him may not have come to the span's yet.
+ * bound that the sweep has taken down and lowers it again: a deadline is never forgotten. The same pair stands between one level and the
+ * next: lower the chunk's bound, fence, look at the span's, against take the span's, fence, read the chunk's. The publisher checks every
+ * level, because whoever lowered the chunk's bound before him may not have come to the span's yet.
  *
  * The timer: whoever lowers next_key below `armed` sets the timer under the lock. The timer's function sets armed to INT64_MAX, fences, and
  * reads next_key after its sweep. One of the two sees the other.

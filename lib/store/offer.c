@@ -118,7 +118,7 @@ static uint64_t fill(nb_store *store, nb_slot *slot, uint32_t index, const nb_pa
     slot->receive_count = parcel->receive_count;
     nb_store_relaxed(&slot->enqueued, parcel->enqueued);
     nb_store_relaxed(&slot->id, parcel->id.number);
-    nb_store_relaxed(&slot->own_receives, 0);
+    nb_store_release(&slot->own_receives, 0); /* as all stores of it: see slot.h */
     if (due == 0) {
         nb_slot_make_ready(store, slot, index, word);
     } else {

@@ -32,7 +32,7 @@ nimbus_status nb_store_claim(nb_store *store, nimbus_receipt receipt, nb_slot **
     }
     slot = nb_slot_at(store, index);
     for (;;) {
-        uint64_t word = nb_slot_word(slot), birth = nb_generation_of(word) - nb_load_relaxed(&slot->own_receives);
+        uint64_t word = nb_slot_word(slot), birth = nb_generation_of(word) - nb_load_acquire(&slot->own_receives);
         nimbus_status status = judge(word, birth, receipt.generation);
 
         if (status == NIMBUS_OK && nb_slot_claim(slot, word)) {
@@ -40,7 +40,7 @@ nimbus_status nb_store_claim(nb_store *store, nimbus_receipt receipt, nb_slot **
             *ret_word = word;
             return NIMBUS_OK;
         }
-        /* birth is right only if the slot has not changed between the two reads; the acquire orders them */
+        /* birth is right only if the slot has not changed between the two reads; the acquire of own_receives orders them (slot.h) */
         if (status != NIMBUS_OK && (status == NIMBUS_E_RECEIPT || nb_load_acquire(&slot->word) == word)) {
             return status;
         }
@@ -225,7 +225,7 @@ void nb_store_untake(nb_store *store, nimbus_receipt receipt)
         return;
     }
     nb_lock_acquire(&store->lock);
-    nb_store_relaxed(&slot->own_receives, nb_load_relaxed(&slot->own_receives) - 1);
+    nb_store_release(&slot->own_receives, nb_load_relaxed(&slot->own_receives) - 1); /* see slot.h */
     if (--slot->receive_count == 0) {
         slot->first_received = 0;
     }

@@ -37,7 +37,7 @@ static void push_chain(nb_store *store, uint32_t first, nb_slot *last)
     uint64_t head = nb_load_relaxed(&store->free);
 
     do {
-        nb_store_relaxed(&last->own_receives, (uint32_t)head);
+        nb_store_release(&last->own_receives, (uint32_t)head);
     } while (!nb_cas_weak_release(&store->free, &head, ((head >> 32) + 1) << 32 | (first + 1)));
 }
 

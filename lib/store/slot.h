@@ -6,7 +6,9 @@
  * that is not written yet.
  *
  * due, enqueued, id and own_receives are atomic because they are also read without a claim, as guesses: by the sweep, which claims and
- * looks again before it acts, and by the check of a stale receipt, which reads the word before and after. Relaxed.
+ * looks again before it acts, and by the check of a stale receipt, which reads the word before and after. Relaxed; but own_receives is
+ * stored with release and loaded by that check with acquire, between its two reads of the word: who sees what a later owner stored sees
+ * that the word has changed, too. Else a count and a word that do not belong together could both look unchanged.
  *
  * A claim is held for some tens of instructions, never over a call that may block or run user code. Who finds a slot CLAIMED waits for it
  * (nb_slot_word); nobody else is held up.
@@ -151,7 +153,7 @@ static inline void nb_slot_put(nb_store *store, nb_slot *slot, uint32_t index, u
 
     nb_slot_publish(slot, ((word & ~(NB_FLAGS | NB_STATE_MASK)) + NB_ONE_GENERATION) | NB_FREE);
     do {
-        nb_store_relaxed(&slot->own_receives, (uint32_t)head);
+        nb_store_release(&slot->own_receives, (uint32_t)head);
     } while (!nb_cas_weak_release(&store->free, &head, ((head >> 32) + 1) << 32 | (index + 1)));
 }
 

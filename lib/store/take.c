@@ -42,7 +42,7 @@ static inline void give(nb_store *store, nb_slot *slot, uint32_t index, uint64_t
     uint32_t own_receives = nb_load_relaxed(&slot->own_receives) + 1;
 
     nb_plain_write(&slot->message);
-    nb_store_relaxed(&slot->own_receives, own_receives);
+    nb_store_release(&slot->own_receives, own_receives); /* see slot.h */
     slot->receive_count++;
     slot->taken_at = at->now;
     if (slot->first_received == 0) {

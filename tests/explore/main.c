@@ -24,10 +24,11 @@ typedef struct options {
 static void usage(void)
 {
     puts("usage: explore [--subject NAME] [--scenario NAME] [--mode random|pct|dfs] [--schedules N] [--seed S] [--release]\n"
-         "               [--replay SEED] [--list]\n"
+         "               [--replay SEED] [--with-setup] [--list]\n"
          "  --schedules N  of each scenario in each mode (2000); DFS ends earlier if there are no more\n"
          "  --release      a million\n"
-         "  --replay SEED  one schedule of one scenario and mode, with a trace; for dfs the number of the schedule");
+         "  --replay SEED  one schedule of one scenario and mode, with a trace; for dfs the number of the schedule\n"
+         "  --with-setup   a trace shows what the setup does, too");
     exit(2);
 }
 
@@ -64,6 +65,8 @@ static options read_options(int argc, char **argv)
 
         if (strcmp(argv[i], "--list") == 0) {
             all.list = true;
+        } else if (strcmp(argv[i], "--with-setup") == 0) {
+            ex.tracing_setup = true;
         } else if (strcmp(argv[i], "--release") == 0) {
             all.schedules = RELEASE;
         } else if (value == NULL) {

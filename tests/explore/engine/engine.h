@@ -80,6 +80,7 @@ typedef struct ex_engine {
     uint64_t history;   /* hash of all that was done */
     uint64_t outcome;   /* hash of what was noted */
     bool tracing;
+    bool tracing_setup; /* also what setup does, which is the same each time */
     bool failed;
     char failure[400];
     jmp_buf main_place; /* where the main thread waits for the others */

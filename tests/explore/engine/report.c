@@ -53,7 +53,7 @@ void ex_trace(const explore_site *site, const char *format, ...)
     char what[130];
     va_list arguments;
 
-    if (!ex.tracing || lines == NULL || line_count == TRACE_LINES) {
+    if (!ex.tracing || lines == NULL || line_count == TRACE_LINES || (ex.steps == 0 && !ex.tracing_setup && !ex.failed)) {
         return;
     }
     va_start(arguments, format);
