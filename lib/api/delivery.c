@@ -5,6 +5,7 @@
 #include "function/batch.h"
 #include "function/function.h"
 #include "queue/queue.h"
+#include "target/walk.h"
 
 static const nb_delivery *held(const nimbus_delivery *delivery)
 {
@@ -32,6 +33,7 @@ nimbus_status nimbus_delivery_get_info(const nimbus_delivery *delivery, nimbus_d
     if (d == NULL || ret == NULL) {
         return NIMBUS_E_INVALID;
     }
+    nb_walk_stamp_delivery(d);
     memset(ret, 0, sizeof *ret);
     ret->id = d->id;
     ret->receive_count = d->receive_count;

@@ -161,7 +161,7 @@ static void put(nimbus_bus *bus, nb_seat *seat, const nimbus_event *event, nimbu
         return;
     }
     ret->id = parcel.id;
-    nb_walk_begin(&walk, nb, &bus->sets, seat, &parcel, NULL);
+    nb_walk_begin(&walk, nb, &bus->sets, seat, &parcel, true, NULL);
     ret->rules = match_all(NB_CONTAINER(nb_seat_open(&bus->sets, seat), nb_ruleset, edition), &walk);
     nb_walk_end(&walk, true);
     ret->delivered = walk.delivered;

@@ -9,14 +9,30 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "platform/self.h"
+
+#define NB_MAX_NESTING 16u
+
 typedef struct nb_frame {
     struct nb_frame *outer;
     const void *runtime; /* the instance */
     const void *owner;   /* the function or delivery path whose handler runs */
 } nb_frame;
 
-void nb_frame_enter(nb_frame *frame, const void *runtime, const void *owner);
-void nb_frame_leave(nb_frame *frame);
+static inline void nb_frame_enter(nb_frame *frame, const void *runtime, const void *owner)
+{
+    nb_self *self = nb_self_get();
+
+    frame->outer = self->innermost;
+    frame->runtime = runtime;
+    frame->owner = owner;
+    self->innermost = frame;
+}
+
+static inline void nb_frame_leave(nb_frame *frame)
+{
+    nb_self_get()->innermost = frame->outer;
+}
 
 /* Whether this thread is inside a handler of the instance. */
 bool nb_inside(const void *runtime);
@@ -25,7 +41,20 @@ bool nb_inside(const void *runtime);
 uint32_t nb_inside_owner(const void *owner);
 
 /* Publishes inside one another on this thread: enter returns false beyond 16. */
-bool nb_nest_enter(void);
-void nb_nest_leave(void);
+static inline bool nb_nest_enter(void)
+{
+    nb_self *self = nb_self_get();
+
+    if (self->nesting == NB_MAX_NESTING) {
+        return false;
+    }
+    self->nesting++;
+    return true;
+}
+
+static inline void nb_nest_leave(void)
+{
+    nb_self_get()->nesting--;
+}
 
 #endif

@@ -137,13 +137,6 @@ nimbus_runtime *nb_runtime_open(const nimbus_options *options, const char *call,
     return nb;
 }
 
-nimbus_status nb_intake(const nimbus_runtime *nb)
-{
-    int phase = atomic_load_explicit(&nb->phase, memory_order_acquire);
-
-    return phase == NB_OPEN || nb_inside(nb) ? NIMBUS_OK : NIMBUS_E_CLOSED; /* handlers that still run may go on sending */
-}
-
 bool nb_stopped(const nimbus_runtime *nb)
 {
     return atomic_load_explicit(&nb->phase, memory_order_acquire) == NB_STOPPED;

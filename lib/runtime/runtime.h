@@ -12,6 +12,7 @@
 
 #include <nimbus/runtime.h>
 
+#include "exec/context.h"
 #include "exec/exec.h"
 #include "runtime/names.h"
 
@@ -50,8 +51,12 @@ int nb_runtime_poll_timeout(nimbus_runtime *nb);
 /* Fills in every limit; false: *err is filled. */
 bool nb_limits_resolve(nimbus_limits *limits, const char *call, nimbus_error *err);
 
-/* NIMBUS_OK, or NIMBUS_E_CLOSED if this thread may not bring in new work. */
-nimbus_status nb_intake(const nimbus_runtime *nb);
+/* NIMBUS_OK, or NIMBUS_E_CLOSED if this thread may not bring in new work: handlers that still run may go on sending. Acquire: with the
+   store of the phase. */
+static inline nimbus_status nb_intake(const nimbus_runtime *nb)
+{
+    return nb_load_acquire(&nb->phase) == NB_OPEN || nb_inside(nb) ? NIMBUS_OK : NIMBUS_E_CLOSED;
+}
 bool nb_stopped(const nimbus_runtime *nb);
 
 /* Around a call that may wait. */

@@ -33,6 +33,7 @@ nb_roster *nb_roster_make(nb_heap *heap, const nb_roster *before, const nb_route
     for (size_t i = roster->count, run = 0; i-- > 0;) {
         run = roster->hops[i].handler != NULL && roster->hops[i].route->filter == NULL ? run + 1 : 0;
         roster->hops[i].plain = run;
+        roster->plain += run > 0;
     }
     return roster;
 }

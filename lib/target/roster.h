@@ -13,6 +13,7 @@ typedef struct nb_roster {
     nb_edition edition;
     nb_heap *heap;     /* NULL: it lies in its owner */
     size_t count, room;
+    size_t plain;      /* routes that are inline without a filter */
     size_t takers;     /* routes that take a reference of the message itself: not inline, no envelope */
     nb_hop hops[1];    /* room of them */
 } nb_roster;

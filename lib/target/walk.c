@@ -2,16 +2,23 @@
 
 #include <string.h>
 
-void nb_walk_begin(nb_walk *walk, nimbus_runtime *nb, nb_editions *editions, nb_seat *seat, const nb_parcel *parcel, const char *source)
+#define NB_APART __attribute__((noinline)) /* seldom taken: kept out of the loop */
+
+void nb_walk_stamp(nb_walk *walk)
 {
-    walk->nb = nb;
-    walk->editions = editions;
-    walk->seat = seat;
-    walk->parcel = parcel;
-    walk->source = source;
-    walk->spare = 0;
-    walk->delivered = walk->pending = walk->failed = 0;
-    walk->ready = false;
+    nb_parcel *parcel = walk->parcel;
+    nb_delivery *slot = nb_delivery_of(&walk->slot);
+
+    if (!walk->stamped) {
+        parcel->id = nb_new_id(walk->nb);
+        parcel->enqueued = nb_clock_coarse(&walk->nb->clock, &parcel->sent);
+        walk->stamped = true;
+        if (walk->ready) {
+            slot->id = parcel->id;
+            slot->sent = parcel->sent;
+            slot->enqueued = 0;
+        }
+    }
 }
 
 void nb_walk_reserve(nb_walk *walk, size_t takers)
@@ -37,25 +44,33 @@ static void tally(nb_walk *walk, nb_delivered what)
 /* ------------------------------------------------------------------------------------- inline handlers */
 
 /* Made once for all; everything but the reason's text, of which the first byte says that there is none. */
-static void make_ready(nb_walk *walk)
+static inline void make_ready(nb_walk *walk)
 {
     const nb_parcel *parcel = walk->parcel;
     nb_delivery *slot = nb_delivery_of(&walk->slot);
     nb_call *call = &walk->call;
 
-    /* One by one: compilers clear a struct by an instruction that takes longer than all the rest of a publish. */
+    /* One by one: compilers clear a struct by an instruction that takes longer than all the rest of a publish. A parcel that is not stamped
+       is new: it has no more than a message, and what was written a moment ago is not read again. */
     slot->message = parcel->message;
-    slot->letter = parcel->letter;
+    if (walk->stamped) {
+        slot->letter = parcel->letter;
+        slot->id = parcel->id;
+        slot->sent = parcel->sent;
+        slot->enqueued = 0;
+    } else {
+        slot->letter = NULL;
+        slot->id.instance = slot->id.number = 0;
+        slot->sent = 0;
+        slot->enqueued = NB_WALK_UNSTAMPED;
+    }
     slot->source = NULL;
     slot->call = call;
     slot->source_name = walk->source;
     slot->receipt.place = slot->receipt.generation = 0;
-    slot->id = parcel->id;
-    slot->sent = parcel->sent;
     slot->first_received = slot->visible_at = 0;
     slot->receive_count = 1;
     slot->own_receives = 0;
-    slot->enqueued = 0;
     slot->mark = slot->failed = 0;
     call->nb = walk->nb;
     call->owner = walk;
@@ -90,7 +105,7 @@ static void step_out(nb_walk *walk, nb_frame *frame, nb_route *before)
 }
 
 /* A call that said something, or did not answer DONE. */
-static void look_closer(nb_walk *walk, nb_frame *frame, nb_route *route, nimbus_outcome outcome)
+static NB_APART void look_closer(nb_walk *walk, nb_frame *frame, nb_route *route, nimbus_outcome outcome)
 {
     nb_failure why = nb_failure_rejected;
     char reason[NB_REASON_SIZE];
@@ -108,47 +123,61 @@ static void look_closer(nb_walk *walk, nb_frame *frame, nb_route *route, nimbus_
         why.reason = reason;
     }
     step_out(walk, frame, route);
+    nb_walk_stamp(walk);
     tally(walk, nb_route_fail(route, walk->parcel, &why));
     nb_frame_enter(frame, walk->nb, walk);
 }
 
-void nb_walk_inline(nb_walk *walk, const nb_hop *hops, size_t count)
+/* One of two routes is closed: the one before, whose call is over, or the one that is next, which is not to be called. */
+static NB_APART bool turn_away(nb_walk *walk, nb_frame *frame, nb_route *before, nb_route *route)
 {
+    if (before != route && nb_route_closed(before)) {
+        step_out(walk, frame, before);
+        nb_frame_enter(frame, walk->nb, walk);
+        point(walk->seat, route);
+    }
+    if (nb_route_closed(route)) {
+        nb_route_count(&route->skipped);
+        return true;
+    }
+    return false;
+}
+
+void nb_walk_inline(nb_walk *walk, const nb_hop *hop, size_t count)
+{
+    const nb_hop *end = hop + count;
     nb_seat *seat = walk->seat;
     nb_call *call = &walk->call;
-    nb_route *before = hops[0].route;
+    nb_route *before = hop->route;
+    uint32_t done = 0;
     nb_frame frame;
 
     if (!walk->ready) {
         make_ready(walk);
     }
+    if (walk->source == NULL) {
+        nb_delivery_of(&walk->slot)->source_name = before->dead_letter.source;
+    }
     nb_frame_enter(&frame, walk->nb, walk);
-    for (size_t i = 0; i < count; i++) {
-        nb_route *route = hops[i].route;
+    for (; hop != end; hop++) {
+        nb_route *route = hop->route;
         nimbus_outcome outcome;
 
         point(seat, route);
-        if (before != route && nb_route_closed(before)) {
-            step_out(walk, &frame, before);
-            nb_frame_enter(&frame, walk->nb, walk);
-            point(seat, route);
-        }
-        before = route;
-        if (nb_route_closed(route)) {
-            nb_route_count(&route->skipped);
+        if ((nb_route_closed(before) || nb_route_closed(route)) && turn_away(walk, &frame, before, route)) {
+            before = route;
             continue;
         }
+        before = route;
         call->subscription = route;
-        if (walk->source == NULL) {
-            nb_delivery_of(&walk->slot)->source_name = route->dead_letter.source;
-        }
-        outcome = hops[i].handler(&walk->slot, hops[i].user);
+        outcome = hop->handler(&walk->slot, hop->user);
         if (outcome == NIMBUS_DONE && call->reply == NULL && call->reason[0] == '\0') {
-            walk->delivered++;
+            done++;
         } else {
             look_closer(walk, &frame, route, outcome);
         }
     }
+    walk->delivered += done;
     step_out(walk, &frame, before);
 }
 

@@ -9,6 +9,9 @@
 
 #define MAX_SUBJECT 99
 
+/* Kept out of a function that is called for each message. */
+#define NB_APART __attribute__((noinline))
+
 /* ---------------------------------------------------------------------------------------------- publish */
 
 /* One route, the long way; *envelope is made when the first one asks for it. */
@@ -40,38 +43,44 @@ static void deliver(nimbus_topic *topic, nb_walk *walk, const nb_hop *hop, nimbu
     nb_walk_deliver(walk, hop, &wrapped);
 }
 
-/* To everybody who is subscribed now (SNS-P5). own: the message's reference is given back. */
-static void fan_out(nimbus_topic *topic, nb_seat *seat, const nb_parcel *parcel, bool own, nimbus_published *sum)
+/* A roster on which not all are plain inline ones. */
+static NB_APART void fan_out_by_kind(nimbus_topic *topic, nb_walk *walk, const nb_roster *roster)
 {
-    const nb_roster *roster = nb_roster_of(nb_seat_pass(&topic->rosters, seat));
     nimbus_message *envelope = NULL;
-    nb_walk walk;
 
-    nb_walk_begin(&walk, topic->object.runtime, &topic->rosters, seat, parcel, nb_name_text(topic->object.name));
-    if (roster->takers > 0) {
-        nb_walk_reserve(&walk, roster->takers);
-    }
+    nb_walk_stamp(walk);
+    nb_walk_reserve(walk, roster->takers);
     for (size_t i = 0; i < roster->count;) {
         const nb_hop *hop = &roster->hops[i];
 
         if (hop->plain > 0) {
-            nb_walk_inline(&walk, hop, hop->plain);
+            nb_walk_inline(walk, hop, hop->plain);
             i += hop->plain;
         } else {
-            deliver(topic, &walk, hop, &envelope);
+            deliver(topic, walk, hop, &envelope);
             i++;
         }
     }
-    nb_walk_end(&walk, own);
     nb_message_release(envelope);
-    sum->delivered = walk.delivered;
-    sum->pending = walk.pending;
-    sum->failed = walk.failed;
-    sum->matched = walk.delivered + walk.pending + walk.failed;
+}
+
+/* To everybody who is subscribed now (SNS-P5). */
+static inline void fan_out(nimbus_topic *topic, nb_walk *walk)
+{
+    nb_seat *seat = walk->seat;
+    const nb_roster *roster = nb_roster_of(nb_seat_pass(&topic->rosters, seat));
+
+    if (roster->plain != roster->count) {
+        fan_out_by_kind(topic, walk, roster);
+    } else if (roster->count > 0) {
+        nb_walk_inline(walk, roster->hops, roster->count);
+    }
     nb_seat_add(seat, NB_TOPIC_PUBLISHED, 1);
-    nb_seat_add(seat, NB_TOPIC_DELIVERED, walk.delivered);
-    nb_seat_add(seat, NB_TOPIC_PENDING, walk.pending);
-    nb_seat_add(seat, NB_TOPIC_FAILED, walk.failed);
+    nb_seat_add(seat, NB_TOPIC_DELIVERED, walk->delivered);
+    if ((walk->pending | walk->failed) != 0) {
+        nb_seat_add(seat, NB_TOPIC_PENDING, walk->pending);
+        nb_seat_add(seat, NB_TOPIC_FAILED, walk->failed);
+    }
 }
 
 static bool subject_valid(const char *subject)
@@ -114,24 +123,67 @@ nimbus_status nb_topic_check(const nimbus_topic *topic, const nimbus_entry *entr
     return *ret_size > topic->max_message_size ? NIMBUS_E_TOO_LARGE : NIMBUS_OK;
 }
 
-/* On a seat. */
-static void publish(nimbus_topic *topic, nb_seat *seat, const nimbus_entry *entry, nimbus_published *ret)
+/* Nothing but bytes that are within the bounds. */
+static inline bool only_bytes(const nimbus_topic *topic, const nimbus_entry *e)
 {
-    nimbus_runtime *nb = topic->object.runtime;
+    return e->body.kind == NIMBUS_BODY_COPY && e->attribute_count == 0 && e->subject == NULL && e->body.data != NULL &&
+           e->body.size - 1 < topic->max_message_size && e->delay == 0 && e->wait == 0 &&
+           (e->reserved_[0] | e->reserved_[1] | e->reserved_[2] | e->reserved_[3]) == 0;
+}
+
+static NB_APART nimbus_status check_and_make(nimbus_topic *topic, const nimbus_entry *entry, nimbus_message **ret)
+{
     nb_message_spec spec = { .body = entry->body, .attributes = entry->attributes, .attribute_count = entry->attribute_count,
                              .subject = entry->subject };
-    nb_parcel parcel;
+    size_t size;
+    nimbus_status status = nb_topic_check(topic, entry, &size);
 
-    ret->status = nb_message_make(nb->heap, &spec, &parcel.message);
-    if (ret->status != NIMBUS_OK) {
-        return;
+    return status == NIMBUS_OK ? nb_message_make(topic->object.heap, &spec, ret) : status;
+}
+
+/* On a seat, inside a nest. */
+static inline __attribute__((always_inline)) nimbus_status publish(nimbus_topic *topic, nb_seat *seat, const nimbus_entry *entry, nimbus_published *ret)
+{
+    nimbus_runtime *nb = topic->object.runtime;
+    nimbus_status status = nb_object_ended(&topic->object) ? NIMBUS_E_DELETED : nb_intake(nb);
+    nb_parcel parcel;
+    nb_walk walk;
+
+    if (status == NIMBUS_OK) {
+        status = only_bytes(topic, entry) ? nb_message_copy(topic->object.heap, entry->body.data, entry->body.size, &parcel.message)
+                                          : check_and_make(topic, entry, &parcel.message);
+    }
+    if (status != NIMBUS_OK) {
+        return status;
     }
     parcel.letter = NULL;
-    parcel.id = ret->id = nb_new_id(nb);
-    parcel.enqueued = nb_clock_coarse(&nb->clock, &parcel.sent);
-    parcel.first_received = 0;
+    parcel.id.instance = parcel.id.number = 0;
+    parcel.sent = parcel.first_received = parcel.enqueued = 0;
     parcel.receive_count = 0;
-    fan_out(topic, seat, &parcel, true, ret);
+    nb_walk_begin(&walk, nb, &topic->rosters, seat, &parcel, false, topic->text);
+    fan_out(topic, &walk);
+    if (ret != NULL) {
+        nb_walk_stamp(&walk);
+        ret->id = parcel.id;
+        ret->delivered = walk.delivered;
+        ret->pending = walk.pending;
+        ret->failed = walk.failed;
+        ret->matched = walk.delivered + walk.pending + walk.failed;
+    }
+    nb_message_release_n(parcel.message, walk.spare + 1);
+    return NIMBUS_OK;
+}
+
+/* Too deep, or out of memory for a seat: after the other checks. */
+static nimbus_status refuse(const nimbus_topic *topic, const nb_seat *seat, const nimbus_entry *entry)
+{
+    nimbus_status status = nb_object_ended(&topic->object) ? NIMBUS_E_DELETED : nb_intake(topic->object.runtime);
+    size_t size;
+
+    if (status == NIMBUS_OK) {
+        status = nb_topic_check(topic, entry, &size);
+    }
+    return status != NIMBUS_OK ? status : seat != NULL ? NIMBUS_E_TOO_DEEP : nb_heap_failure(topic->object.heap, sizeof *seat);
 }
 
 nimbus_status nb_topic_publish(nimbus_topic *topic, const nimbus_entry *entries, size_t count, nimbus_published *ret)
@@ -139,23 +191,19 @@ nimbus_status nb_topic_publish(nimbus_topic *topic, const nimbus_entry *entries,
     nb_seat *seat = nb_seat_take(&topic->rosters); /* first of all: from here on the close waits for us */
     bool nested = seat != NULL && nb_nest_enter();
     nimbus_status worst = NIMBUS_OK;
-    nimbus_published one;
-    size_t size;
 
     for (size_t i = 0; i < count; i++) {
-        nimbus_published *to = ret != NULL ? &ret[i] : &one;
+        nimbus_published *to = ret != NULL ? &ret[i] : NULL;
+        nimbus_status status;
 
-        memset(to, 0, sizeof *to);
-        to->status = nb_object_ended(&topic->object) ? NIMBUS_E_DELETED : nb_intake(topic->object.runtime);
-        if (to->status == NIMBUS_OK) {
-            to->status = nb_topic_check(topic, &entries[i], &size);
+        if (to != NULL) {
+            memset(to, 0, sizeof *to);
         }
-        if (to->status == NIMBUS_OK && nested) {
-            publish(topic, seat, &entries[i], to);
-        } else if (to->status == NIMBUS_OK) {
-            to->status = seat != NULL ? NIMBUS_E_TOO_DEEP : nb_heap_failure(topic->object.heap, sizeof *seat);
+        status = nested ? publish(topic, seat, &entries[i], to) : refuse(topic, seat, &entries[i]);
+        if (to != NULL) {
+            to->status = status;
         }
-        worst = to->status != NIMBUS_OK ? to->status : worst;
+        worst = status != NIMBUS_OK ? status : worst;
     }
     if (nested) {
         nb_nest_leave();
@@ -172,8 +220,9 @@ nimbus_status nb_topic_publish(nimbus_topic *topic, const nimbus_entry *entries,
 static nb_verdict offer(nb_object *object, const nb_parcel *parcel)
 {
     nimbus_topic *topic = nb_topic_of(object);
-    nimbus_published sum;
+    nb_parcel mine = *parcel;
     nb_seat *seat;
+    nb_walk walk;
 
     if (nb_object_ended(object)) {
         return NB_MISSING;
@@ -183,7 +232,9 @@ static nb_verdict offer(nb_object *object, const nb_parcel *parcel)
     }
     seat = nb_seat_take(&topic->rosters);
     if (seat != NULL) {
-        fan_out(topic, seat, parcel, false, &sum);
+        nb_walk_begin(&walk, object->runtime, &topic->rosters, seat, &mine, true, topic->text);
+        fan_out(topic, &walk);
+        nb_walk_end(&walk, false);
         nb_seat_leave(&topic->rosters, seat);
     }
     nb_nest_leave();
@@ -239,6 +290,7 @@ static nimbus_topic *make(nimbus_runtime *nb, nb_name *name, size_t max_message_
     }
     nb_object_init(&topic->object, &topic_ops, NB_TOPIC, nb, name);
     nb_editions_init(&topic->rosters, &nb_roster_ops, nb->heap, &first->edition);
+    topic->text = nb_name_text(name);
     topic->max_message_size = max_message_size;
     nb_object_publish(&topic->object);
     return topic;

@@ -13,6 +13,7 @@
 
 struct nimbus_topic {
     nb_object object;
+    const char *text; /* of its name */
     size_t max_message_size;
     nb_editions rosters;
     nb_roster last; /* the one after the end: nobody */
