@@ -31,11 +31,14 @@ static inline nimbus_topic *nb_topic_of(nb_object *object)
 nimbus_topic *nb_topic_create(nimbus_runtime *nb, const char *name, const nimbus_topic_options *options, const char *call,
                               nimbus_error *err);
 
-/* NIMBUS_OK, or what is wrong with the entry; *ret_size: body and attributes, also if something else is wrong. */
+/* publish.c: NIMBUS_OK, or what is wrong with the entry; *ret_size: body and attributes, also if something else is wrong. */
 nimbus_status nb_topic_check(const nimbus_topic *topic, const nimbus_entry *entry, size_t *ret_size);
 
 /* One after the other, ret (NULL: not wanted) getting one answer each. The status of the last one that failed, or NIMBUS_OK. */
 nimbus_status nb_topic_publish(nimbus_topic *topic, const nimbus_entry *entries, size_t count, nimbus_published *ret);
+
+/* A rule, or a function's destination, publishes here. */
+nb_verdict nb_topic_offer(nb_object *object, const nb_parcel *parcel);
 
 /* Puts a route on the roster. NIMBUS_OK, NIMBUS_E_DELETED, NIMBUS_E_NO_MEMORY, NIMBUS_E_FULL. */
 nimbus_status nb_topic_add(nimbus_topic *topic, nb_route *route);
