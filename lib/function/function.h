@@ -70,8 +70,8 @@ struct nb_feed {
 
 /* A synchronous invocation. Two references: the invoker's and the function's. */
 typedef struct nb_sync {
+    void *home; /* the slabs' */
     nb_link link;
-    nb_heap *heap;
     atomic_uint references;
     nb_parcel parcel;
     nb_parker parker;

@@ -5,6 +5,7 @@
 
 #include "base/number.h"
 #include "function/function.h"
+#include "memory/block.h"
 
 void nb_sync_release(nb_sync *sync)
 {
@@ -12,7 +13,7 @@ void nb_sync_release(nb_sync *sync)
         nb_message_release(sync->reply);
         nb_parker_fini(&sync->parker);
         nb_message_release(sync->parcel.message);
-        nb_free(sync->heap, sync, sizeof *sync);
+        nb_block_put(sync);
     }
 }
 
@@ -44,10 +45,9 @@ static nimbus_status stop_waiting(nimbus_function *function, nb_sync *sync, nb_s
 static nb_sync *make_sync(nimbus_function *function, nimbus_message *message)
 {
     nimbus_runtime *nb = function->object.runtime;
-    nb_sync *sync = nb_alloc_zero(nb->heap, sizeof *sync);
+    nb_sync *sync = nb_block_get_zero(nb->heap, sizeof *sync);
 
     if (sync != NULL) {
-        sync->heap = nb->heap;
         sync->exec = &nb->exec;
         sync->waiting = true;
         sync->parcel = (nb_parcel){ .message = nb_message_retain(message), .id = nb_new_id(nb), .sent = nb_clock_wall(&nb->clock) };
@@ -88,7 +88,7 @@ nimbus_status nb_function_invoke(nimbus_function *function, nimbus_message *mess
     }
     sync = make_sync(function, message);
     if (sync == NULL) {
-        return nb_heap_failure(nb->heap, sizeof *sync);
+        return nb_block_failure(nb->heap, sizeof *sync);
     }
     nb_waiting_begin(nb);
     nb_lock_acquire(&function->lock);

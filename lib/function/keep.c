@@ -15,11 +15,12 @@
 
 #include "base/number.h"
 #include "function/batch.h"
+#include "memory/block.h"
 
 typedef enum keep_state { KEEP_RUNNING, KEEP_EARLY, KEEP_LATER, KEEP_ENDED, KEEP_CLOSED } keep_state;
 
 struct nimbus_invocation {
-    nb_heap *heap;
+    void *home;             /* the slabs' */
     atomic_uint references; /* lowered with acquire-release: the last one frees */
     nb_link link;           /* in function->kept while LATER */
     keep_state state;
@@ -38,7 +39,7 @@ static void drop_reference(nimbus_invocation *self)
 
     if (atomic_fetch_sub_explicit(&self->references, 1, memory_order_acq_rel) == 1) {
         nb_handler_release(self->handler);
-        nb_free(self->heap, self, sizeof *self);
+        nb_block_put(self);
         nb_object_unpin(&function->object);
     }
 }
@@ -95,16 +96,15 @@ nimbus_invocation *nb_call_keep(nb_call *call, const nb_delivery *delivery)
     if (at == NULL || call->kept != NULL) {
         return NULL;
     }
-    self = nb_alloc_zero(at->function->object.heap, sizeof *self);
+    self = nb_block_get_zero(at->function->object.heap, sizeof *self);
     if (self == NULL) {
         return NULL;
     }
     if (at->function->timeout > 0 && !nb_timer_init(&call->nb->timers, &self->timer, time_out)) {
-        nb_free(at->function->object.heap, self, sizeof *self);
+        nb_block_put(self);
         return NULL;
     }
     self->timed = at->function->timeout > 0;
-    self->heap = at->function->object.heap;
     self->at = *at;
     self->at.stay = NULL; /* it is settled in nobody's turn */
     self->handler = nb_handler_retain(at->function->handler);

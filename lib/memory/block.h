@@ -10,6 +10,8 @@
 #ifndef NB_MEMORY_BLOCK_H
 #define NB_MEMORY_BLOCK_H
 
+#include <string.h>
+
 #include "memory/cache.h"
 
 /* size bytes, at least those of a pointer. NULL: nb_block_failure() says why. */
@@ -32,6 +34,17 @@ static inline void *nb_block_get(nb_heap *heap, size_t size)
         }
     }
     return nb_block_get_slowly(heap, size);
+}
+
+/* The same, all bytes but ours zero. */
+static inline void *nb_block_get_zero(nb_heap *heap, size_t size)
+{
+    void *object = nb_block_get(heap, size);
+
+    if (object != NULL) {
+        memset((char *)object + sizeof(void *), 0, size - sizeof(void *));
+    }
+    return object;
 }
 
 /*

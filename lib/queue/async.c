@@ -4,9 +4,10 @@
 
 #include "base/number.h"
 #include "exec/context.h"
+#include "memory/block.h"
 
 struct nimbus_receive_task {
-    nb_heap *heap;
+    void *home;             /* the slabs' */
     atomic_uint references; /* lowered with acquire-release: the last one frees */
     nimbus_queue *queue;    /* pinned as long as the task is there */
     nb_waiter waiter;
@@ -15,7 +16,6 @@ struct nimbus_receive_task {
     nb_task task;
     nimbus_receive_fn *fn;
     void *user;
-    size_t size;            /* of this block */
     nimbus_delivery slots[];
 };
 
@@ -24,7 +24,7 @@ void nb_receive_release(nimbus_receive_task *self)
     nimbus_queue *queue = self->queue;
 
     if (atomic_fetch_sub_explicit(&self->references, 1, memory_order_acq_rel) == 1) {
-        nb_free(self->heap, self, self->size);
+        nb_block_put(self);
         nb_object_unpin(&queue->object);
     }
 }
@@ -79,24 +79,20 @@ nimbus_status nb_receive_cancel(nimbus_receive_task *self)
 
 static nimbus_receive_task *make(nimbus_queue *queue, int64_t visibility, size_t max, bool timed)
 {
-    nb_heap *heap = queue->object.heap;
-    size_t size = sizeof(nimbus_receive_task) + max * sizeof(nimbus_delivery);
-    nimbus_receive_task *self = nb_alloc_zero(heap, size);
+    nimbus_receive_task *self = nb_block_get_zero(queue->object.heap, sizeof *self + max * sizeof(nimbus_delivery));
 
     if (self == NULL) {
         return NULL;
     }
     if (!nb_task_init(&queue->object.runtime->exec, &self->task, call_back)) {
-        nb_free(heap, self, size);
+        nb_block_put(self);
         return NULL;
     }
     if (timed && !nb_timer_init(&queue->object.runtime->timers, &self->timer, give_up)) {
         nb_task_fini(&queue->object.runtime->exec, &self->task);
-        nb_free(heap, self, size);
+        nb_block_put(self);
         return NULL;
     }
-    self->heap = heap;
-    self->size = size;
     self->timed = timed;
     self->queue = queue;
     nb_link_init(&self->waiter.link);
@@ -117,7 +113,7 @@ static void unmake(nimbus_receive_task *self)
     if (self->timed) {
         nb_timer_fini(&queue->object.runtime->timers, &self->timer);
     }
-    nb_free(self->heap, self, self->size);
+    nb_block_put(self);
     nb_object_unpin(&queue->object);
 }
 
@@ -136,7 +132,7 @@ nimbus_status nb_receive_start(nimbus_queue *queue, int64_t wait, int64_t visibi
     timed = wait != 0 && wait != NIMBUS_FOREVER;
     self = make(queue, visibility, max, timed);
     if (self == NULL) {
-        return nb_heap_failure(queue->object.heap, sizeof *self + max * sizeof(nimbus_delivery));
+        return nb_block_failure(queue->object.heap, sizeof *self + max * sizeof(nimbus_delivery));
     }
     self->fn = fn;
     self->user = user;
