@@ -75,10 +75,14 @@ void *ex_malloc(size_t size)
 
 ex_block *ex_block_of(uintptr_t address)
 {
+    static uint32_t last; /* mostly it is asked for the same one again */
     uint32_t low = 0, high = block_count;
 
     if (address < (uintptr_t)region || address >= (uintptr_t)region + used) {
         return NULL;
+    }
+    if (last < block_count && blocks[last].start <= address && address - blocks[last].start < blocks[last].size) {
+        return &blocks[last];
     }
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
@@ -89,6 +93,7 @@ ex_block *ex_block_of(uintptr_t address)
             high = middle;
         }
     }
+    last = low;
     return &blocks[low];
 }
 

@@ -15,9 +15,11 @@
 #define TABLE (4u * MAX_PLACES)
 
 static struct {
+    uintptr_t key;
     uint32_t schedule, place;
 } table[TABLE];
 static ex_place places[MAX_PLACES];
+static ex_stored stores[MAX_PLACES][EX_WINDOW]; /* of atomics and locks */
 static uint32_t count, schedule;
 
 /* Static variables of the library keep no value from one schedule to the next: what a schedule finds is always the same. */
@@ -66,9 +68,11 @@ static void begin_history(ex_place *place, uint32_t by, uint32_t at, uint64_t va
     place->gone = false;
     place->oldest = place->newest = 0;
     memset(place->last, 0, sizeof place->last);
-    place->stores[0].value = value;
-    place->stores[0].releases = false;
-    memset(place->stores[0].seen, 0, sizeof place->stores[0].seen);
+    if (place->kind != EX_PLAIN) {
+        place->stores[0].value = value;
+        place->stores[0].releases = false;
+        memset(place->stores[0].seen, 0, sizeof place->stores[0].seen);
+    }
     place->writer = by;
     place->written_at = at;
     place->holder = 0;
@@ -82,7 +86,8 @@ static ex_place *make_place(uintptr_t key, uintptr_t address, size_t size, ex_pl
     if (count == MAX_PLACES) {
         explore_fail("more than %u shared places", MAX_PLACES);
     }
-    place = &places[count++];
+    place = &places[count];
+    place->stores = stores[count++];
     place->key = key;
     place->kind = kind;
     place->size = (uint8_t)size;
@@ -111,14 +116,15 @@ static uintptr_t key_of(uintptr_t address, size_t size, ex_place_kind kind)
 ex_place *ex_place_find(const volatile void *where, size_t size, ex_place_kind kind)
 {
     uintptr_t address = (uintptr_t)where, key = key_of(address, size, kind);
-    uint32_t slot = (uint32_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 40) % TABLE;
+    uint32_t slot = (uint32_t)(address / 4 + (address >> 30) * 7919) % TABLE; /* neighbours stay neighbours */
 
     while (table[slot].schedule == schedule) {
-        if (places[table[slot].place].key == key) {
+        if (table[slot].key == key) {
             return &places[table[slot].place];
         }
         slot = (slot + 1) % TABLE;
     }
+    table[slot].key = key;
     table[slot].place = count;
     table[slot].schedule = schedule;
     return make_place(key, address, size, kind);

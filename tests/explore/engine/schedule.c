@@ -1,8 +1,8 @@
 /*
  * schedule.c - which thread runs, and every other decision that a schedule consists of.
  *
- * random: at each point any thread that can run, with the same chance. How often reads are stale and weak exchanges fail differs from
- *   schedule to schedule, between never and every second time.
+ * random: at each point any thread that can run, with the same chance; in some schedules at every point, in others at one of 4 or of 16.
+ *   How often reads are stale and weak exchanges fail differs from schedule to schedule, too, between never and every second time.
  * PCT: threads have priorities, the highest runs; at three points, drawn anew for each schedule, the running thread becomes the lowest.
  *   Finds what needs few, far apart changes (Burckhardt and others, A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs).
  * DFS: all schedules with at most three deviations, those with fewer first. A deviation is what a naive reader would not expect: a thread
@@ -32,7 +32,7 @@ typedef struct decision {
 static struct {
     ex_plan plan;
     uint64_t random;
-    uint32_t stale_chance, weak_chance; /* of 256 */
+    uint32_t switch_chance, stale_chance, weak_chance; /* of 256 */
     uint32_t change_at[CHANGE_POINTS];
     int lowest;
     decision decisions[DFS_DEPTH];
@@ -121,6 +121,7 @@ void ex_schedule_begin(const ex_plan *wanted)
     plan.deviations_left = wanted->mode == EXPLORE_DFS ? wanted->deviations : 0;
     plan.stale_chance = chances[ex_random(4)];
     plan.weak_chance = chances[ex_random(4)] / 2;
+    plan.switch_chance = 256u >> 2 * ex_random(3);
     ex.asymmetric = ex_random(2) == 0;
     if (wanted->mode == EXPLORE_DFS) {
         ex.asymmetric = decide(2, 0) == 0;
@@ -167,6 +168,9 @@ static ex_thread *pick_random(uint32_t ready)
 {
     uint32_t set = ready;
 
+    if ((ready & 1u << ex.current->index) != 0 && !chance(plan.switch_chance)) {
+        return ex.current;
+    }
     if (ex.timed != 0 && (ready == 0 || chance(48))) {
         set |= ex.timed;
     }
