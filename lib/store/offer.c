@@ -37,6 +37,7 @@ static nimbus_status reserve_place(nb_store *store)
 
     do {
         if ((places & NB_PLACES_CLOSED) != 0) {
+            (void)nb_load_acquire(&store->places); /* pairs with the release of the close: then we see why it has ended */
             return nb_store_ended(store);
         }
         if (places >= nb_load_relaxed(&store->settings.capacity_messages)) {
