@@ -39,11 +39,26 @@ nimbus_status nimbus_queue_send(nimbus_queue *queue, const nimbus_entry *entry, 
     return sent.status;
 }
 
+/* Some entries of a batch, together if that goes. False: not all were stored. */
+static bool send_run(nimbus_queue *queue, const nimbus_entry *entries, uint32_t count, nimbus_sent *ret)
+{
+    bool good = true;
+
+    if (nb_queue_send_run(queue, entries, count, ret)) {
+        return true;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        good = nimbus_queue_send(queue, &entries[i], ret != NULL ? &ret[i] : NULL) == NIMBUS_OK && good;
+    }
+    return good;
+}
+
 nimbus_status nimbus_queue_send_batch(nimbus_queue *queue, const nimbus_entry *entries, size_t count, nimbus_sent *ret)
 {
     nimbus_status status = nb_accepting(queue != NULL ? &queue->object : NULL);
     size_t total = 0, size = 0, max;
     bool partial = false;
+    uint32_t run;
 
     if (status != NIMBUS_OK || entries == NULL) {
         return status != NIMBUS_OK ? status : NIMBUS_E_INVALID;
@@ -55,8 +70,9 @@ nimbus_status nimbus_queue_send_batch(nimbus_queue *queue, const nimbus_entry *e
         total = size > SIZE_MAX - total ? SIZE_MAX : total + size;
         status = total > max ? NIMBUS_E_BATCH_TOO_LONG : NIMBUS_OK;
     }
-    for (size_t i = 0; status == NIMBUS_OK && i < count; i++) {
-        partial = nimbus_queue_send(queue, &entries[i], ret != NULL ? &ret[i] : NULL) != NIMBUS_OK || partial;
+    for (size_t i = 0; status == NIMBUS_OK && i < count; i += run) {
+        run = count - i < NB_BATCH_RUN ? (uint32_t)(count - i) : NB_BATCH_RUN;
+        partial = !send_run(queue, &entries[i], run, ret != NULL ? &ret[i] : NULL) || partial;
     }
     return status == NIMBUS_OK && partial ? NIMBUS_PARTIAL : status;
 }
@@ -137,21 +153,12 @@ nimbus_status nimbus_queue_change_visibility(nimbus_queue *queue, nimbus_receipt
 nimbus_status nimbus_queue_delete_batch(nimbus_queue *queue, const nimbus_receipt *receipts, size_t count, nimbus_status *ret)
 {
     nimbus_status status = nb_usable(queue != NULL ? &queue->object : NULL);
-    bool partial = false;
 
     if (status != NIMBUS_OK || receipts == NULL) {
         return status != NIMBUS_OK ? status : NIMBUS_E_INVALID;
     }
     status = batch_size_status(queue, count);
-    for (size_t i = 0; status == NIMBUS_OK && i < count; i++) {
-        nimbus_status one = nimbus_queue_delete_message(queue, receipts[i]);
-
-        partial = partial || nimbus_failed(one);
-        if (ret != NULL) {
-            ret[i] = one;
-        }
-    }
-    return status == NIMBUS_OK && partial ? NIMBUS_PARTIAL : status;
+    return status == NIMBUS_OK && !nb_store_delete_many(&queue->store, receipts, count, ret) ? NIMBUS_PARTIAL : status;
 }
 
 nimbus_status nimbus_queue_change_visibility_batch(nimbus_queue *queue, const nimbus_receipt *receipts, const nimbus_duration *timeouts,

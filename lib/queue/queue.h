@@ -42,6 +42,9 @@ nimbus_status nb_queue_send(nimbus_queue *queue, const nimbus_entry *entry, nimb
 /* Whether an entry is bytes to copy and nothing else, and there is nothing wrong with it. */
 bool nb_queue_plain(const nimbus_queue *queue, const nimbus_entry *entry);
 
+/* Up to NB_BATCH_RUN entries at once. False: they are not all plain, or could not be stored so; nothing has happened: one by one, then. */
+bool nb_queue_send_run(nimbus_queue *queue, const nimbus_entry *entries, uint32_t count, nimbus_sent *ret);
+
 /* Stores a plain entry. ret may be NULL. */
 nimbus_status nb_queue_send_plain(nimbus_queue *queue, const nimbus_entry *entry, nimbus_sent *ret);
 

@@ -107,6 +107,51 @@ nimbus_status nb_queue_send_plain(nimbus_queue *queue, const nimbus_entry *entry
     return status;
 }
 
+/* Makes parcels of plain entries. Returns how many there was memory for. */
+static uint32_t wrap(nimbus_queue *queue, const nimbus_entry *entries, uint32_t count, nb_parcel *parcels)
+{
+    nimbus_runtime *nb = queue->object.runtime;
+    int64_t sent, now = nb_clock_coarse(&nb->clock, &sent);
+    uint32_t made = 0;
+
+    for (; made < count; made++) {
+        nb_parcel *parcel = &parcels[made];
+
+        *parcel = (nb_parcel){ .sent = sent, .enqueued = now };
+        if (nb_message_copy(nb->heap, entries[made].body.data, entries[made].body.size, &parcel->message) != NIMBUS_OK) {
+            break;
+        }
+        parcel->id = nb_new_id(nb);
+    }
+    return made;
+}
+
+bool nb_queue_send_run(nimbus_queue *queue, const nimbus_entry *entries, uint32_t count, nimbus_sent *ret)
+{
+    nb_parcel parcels[NB_BATCH_RUN];
+    uint32_t made = 0;
+    bool stored;
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (!nb_queue_plain(queue, &entries[i])) {
+            return false;
+        }
+    }
+    if (nb_load_relaxed(&queue->delay) != 0) {
+        return false;
+    }
+    made = wrap(queue, entries, count, parcels);
+    stored = made == count && nb_store_offer_many(&queue->store, parcels, count);
+    for (uint32_t i = 0; i < made; i++) {
+        if (!stored) {
+            nb_message_unmake(parcels[i].message);
+        } else if (ret != NULL) {
+            ret[i] = (nimbus_sent){ .status = NIMBUS_OK, .id = parcels[i].id };
+        }
+    }
+    return stored;
+}
+
 nimbus_status nb_queue_send(nimbus_queue *queue, const nimbus_entry *entry, nimbus_sent *ret)
 {
     nimbus_runtime *nb = queue->object.runtime;

@@ -101,6 +101,9 @@ bool nb_store_any_ready(nb_store *store); /* or a zombie given back to the front
 bool nb_store_takeable(nb_store *store);  /* and there is room in flight */
 bool nb_store_has_room(nb_store *store, size_t size);
 
+/* Counts the bytes of a message that was put in while that began. */
+void nb_store_count_late(nb_store *store, uint32_t index, uint64_t id);
+
 /* From now on bytes are counted. */
 void nb_store_measure_from_now_locked(nb_store *store);
 
@@ -120,6 +123,9 @@ static inline void nb_slot_make_ready(nb_store *store, nb_slot *slot, uint32_t i
 
 /* Takes message and past out of a claimed slot. */
 nb_parcel nb_slot_empty(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word, nb_letter **ret_note);
+
+/* Counts deletes, of which some were in flight. */
+void nb_count_deleted(nb_store *store, uint32_t deleted, uint32_t in_flight);
 
 /* Counts a message out that was in this state; its place is given up last. */
 void nb_count_out(nb_store *store, nb_state state, uint64_t word, size_t size, bool deleted);

@@ -107,19 +107,26 @@ static nimbus_status make_room(nb_store *store, size_t size, bool counted, nimbu
     return status;
 }
 
-/* Fills a free slot and publishes it. Returns the word that it had. */
-static uint64_t fill(nb_store *store, nb_slot *slot, uint32_t index, const nb_parcel *parcel, uint64_t flags, int64_t due)
+/* Bytes began to be measured while the message was put in. */
+void nb_store_count_late(nb_store *store, uint32_t index, uint64_t id)
 {
-    uint64_t word = (nb_load_relaxed(&slot->word) & ~(NB_FLAGS | NB_STATE_MASK)) | flags;
+    nb_slot *slot = nb_slot_at(store, index);
+    uint64_t word = nb_slot_word(slot);
 
-    nb_plain_write(&slot->message);
-    slot->message = parcel->message;
-    slot->sent = parcel->sent;
-    slot->first_received = parcel->first_received;
-    slot->receive_count = parcel->receive_count;
-    nb_store_relaxed(&slot->enqueued, parcel->enqueued);
-    nb_store_relaxed(&slot->id, parcel->id.number);
-    nb_store_release(&slot->own_receives, 0); /* as all stores of it: see slot.h */
+    while ((word & NB_COUNTED) == 0 && nb_state_of(word) != NB_FREE && nb_state_of(word) != NB_ZOMBIE &&
+           nb_load_relaxed(&slot->id) == id) {
+        if (nb_slot_claim(slot, word)) {
+            nb_tally(&store->bytes, nb_message_size(slot->message));
+            nb_slot_restore(store, slot, index, word | NB_COUNTED);
+            break;
+        }
+        word = nb_slot_word(slot);
+    }
+}
+
+/* Publishes a slot that is filled. */
+static void publish(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word, int64_t due)
+{
     if (due == 0) {
         nb_slot_make_ready(store, slot, index, word);
     } else {
@@ -127,19 +134,6 @@ static uint64_t fill(nb_store *store, nb_slot *slot, uint32_t index, const nb_pa
         nb_tally(&store->tally.delayed, 1);
         nb_tally(&store->tally.born_delayed, 1);
         nb_slot_publish(slot, nb_with_state(word, NB_DELAYED));
-    }
-    return word;
-}
-
-/* Bytes began to be measured while the message was put in. */
-static void count_late(nb_store *store, nb_slot *slot, uint32_t index, uint64_t birth)
-{
-    uint64_t word = nb_slot_word(slot);
-
-    if (nb_generation_of(word) == nb_generation_of(birth) && (word & NB_COUNTED) == 0 && nb_state_of(word) != NB_FREE &&
-        nb_state_of(word) != NB_ZOMBIE && nb_slot_claim(slot, word)) {
-        nb_tally(&store->bytes, nb_message_size(slot->message));
-        nb_slot_restore(store, slot, index, word | NB_COUNTED);
     }
 }
 
@@ -157,7 +151,7 @@ static nimbus_status no_slot(nb_store *store, size_t size, bool counted, nimbus_
 /* Puts the parcel into a slot; its place is reserved. */
 static nimbus_status put_in(nb_store *store, const nb_parcel *parcel, int64_t due, size_t size, bool counted, nimbus_bound *bound)
 {
-    uint64_t flags = counted ? NB_COUNTED : 0, birth;
+    uint64_t flags = counted ? NB_COUNTED : 0;
     uint32_t index = nb_slot_get(store);
     nb_slot *slot;
     int64_t key;
@@ -171,10 +165,10 @@ static nimbus_status put_in(nb_store *store, const nb_parcel *parcel, int64_t du
         return no_slot(store, size, counted, bound);
     }
     key = nb_expiry(store, parcel->enqueued);
-    birth = fill(store, slot, index, parcel, flags, due);
+    publish(store, slot, index, nb_slot_fill(slot, parcel, flags), due);
     nb_fence_seq_cst(); /* see the head */
     if (!counted && (nb_load_relaxed(&store->mode) & NB_MODE_BYTES) != 0) {
-        count_late(store, slot, index, birth);
+        nb_store_count_late(store, index, parcel->id.number);
     }
     nb_key_note(store, index, due != 0 && due < key ? due : key);
     return NIMBUS_OK;

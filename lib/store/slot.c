@@ -32,7 +32,7 @@ uint64_t nb_slot_word_slowly(nb_slot *slot)
 /* ----------------------------------------------------------------------------------------------- stack */
 
 /* Puts a chain of free slots on the stack. Release: whoever pops them sees their words. Pairs with the acquire in pop(). */
-static void push_chain(nb_store *store, uint32_t first, nb_slot *last)
+void nb_slots_push(nb_store *store, uint32_t first, nb_slot *last)
 {
     uint64_t head = nb_load_relaxed(&store->free);
 
@@ -54,6 +54,23 @@ static uint32_t pop(nb_store *store)
         }
     }
     return NB_NO_SLOT;
+}
+
+uint32_t nb_slots_pop(nb_store *store, uint32_t *indices, uint32_t max)
+{
+    uint64_t head = nb_load_acquire(&store->free);
+    uint32_t count, next;
+
+    do {
+        uint32_t slots = nb_load_acquire(&store->slot_count);
+
+        next = (uint32_t)head;
+        for (count = 0; count < max && next != 0 && next <= slots; count++) { /* a guess, too: the CAS fails if anything has changed */
+            indices[count] = next - 1;
+            next = nb_load_relaxed(&nb_slot_at(store, next - 1)->own_receives);
+        }
+    } while (count > 0 && !nb_cas_weak_acq_rel_acquire(&store->free, &head, ((head >> 32) + 1) << 32 | next));
+    return count;
 }
 
 /* ---------------------------------------------------------------------------------------------- growth */
@@ -127,7 +144,7 @@ static bool grow(nb_store *store)
     }
     nb_load_relaxed(&store->chunks)[count >> NB_CHUNK_SHIFT] = chunk; /* seen by who pops an index: it is pushed with release */
     nb_store_release(&store->slot_count, count + NB_CHUNK);           /* pairs with the acquire of those who walk over all slots */
-    push_chain(store, count, &chunk->slots[NB_CHUNK - 1]);
+    nb_slots_push(store, count, &chunk->slots[NB_CHUNK - 1]);
     return true;
 }
 

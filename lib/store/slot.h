@@ -167,6 +167,27 @@ static inline void nb_slot_vacate(nb_store *store, nb_slot *slot, uint32_t index
     }
 }
 
+/* Takes up to max free slots off the stack at once. */
+uint32_t nb_slots_pop(nb_store *store, uint32_t *indices, uint32_t max);
+
+/* Puts a chain of free slots on the stack: first is its first, last its last. */
+void nb_slots_push(nb_store *store, uint32_t first, nb_slot *last);
+
+/* Fills a slot that is the caller's alone; flags: of its word. Returns the word, still to be given a state and published. */
+static inline uint64_t nb_slot_fill(nb_slot *slot, const nb_parcel *parcel, uint64_t flags)
+{
+    nb_plain_write(&slot->message);
+    slot->message = parcel->message;
+    slot->sent = parcel->sent;
+    slot->first_received = parcel->first_received;
+    slot->receive_count = parcel->receive_count;
+    nb_store_relaxed(&slot->due, INT64_MAX);
+    nb_store_relaxed(&slot->enqueued, parcel->enqueued);
+    nb_store_relaxed(&slot->id, parcel->id.number);
+    nb_store_release(&slot->own_receives, 0); /* as all stores of it: see the head */
+    return (nb_load_relaxed(&slot->word) & ~(NB_FLAGS | NB_STATE_MASK)) | flags;
+}
+
 void nb_slots_release(nb_store *store); /* frees all memory of slots */
 
 /* ------------------------------------------------------------------------------------------------ past */

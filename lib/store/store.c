@@ -130,19 +130,26 @@ nb_parcel nb_slot_empty(nb_store *store, nb_slot *slot, uint32_t index, uint64_t
     return parcel;
 }
 
+void nb_count_deleted(nb_store *store, uint32_t deleted, uint32_t in_flight)
+{
+    uint64_t before = nb_add_relaxed(&store->flow, deleted * NB_ONE_DELETED - in_flight);
+
+    if (nb_deleted_of(before) > UINT32_MAX - deleted) {
+        nb_tally(&store->tally.deleted_high, 1);
+    }
+}
+
 void nb_count_out(nb_store *store, nb_state state, uint64_t word, size_t size, bool deleted)
 {
-    uint64_t change = (deleted ? NB_ONE_DELETED : 0) - (state == NB_IN_FLIGHT || state == NB_DOOMING ? 1 : 0);
+    uint32_t in_flight = state == NB_IN_FLIGHT || state == NB_DOOMING;
 
     if (state == NB_DELAYED) {
         nb_sub_relaxed(&store->tally.delayed, 1);
     }
-    if (change != 0) {
-        uint64_t before = nb_add_relaxed(&store->flow, change);
-
-        if (deleted && nb_deleted_of(before) == UINT32_MAX) {
-            nb_tally(&store->tally.deleted_high, 1);
-        }
+    if (deleted) {
+        nb_count_deleted(store, 1, in_flight);
+    } else if (in_flight != 0) {
+        nb_sub_relaxed(&store->flow, 1);
     }
     if ((word & NB_COUNTED) != 0) {
         nb_sub_relaxed(&store->bytes, size);

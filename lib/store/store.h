@@ -167,6 +167,11 @@ void nb_store_configure(nb_store *store, const nb_store_config *config);
 /* Takes the parcel's references on NIMBUS_OK. NIMBUS_E_FULL (*ret_bound), NIMBUS_E_NO_MEMORY, or why the store has ended. */
 nimbus_status nb_store_offer(nb_store *store, const nb_parcel *parcel, int64_t delay, bool redriven, nimbus_bound *ret_bound);
 
+#define NB_BATCH_RUN 16u
+
+/* Up to NB_BATCH_RUN fresh messages without delay, in order: all of them, with their references, or (false) none; then one by one. */
+bool nb_store_offer_many(nb_store *store, const nb_parcel *parcels, uint32_t count);
+
 /* Waits until there may be room for size bytes, or the clock reaches until. NIMBUS_OK; NIMBUS_E_FULL: there will never be;
  * NIMBUS_E_TIMEOUT, NIMBUS_E_WOULD_BLOCK, NIMBUS_E_CLOSED, or why the store has ended. */
 nimbus_status nb_store_wait_room(nb_store *store, size_t size, int64_t until);
@@ -189,6 +194,9 @@ bool nb_store_unwait(nb_store *store, nb_waiter *waiter, nimbus_status why);
 void nb_store_pass_on(nb_store *store);
 
 nimbus_status nb_store_delete(nb_store *store, nimbus_receipt receipt);
+
+/* Each for itself; statuses may be NULL. True: none failed. */
+bool nb_store_delete_many(nb_store *store, const nimbus_receipt *receipts, size_t count, nimbus_status *statuses);
 
 /* The same for a delivery that was taken from this store: it is emptied in any case, its source stays pinned. */
 nimbus_status nb_store_delete_delivery(nb_store *store, nb_delivery *delivery);

@@ -128,6 +128,29 @@ void nb_index_ring_push_slowly(nb_index_ring *ring, uint32_t index)
     }
 }
 
+void nb_index_ring_push_many(nb_index_ring *ring, const uint32_t *indices, uint32_t count)
+{
+    nb_index_part *part = nb_load_acquire(&ring->pushed);
+    uint64_t position = nb_load_relaxed(&part->tail);
+    uint32_t empty = 0;
+
+    while ((position & NB_INDEX_CLOSED) == 0 && empty < count &&
+           turn_of(nb_load_acquire(&part->cells[(position + empty) & part->mask])) == nb_index_turn(part, position + empty)) { /* (2) */
+        empty++;
+    }
+    if (empty == count && nb_cas_strong_relaxed(&part->tail, &position, position + count)) { /* (3) */
+        for (uint32_t i = 0; i < count; i++) {
+            uint32_t full = nb_index_turn(part, position + i) + 1;
+
+            nb_store_release(&part->cells[(position + i) & part->mask], nb_index_cell(full, indices[i])); /* (1) */
+        }
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        nb_index_ring_push(ring, indices[i]);
+    }
+}
+
 /* ------------------------------------------------------------------------------------------------- pop */
 
 /* The part that pops are at: moves on from a closed one that is empty. NULL: there is none. */

@@ -103,6 +103,9 @@ static inline void nb_index_ring_push(nb_index_ring *ring, uint32_t index)
     }
 }
 
+/* Up to 16 indices, in order, and side by side if nobody comes between. */
+void nb_index_ring_push_many(nb_index_ring *ring, const uint32_t *indices, uint32_t count);
+
 /* One index. */
 static inline bool nb_index_ring_pop_one(nb_index_ring *ring, uint32_t *ret_index)
 {
