@@ -164,7 +164,7 @@ typedef struct ex_place {
     bool restore; /* a static variable: gets back what it was before the schedule */
     uint64_t before;
     uint32_t oldest, newest;     /* atomic: numbers of the stores that can be read */
-    ex_stored *stores;           /* EX_WINDOW of them */
+    ex_stored *stores;           /* EX_WINDOW of them; of a lock: one, for what it passes on; of plain data: none */
 } ex_place;
 
 uint64_t ex_memory_at(const volatile void *place, size_t size);

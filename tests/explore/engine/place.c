@@ -19,8 +19,8 @@ static struct {
     uint32_t schedule, place;
 } table[TABLE];
 static ex_place places[MAX_PLACES];
-static ex_stored stores[MAX_PLACES][EX_WINDOW]; /* of atomics and locks */
-static uint32_t count, schedule;
+static ex_stored stores[MAX_PLACES * EX_WINDOW]; /* EX_WINDOW for an atomic, one for a lock */
+static uint32_t count, stores_used, schedule;
 
 /* Static variables of the library keep no value from one schedule to the next: what a schedule finds is always the same. */
 static void restore_statics(void)
@@ -35,7 +35,7 @@ static void restore_statics(void)
 void ex_places_begin(void)
 {
     restore_statics();
-    count = 0;
+    count = stores_used = 0;
     schedule++;
 }
 
@@ -86,8 +86,9 @@ static ex_place *make_place(uintptr_t key, uintptr_t address, size_t size, ex_pl
     if (count == MAX_PLACES) {
         explore_fail("more than %u shared places", MAX_PLACES);
     }
-    place = &places[count];
-    place->stores = stores[count++];
+    place = &places[count++];
+    place->stores = &stores[stores_used];
+    stores_used += kind == EX_ATOMIC ? EX_WINDOW : kind == EX_LOCK ? 1 : 0;
     place->key = key;
     place->kind = kind;
     place->size = (uint8_t)size;
