@@ -1408,6 +1408,167 @@ static void random_walk(void **state)
     shop_close(&s);
 }
 
+/* ------------------------------------------------------------------------------------------------ batches */
+
+static void offered_together(void **state)
+{
+    nb_store_config config = standard;
+    nb_parcel parcels[NB_BATCH_RUN];
+    uint64_t sent = 0;
+    shop s;
+
+    (void)state;
+    config.capacity_bytes = SIZE_MAX;
+    config.capacity_messages = 200;
+    shop_open(&s, &config);
+    for (uint32_t count = 1; count <= NB_BATCH_RUN; count++) {
+        for (uint32_t i = 0; i < count; i++) {
+            parcels[i] = parcel_of(&s, count % 2 == 0 ? "even" : "odd");
+        }
+        CHECK(nb_store_offer_many(&s.store, parcels, count));
+        sent += count;
+        GAUGES(&s, sent, 0, 0);
+    }
+    EQ(counts_of(&s).accepted, sent);
+    for (uint32_t count = 1; count <= NB_BATCH_RUN; count++) { /* in order */
+        for (uint32_t i = 0; i < count; i++) {
+            OK(nb_store_delete(&s.store, GRAB(&s, count % 2 == 0 ? "even" : "odd")));
+        }
+    }
+    GAUGES(&s, 0, 0, 0);
+    EQ(counts_of(&s).deleted, sent);
+    shop_close(&s);
+}
+
+/* All or none: at the capacity, where bytes are bounded, after the end, and without memory. */
+static void none_of_them(void **state)
+{
+    nb_store_config config = standard;
+    nb_parcel parcels[3];
+    shop s;
+
+    (void)state;
+    config.capacity_bytes = SIZE_MAX;
+    config.capacity_messages = 2;
+    shop_open(&s, &config);
+    for (int i = 0; i < 3; i++) {
+        parcels[i] = parcel_of(&s, "m");
+    }
+    heap_fail(&s.own, 1, true);
+    CHECK(!nb_store_offer_many(&s.store, parcels, 2));
+    heap_fail(&s.own, 0, false);
+    GAUGES(&s, 0, 0, 0);
+    CHECK(!nb_store_offer_many(&s.store, parcels, 3));
+    GAUGES(&s, 0, 0, 0);
+    CHECK(nb_store_offer_many(&s.store, parcels, 2));
+    OK(nb_store_purge(&s.store, NULL));
+    config.capacity_bytes = 100;
+    nb_store_configure(&s.store, &config);
+    CHECK(!nb_store_offer_many(&s.store, &parcels[2], 1));
+    shop_end(&s.object);
+    CHECK(!nb_store_offer_many(&s.store, &parcels[2], 1));
+    GAUGES(&s, 0, 0, 0);
+    nb_parcel_release(&parcels[2]);
+    shop_close(&s);
+}
+
+static void deleted_together(void **state)
+{
+    nb_store_config config = standard;
+    nimbus_receipt receipts[8];
+    nimbus_status statuses[8];
+    shop s;
+
+    (void)state;
+    config.capacity_bytes = SIZE_MAX;
+    config.visibility = 10 * SECOND;
+    shop_open(&s, &config);
+    for (int i = 0; i < 5; i++) {
+        OK(offer(&s, "m", 0));
+    }
+    receipts[0] = GRAB(&s, "m");
+    advance(&s, 5 * SECOND);
+    receipts[1] = GRAB(&s, "m");
+    receipts[2] = GRAB(&s, "m");
+    receipts[3] = GRAB(&s, "m");
+    receipts[4] = receipts[1];                       /* twice */
+    receipts[5] = (nimbus_receipt){ 1, 1 };          /* of another store */
+    nb_store_defer(&s.store, receipts[2], SECOND, false);
+    nb_store_note(&s.store, receipts[3], nb_letter_make(s.object.heap, "", "said", 0));
+    advance(&s, 5 * SECOND);                         /* the first has lapsed: it may still be deleted (SQS-V8) */
+    GAUGES(&s, 2 + 1, 0, 2);
+    receipts[6] = GRAB(&s, "m");
+    receipts[7] = receipts[0];
+    CHECK(!nb_store_delete_many(&s.store, receipts, 8, statuses));
+    for (int i = 0; i < 8; i++) {
+        IS(statuses[i], i == 5 ? NIMBUS_E_RECEIPT : NIMBUS_OK);
+    }
+    GAUGES(&s, 0, 0, 0);
+    EQ(counts_of(&s).deleted, 5);
+    CHECK(nb_store_delete_many(&s.store, receipts, 5, NULL)); /* again is fine (SQS-V13) */
+    EQ(counts_of(&s).deleted, 5);
+    shop_close(&s);
+}
+
+/* ------------------------------------------------------------------------------------------------ zombies */
+
+/* A message that goes while its entry is in the ready ring leaves its slot there; it is used again only behind the entry. */
+static void a_slot_waits_for_its_entry(void **state)
+{
+    nb_store_config config = standard;
+    nimbus_receipt receipt;
+    uint32_t slots;
+    shop s;
+
+    (void)state;
+    config.visibility = SECOND;
+    shop_open(&s, &config);
+    OK(offer(&s, "a", 0));
+    receipt = GRAB(&s, "a");
+    OK(offer(&s, "b", 0));
+    advance(&s, SECOND); /* a stands behind b now */
+    OK(nb_store_delete(&s.store, receipt));
+    EQ(state_of(&s, receipt), NB_ZOMBIE);
+    GAUGES(&s, 1, 0, 0);
+    slots = s.store.slot_count;
+    for (uint32_t i = 2; i < slots; i++) {
+        OK(offer(&s, "c", 0));
+    }
+    EQ(s.store.slot_count, slots);
+    OK(offer(&s, "c", 0)); /* needs another slot */
+    CHECK(s.store.slot_count > slots);
+    OK(nb_store_delete(&s.store, GRAB(&s, "b")));
+    GRAB(&s, "c"); /* over the zombie */
+    EQ(state_of(&s, receipt), NB_FREE);
+    IS(nb_store_delete(&s.store, receipt), NIMBUS_OK);
+    IS(nb_store_change(&s.store, receipt, SECOND), NIMBUS_E_NO_MESSAGE);
+    shop_close(&s);
+}
+
+/* Received, lapsed and deleted late, again and again, without a receive that finds anything: the slots do not grow. */
+static void zombies_do_not_pile_up(void **state)
+{
+    nb_store_config config = standard;
+    shop s;
+
+    (void)state;
+    config.visibility = SECOND;
+    shop_open(&s, &config);
+    for (int i = 0; i < 1000; i++) {
+        nimbus_receipt receipt;
+
+        OK(offer(&s, "m", 0));
+        receipt = GRAB(&s, "m");
+        advance(&s, SECOND);
+        OK(nb_store_delete(&s.store, receipt));
+    }
+    CHECK(s.store.slot_count <= 2 * NB_CHUNK);
+    GRAB_NONE(&s);
+    EQ(counts_of(&s).received, 1000);
+    EQ(counts_of(&s).deleted, 1000);
+    shop_close(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1443,6 +1604,11 @@ int main(void)
         cmocka_unit_test(waiters_are_served_in_order),
         cmocka_unit_test(notified_waiters_claim),
         cmocka_unit_test(a_waiter_keeps_its_place),
+        cmocka_unit_test(offered_together),
+        cmocka_unit_test(none_of_them),
+        cmocka_unit_test(deleted_together),
+        cmocka_unit_test(a_slot_waits_for_its_entry),
+        cmocka_unit_test(zombies_do_not_pile_up),
         cmocka_unit_test(random_walk),
     };
 
