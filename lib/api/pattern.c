@@ -19,32 +19,26 @@ static bool usable(const nimbus_allocator *allocator)
     return allocator == NULL || (allocator->allocate != NULL && allocator->release != NULL);
 }
 
-static nb_profile profile_of(const nimbus_pattern_options *options)
-{
-    switch (options->profile) {
-    case NIMBUS_PROFILE_SNS_ATTRIBUTES:
-        return NB_PROFILE_SNS_ATTRIBUTES;
-    case NIMBUS_PROFILE_SNS_BODY:
-        return NB_PROFILE_SNS_BODY;
-    default:
-        return NB_PROFILE_EVENT;
-    }
-}
-
 static nimbus_status check_pattern_options(const nimbus_pattern_options *options, nimbus_error *err, const char *call)
 {
+    static const struct {
+        size_t most;
+        const char *field;
+    } rows[] = {
+        { NIMBUS_PROFILE_PIPE, "profile" }, { UINT32_MAX / 8, "max_bytes" }, { 64, "max_fields" }, { 1000000, "max_combinations" }
+    };
+    const size_t values[] = { (size_t)options->profile, options->max_bytes, options->max_fields, options->max_combinations };
+
     if (!nb_reserved_clear(options->reserved_, 4)) {
         return nb_error_set(err, NIMBUS_E_INVALID, call, "reserved_", "reserved_ must be zero");
     }
     if (!usable(options->allocator)) {
         return nb_error_set(err, NIMBUS_E_INVALID, call, "allocator", "an allocator needs both its functions");
     }
-    if ((unsigned)options->profile > NIMBUS_PROFILE_PIPE) {
-        return nb_error_set(err, NIMBUS_E_INVALID, call, "profile", "no such profile");
-    }
-    if (options->profile > NIMBUS_PROFILE_SNS_BODY || options->max_bytes != 0 || options->max_fields != 0 ||
-        options->max_combinations != 0 || options->max_wildcards != 0) {
-        return nb_error_set(err, NIMBUS_E_UNSUPPORTED, call, "options", "this version has the built-in limits only");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (values[i] > rows[i].most) {
+            return nb_error_set(err, NIMBUS_E_INVALID, call, rows[i].field, "at most %zu", rows[i].most);
+        }
     }
     return NIMBUS_OK;
 }
@@ -73,7 +67,7 @@ nimbus_pattern *nimbus_pattern_compile(const char *text, const nimbus_pattern_op
         nb_error_set(err, NIMBUS_E_NO_MEMORY, call, "allocator", "out of memory");
         return NULL;
     }
-    if (nimbus_failed(nb_pattern_compile(heap, text, strlen(text), profile_of(options), &pattern, err, call))) {
+    if (nimbus_failed(nb_pattern_compile_with(heap, text, strlen(text), options, true, &pattern, err, call))) {
         pattern = NULL;
     }
     nb_heap_close(heap); /* the pattern keeps it */
@@ -100,15 +94,29 @@ nimbus_status nimbus_pattern_match_attributes(const nimbus_pattern *pattern, con
 nimbus_status nimbus_pattern_explain(const nimbus_pattern *pattern, const void *event, size_t size, nimbus_explain_fn *visit, void *user,
                                      nimbus_explanation *ret)
 {
-    (void)size, (void)visit, (void)user, (void)ret;
-    return pattern == NULL || event == NULL ? NIMBUS_E_INVALID : NIMBUS_E_UNSUPPORTED;
+    if (pattern == NULL || event == NULL) {
+        return NIMBUS_E_INVALID;
+    }
+    return nb_pattern_explain((const nb_pattern *)pattern, event, size, visit, user, ret);
 }
 
 nimbus_status nimbus_pattern_check(const char *text, const nimbus_pattern_options *options, nimbus_finding *ret, size_t room,
                                    size_t *ret_count)
 {
-    (void)options, (void)ret, (void)room, (void)ret_count;
-    return text == NULL ? NIMBUS_E_INVALID : NIMBUS_E_UNSUPPORTED;
+    nb_heap *heap;
+    nimbus_status status;
+
+    options = options != NULL ? options : &default_options;
+    if (text == NULL || nimbus_failed(check_pattern_options(options, NULL, "nimbus_pattern_check"))) {
+        return NIMBUS_E_INVALID;
+    }
+    heap = nb_heap_open(options->allocator, 0);
+    if (heap == NULL) {
+        return NIMBUS_E_NO_MEMORY;
+    }
+    status = nb_pattern_check(heap, text, strlen(text), options, ret, room, ret_count);
+    nb_heap_close(heap);
+    return status;
 }
 
 void nimbus_pattern_release(nimbus_pattern *pattern)
@@ -128,10 +136,7 @@ static nimbus_status check_options(const nimbus_matcher_options *options, nimbus
     if (!usable(options->allocator)) {
         return nb_error_set(err, NIMBUS_E_INVALID, call, "allocator", "an allocator needs both its functions");
     }
-    if (options->patterns != NULL) {
-        return nb_error_set(err, NIMBUS_E_UNSUPPORTED, call, "patterns", "this version has rules of a bus only");
-    }
-    return NIMBUS_OK;
+    return options->patterns != NULL ? check_pattern_options(options->patterns, err, call) : NIMBUS_OK;
 }
 
 nimbus_matcher *nimbus_matcher_create(const nimbus_matcher_options *options, nimbus_error *err)
@@ -139,15 +144,17 @@ nimbus_matcher *nimbus_matcher_create(const nimbus_matcher_options *options, nim
     static const char call[] = "nimbus_matcher_create";
     static const nimbus_matcher_options defaults;
     nimbus_status status = NIMBUS_E_NO_MEMORY;
+    nb_matcher_spec spec;
     nb_matcher *matcher;
     nb_heap *heap;
 
     options = options != NULL ? options : &defaults;
+    spec = (nb_matcher_spec){ options->destroy, options->patterns };
     if (nb_error_blocked(err) || nimbus_failed(check_options(options, err, call))) {
         return NULL;
     }
     heap = nb_heap_open(options->allocator, options->memory_budget);
-    matcher = heap != NULL ? nb_matcher_create(heap, options->destroy, &status) : NULL;
+    matcher = heap != NULL ? nb_matcher_create(heap, &spec, &status) : NULL;
     if (matcher == NULL) {
         nb_error_set(err, status, call, status == NIMBUS_E_FULL ? "memory_budget" : "allocator", "no memory for an empty matcher");
     }
@@ -181,20 +188,27 @@ nimbus_status nimbus_matcher_remove(nimbus_matcher *matcher, const char *id)
     return matcher == NULL || id == NULL ? NIMBUS_E_INVALID : nb_matcher_remove((nb_matcher *)matcher, id);
 }
 
-static nimbus_status check_match(const nimbus_matcher *matcher, const void *event, const nimbus_match_options *options)
+/* False: an argument is out of range. */
+static bool make_subject(nb_subject *subject, const nimbus_matcher *matcher, const void *event, size_t size,
+                         const nimbus_match_options *options)
 {
-    if (matcher == NULL || event == NULL || (options != NULL && !nb_reserved_clear(options->reserved_, 4))) {
-        return NIMBUS_E_INVALID;
+    *subject = (nb_subject){ .json = event, .size = size };
+    if (options != NULL) {
+        subject->trusted = options->trusted;
+        subject->ret_steps = options->ret_steps;
     }
-    return options != NULL && options->ret_steps != NULL ? NIMBUS_E_UNSUPPORTED : NIMBUS_OK;
+    return matcher != NULL && event != NULL && (options == NULL || nb_reserved_clear(options->reserved_, 4));
 }
 
 nimbus_status nimbus_matcher_match(nimbus_matcher *matcher, const void *event, size_t size, const nimbus_match_options *options,
                                    nimbus_matcher_visit_fn *visit, void *user, size_t *ret_count)
 {
-    nimbus_status status = check_match(matcher, event, options);
+    nb_subject subject;
 
-    return status == NIMBUS_OK ? nb_matcher_match((nb_matcher *)matcher, event, size, visit, user, ret_count) : status;
+    if (!make_subject(&subject, matcher, event, size, options)) {
+        return NIMBUS_E_INVALID;
+    }
+    return nb_matcher_match((nb_matcher *)matcher, &subject, visit, user, ret_count);
 }
 
 typedef struct gathered {
@@ -217,19 +231,23 @@ nimbus_status nimbus_matcher_find(nimbus_matcher *matcher, const void *event, si
                                   nimbus_matched *ret, size_t room, size_t *ret_count)
 {
     gathered g = { ret, room, 0 };
-    nimbus_status status = check_match(matcher, event, options);
+    nb_subject subject;
 
-    if (status == NIMBUS_OK && ret == NULL && room > 0) {
-        status = NIMBUS_E_INVALID;
+    if (!make_subject(&subject, matcher, event, size, options) || (ret == NULL && room > 0)) {
+        return NIMBUS_E_INVALID;
     }
-    return status == NIMBUS_OK ? nb_matcher_match((nb_matcher *)matcher, event, size, gather, &g, ret_count) : status;
+    return nb_matcher_match((nb_matcher *)matcher, &subject, gather, &g, ret_count);
 }
 
 nimbus_status nimbus_matcher_match_attributes(nimbus_matcher *matcher, const nimbus_attribute *attributes, size_t count,
                                               nimbus_matcher_visit_fn *visit, void *user, size_t *ret_count)
 {
-    (void)attributes, (void)count, (void)visit, (void)user, (void)ret_count;
-    return matcher == NULL ? NIMBUS_E_INVALID : NIMBUS_E_UNSUPPORTED;
+    nb_subject subject = { .attributes = attributes, .count = count, .flat = true };
+
+    if (matcher == NULL || (attributes == NULL && count > 0)) {
+        return NIMBUS_E_INVALID;
+    }
+    return nb_matcher_match((nb_matcher *)matcher, &subject, visit, user, ret_count);
 }
 
 nimbus_status nimbus_matcher_get_metrics(nimbus_matcher *matcher, nimbus_matcher_metrics *ret)
@@ -237,7 +255,8 @@ nimbus_status nimbus_matcher_get_metrics(nimbus_matcher *matcher, nimbus_matcher
     if (matcher == NULL || ret == NULL) {
         return NIMBUS_E_INVALID;
     }
-    return NIMBUS_E_UNSUPPORTED;
+    nb_matcher_metrics((nb_matcher *)matcher, ret);
+    return NIMBUS_OK;
 }
 
 void nimbus_matcher_release(nimbus_matcher *matcher)

@@ -1,31 +1,37 @@
 /*
- * number.h - decimal numbers compared by value on their text: exact for every length, no double and no locale.
+ * number.h - the numbers of events and patterns as doubles: exactly rounded, without a locale, and what makes a number comparable.
  *
- * 300, 300.0 and 3e2 are equal, 5 and 50E-1 too, and 9007199254740993 is not 9007199254740992. A number is kept as its sign, its digits
- * without zeros in front and behind (a slice of the text, in which a point is skipped), and the power of ten of its first digit.
+ * A number is comparable if its text has the value of the shortest text of its double. Comparable numbers are compared as doubles, which
+ * is the same as comparing what they say. All others (9007199254740993, 1e400, 0.1 with 30 digits) have no double of their own: they equal
+ * only their own text, and no numeric test takes them.
  */
 #ifndef NB_JSON_NUMBER_H
 #define NB_JSON_NUMBER_H
 
 #include <nimbus/base.h>
 
-#define NB_DECIMAL_MAX_TEXT 400         /* longer numbers are valid JSON, but equal nothing */
-#define NB_DECIMAL_MAX_EXPONENT 1000000 /* the same for larger powers of ten, either side of zero */
-
-typedef struct nb_decimal {
-    const char *first; /* the first digit that is not zero; borrowed from the text */
-    const char *last;  /* behind the last digit that is not zero */
-    int32_t exponent;  /* the power of ten of the first digit: 0 in 5, 2 in 300, -1 in 0.5 */
-    int32_t sign;      /* -1, 0 or 1; with 0 nothing else counts */
-} nb_decimal;
+/* A number with at most 17 digits between the zeros in front and behind, which is the most that a comparable one has. */
+typedef struct nb_number {
+    uint64_t digits; /* without zeros behind; 0: the number is zero */
+    int32_t power;   /* the number is digits * 10^power */
+    uint32_t count;  /* of digits */
+    bool negative;
+    double value;    /* the double next to it */
+} nb_number;
 
 /*
- * Accepts every JSON number, and what people write in attributes: "+5", "05", ".5", "5.". *ret borrows text.
- * False: not a number, or beyond one of the two bounds; *ret is untouched.
+ * text: a number of JSON, or what people write in attributes ("+5", "05", ".5", "5."). False: no number, more digits, or beyond the
+ * doubles: it is not comparable.
  */
-bool nb_decimal_parse(const char *text, size_t size, nb_decimal *ret);
+bool nb_number_parse(const char *text, size_t size, nb_number *ret);
 
-/* Below zero: a < b; zero: equal; above zero: a > b. */
-int nb_decimal_compare(const nb_decimal *a, const nb_decimal *b);
+/* Whether a parsed number is comparable. It always is with at most 15 digits, but for the very smallest. */
+bool nb_number_comparable(const nb_number *number);
+
+/* Orders like the doubles; 0 and -0 are one. */
+int64_t nb_number_key(double value);
+
+/* Both: false if it is not comparable. */
+bool nb_number_read(const char *text, size_t size, int64_t *ret_key);
 
 #endif

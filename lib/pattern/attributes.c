@@ -1,83 +1,89 @@
 /*
- * attributes.c - whether the attributes of a message match a filter policy over attributes (SNS-F2).
+ * attributes.c - the attributes of a message in the place of an event (SNS-F2). Paths have one step: the attribute's name, dots included.
  *
- * Paths have one step here: the attribute's name, dots included. String compares as a string, Number by value, String.Array is the text of
- * a JSON array of scalars, Binary does not take part. An array that is malformed or holds anything but scalars serves no field, yet the
- * attribute was sent; so it can never be part of a match.
+ * String compares as a string, Number by value, String.Array is the text of a JSON array of scalars, Binary does not take part. An array
+ * that is malformed or holds anything but scalars has no values; yet the attribute was sent, so it is not absent.
  */
 #include <string.h>
 
-#include "pattern/tree.h"
+#include "pattern/match.h"
 
-typedef struct tally {
-    nb_field_set met;
-    nb_field_set seen;
-} tally;
+#define LOAD(place) nb_load_acquire((__typeof__(&(place)))(uintptr_t)&(place))
 
-static int32_t field_of(const nb_pattern *pattern, const char *name)
-{
-    size_t size = strlen(name);
-
-    for (uint32_t child = pattern->nodes[0].child; child != 0; child = pattern->nodes[child].next) {
-        const nb_node *node = &pattern->nodes[child];
-
-        if (node->size == size && memcmp(node->key, name, size) == 0) {
-            return node->field;
-        }
-    }
-    return -1;
-}
-
-static bool array_matches(const nb_pattern *pattern, int32_t field, const nimbus_attribute *attribute)
+/* Whether a text is an array of nothing but scalars. */
+static bool is_array_of_scalars(const void *data, size_t size)
 {
     nb_json_reader reader;
     nb_json_event event;
-    bool met = false;
 
-    nb_json_open(&reader, attribute->value.data, attribute->value.size, 1);
+    nb_json_open(&reader, data, size, 1);
     if (nb_json_next(&reader) != NB_JSON_ARRAY) {
         return false;
     }
-    for (event = nb_json_next(&reader); event >= NB_JSON_STRING; event = nb_json_next(&reader)) {
-        nb_value value = nb_value_of(&reader, event);
-
-        value.hollow = event == NB_JSON_NULL; /* exists:true asks for more here */
-        met = met || nb_value_matches(pattern, field, &value);
+    while ((event = nb_json_next(&reader)) >= NB_JSON_STRING) {
     }
-    return event == NB_JSON_ARRAY_END && nb_json_next(&reader) == NB_JSON_END && met;
+    return event == NB_JSON_ARRAY_END && nb_json_next(&reader) == NB_JSON_END;
 }
 
-static bool attribute_matches(const nb_pattern *pattern, int32_t field, const nimbus_attribute *attribute)
+/* Takes note that something was sent which satisfies no test. */
+static void fire_nothing(nb_scratch *scratch, const nb_field *field)
 {
-    nb_value value = { .kind = NB_JSON_STRING, .data = attribute->value.data, .size = attribute->value.size };
+    uint32_t before = nb_mark_get(scratch, field->serial);
 
-    if (attribute->kind == NIMBUS_NUMBER) {
-        value.kind = NB_JSON_NUMBER;
-        value.comparable = nb_decimal_parse(value.data, value.size, &value.number);
-    } else if (attribute->label != NULL && strcmp(attribute->label, "Array") == 0) {
-        return array_matches(pattern, field, attribute);
+    if (nb_space_has(scratch, &scratch->found, 1, sizeof(nb_found))) {
+        uint32_t at = scratch->found.count++;
+
+        *nb_found_at(scratch, at) = (nb_found){ field, scratch->fired.count, scratch->fired.count, before, 0, 0, true };
+        nb_mark_set(scratch, field->serial, at);
     }
-    return nb_value_matches(pattern, field, &value);
 }
 
-nimbus_status nb_pattern_match_attributes(const nb_pattern *pattern, const nimbus_attribute *attributes, size_t count, bool *ret_match)
+static void fire_array(const nb_index *index, nb_scratch *scratch, const nb_field *field, const nimbus_attribute *attribute)
 {
-    tally sum = { 0, 0 };
+    nb_json_reader reader;
+    nb_json_event event;
 
-    if (pattern->profile != NB_PROFILE_SNS_ATTRIBUTES) {
-        return NIMBUS_E_INVALID;
+    fire_nothing(scratch, field); /* an empty array was sent, too */
+    if (!is_array_of_scalars(attribute->value.data, attribute->value.size)) {
+        return;
     }
-    for (size_t i = 0; i < count; i++) {
-        int32_t field = attributes[i].kind != NIMBUS_BINARY ? field_of(pattern, attributes[i].name) : -1;
+    nb_json_open(&reader, attribute->value.data, attribute->value.size, 1);
+    nb_json_next(&reader);
+    while ((event = nb_json_next(&reader)) >= NB_JSON_STRING) {
+        /* exists:true asks for more than null here */
+        nb_value value = { .kind = event, .data = reader.token, .size = reader.size, .hollow = event == NB_JSON_NULL };
 
-        if (field >= 0) {
-            sum.seen |= UINT64_C(1) << field;
-            if (attribute_matches(pattern, field, &attributes[i])) {
-                sum.met |= UINT64_C(1) << field;
+        if (event == NB_JSON_STRING) {
+            scratch->text.count = 0;
+            if (!nb_space_has(scratch, &scratch->text, reader.size, 1)) {
+                return;
             }
+            value.data = scratch->text.items;
+            value.size = nb_json_unescape(reader.token, reader.size, scratch->text.items);
+        }
+        nb_fire(index, scratch, field, &value);
+    }
+}
+
+nimbus_status nb_walk_attributes(const nb_index *index, nb_scratch *scratch, const nimbus_attribute *attributes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const nimbus_attribute *attribute = &attributes[i];
+        size_t size = strlen(attribute->name);
+        const nb_node *node = attribute->kind != NIMBUS_BINARY ? nb_index_child(index, index->root, attribute->name, size) : NULL;
+        const nb_field *field = node != NULL ? LOAD(node->field) : NULL;
+        nb_value value = { .kind = attribute->kind == NIMBUS_NUMBER ? NB_JSON_NUMBER : NB_JSON_STRING,
+                           .data = attribute->value.data, .size = attribute->value.size };
+
+        scratch->steps++;
+        if (field == NULL) {
+            continue;
+        }
+        if (attribute->kind == NIMBUS_STRING && attribute->label != NULL && strcmp(attribute->label, "Array") == 0) {
+            fire_array(index, scratch, field, attribute);
+        } else {
+            nb_fire(index, scratch, field, &value);
         }
     }
-    /* A policy without keys lets everything through; one with keys matches no message without attributes, not even by exists:false. */
-    *ret_match = pattern->field_count == 0 || (count != 0 && (sum.met | (pattern->absent & ~sum.seen)) == pattern->all);
-    return NIMBUS_OK;
+    return scratch->starved ? NIMBUS_E_NO_MEMORY : NIMBUS_OK;
 }

@@ -1,294 +1,316 @@
-#include "pattern/matcher.h"
-
-#include <stdatomic.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "json/reader.h"
-#include "pattern/pattern.h"
-#include "platform/lock.h"
+#include "base/number.h"
+#include "pattern/editions.h"
+#include "pattern/hash.h"
+#include "platform/self.h"
 
-typedef struct rule {
-    atomic_size_t references; /* one for each snapshot that holds it */
-    nb_heap *heap;
-    nimbus_destroy_fn *destroy;
-    nb_pattern *pattern;
-    void *user;
-    size_t id_size;
-    char id[]; /* ends in NUL */
-} rule;
+#define MIN_GARBAGE 64u /* conjunctions of dead rules before an index is built anew */
 
-typedef struct snapshot {
-    atomic_size_t references; /* the matcher's, and one for each match at work */
-    nb_heap *heap;
-    size_t count;
-    rule *rules[];
-} snapshot;
+/* -------------------------------------------------------------------------------------------------- cards */
 
-struct nb_matcher {
-    nb_heap *heap;
-    nimbus_destroy_fn *destroy;
-    nb_lock change;  /* held by add and remove from reading the rules to swapping them; never together with a callback */
-    nb_lock current; /* guards `rules` only */
-    snapshot *rules;
-};
-
-/* ----------------------------------------------------------------------------------- rules and snapshots */
-
-/* Acquire-release: whoever drops the last reference sees what all others did before they dropped theirs. */
-static bool drop(atomic_size_t *references)
+static size_t card_block(size_t id_size)
 {
-    return atomic_fetch_sub_explicit(references, 1, memory_order_acq_rel) == 1;
+    return sizeof(nb_card) + id_size + 1;
 }
 
-static size_t rule_block(size_t id_size)
+static void end_card(nb_retired *retired, void *owner)
 {
-    return sizeof(rule) + id_size + 1;
-}
+    nb_card *c = (nb_card *)(void *)((char *)retired - offsetof(nb_card, retired));
+    nb_matcher *matcher = owner;
 
-static void rule_free(rule *r)
-{
-    nb_pattern_release(r->pattern);
-    nb_free(r->heap, r, rule_block(r->id_size));
-}
-
-static void rule_release(rule *r)
-{
-    if (drop(&r->references)) {
-        if (r->destroy != NULL) {
-            r->destroy(r->user);
-        }
-        rule_free(r);
+    if (matcher->destroy != NULL) {
+        matcher->destroy(c->user);
     }
+    nb_free(matcher->heap, c, card_block(c->id_size));
 }
 
-/* A rule with one reference, which is not yet in charge of user: rule_free() undoes it. */
-static nimbus_status rule_make(const nb_matcher *matcher, const char *id, const char *pattern, void *user, rule **ret, nimbus_error *err,
-                               const char *call)
+static nb_card *make_card(nb_matcher *matcher, const char *id, size_t id_size, void *user)
 {
-    size_t id_size = strlen(id);
-    rule *r = nb_alloc(matcher->heap, rule_block(id_size));
-    nimbus_status status;
+    nb_card *c = nb_alloc(matcher->heap, card_block(id_size));
 
-    if (r == NULL) {
-        return nb_error_set(err, nb_heap_failure(matcher->heap, rule_block(id_size)), call, "id", "no memory for a rule");
+    if (c != NULL) {
+        *c = (nb_card){ .user = user, .id_size = (uint32_t)id_size };
+        memcpy(c->id, id, id_size + 1);
     }
-    atomic_init(&r->references, 1);
-    r->heap = matcher->heap;
-    r->destroy = matcher->destroy;
-    r->user = user;
-    r->id_size = id_size;
-    memcpy(r->id, id, id_size + 1);
-    status = nb_pattern_compile(matcher->heap, pattern, strlen(pattern), NB_PROFILE_EVENT, &r->pattern, err, call);
-    if (nimbus_failed(status)) {
-        nb_free(matcher->heap, r, rule_block(id_size));
-        return status;
-    }
-    *ret = r;
-    return NIMBUS_OK;
+    return c;
 }
 
-static size_t snapshot_block(size_t count)
+static uint32_t tag_of(const nb_matcher *matcher, const char *id, size_t id_size)
 {
-    return sizeof(snapshot) + count * sizeof(rule *); /* no overflow: each rule takes more memory than its pointer */
+    return nb_hash_bytes(matcher->key, id, id_size);
 }
 
-static snapshot *snapshot_make(nb_heap *heap, size_t count)
+static bool is_alive(const nb_rule_in *rule)
 {
-    snapshot *s = nb_alloc(heap, snapshot_block(count));
-
-    if (s != NULL) {
-        atomic_init(&s->references, 1);
-        s->heap = heap;
-        s->count = count;
-    }
-    return s;
+    return nb_load_relaxed((_Atomic uint64_t *)(uintptr_t)&rule->died) == NB_FOREVER;
 }
 
-static void snapshot_release(snapshot *s)
+/* The living rule of an id; NULL: there is none. */
+static nb_rule_in *find_rule(const nb_matcher *matcher, const char *id, size_t id_size)
 {
-    if (drop(&s->references)) {
-        for (size_t i = 0; i < s->count; i++) {
-            rule_release(s->rules[i]);
-        }
-        nb_free(s->heap, s, snapshot_block(s->count));
-    }
-}
+    uint32_t tag = tag_of(matcher, id, id_size);
+    uint32_t at = tag;
+    nb_rule_in *rule;
 
-/* Position of a rule; s->count: there is none. */
-static size_t find(const snapshot *s, const char *id)
-{
-    size_t i = 0;
+    while ((rule = nb_rows_next(nb_table_rows(&matcher->ids), tag, &at)) != NULL) {
+        const nb_card *c = is_alive(rule) ? rule->card : NULL; /* the card of a dead one may be gone */
 
-    while (i < s->count && strcmp(s->rules[i]->id, id) != 0) {
-        i++;
-    }
-    return i;
-}
-
-/* A copy for which all rules but the one at `without` are retained; room for one more at the end if count asks for it. */
-static snapshot *snapshot_copy(const snapshot *from, size_t count, size_t without, bool keep_place)
-{
-    snapshot *s = snapshot_make(from->heap, count);
-    size_t to = 0;
-
-    for (size_t i = 0; s != NULL && i < from->count; i++) {
-        if (i != without) {
-            atomic_fetch_add_explicit(&from->rules[i]->references, 1, memory_order_relaxed);
-            s->rules[to++] = from->rules[i];
-        } else if (keep_place) {
-            to++;
+        if (c != NULL && c->id_size == id_size && memcmp(c->id, id, id_size) == 0) {
+            return rule;
         }
     }
-    return s;
+    return NULL;
 }
 
-/* With `change` held: makes s the rules; the caller releases what is returned, without `change`. */
-static snapshot *swap(nb_matcher *matcher, snapshot *s)
-{
-    snapshot *old;
+/* ------------------------------------------------------------------------------------------------ editions */
 
-    nb_lock_acquire(&matcher->current);
-    old = matcher->rules;
-    matcher->rules = s;
-    nb_lock_release(&matcher->current);
-    return old;
+static void end_edition(nb_retired *retired, void *owner)
+{
+    nb_edition *e = (nb_edition *)(void *)((char *)retired - offsetof(nb_edition, retired));
+    nb_matcher *matcher = owner;
+
+    nb_index_close(&e->index);
+    nb_free(matcher->heap, e, sizeof *e);
 }
 
-/* ---------------------------------------------------------------------------------------------- matcher */
-
-nb_matcher *nb_matcher_create(nb_heap *heap, nimbus_destroy_fn *destroy, nimbus_status *ret_status)
+static nb_edition *make_edition(nb_matcher *matcher, size_t grain)
 {
-    nb_matcher *matcher = nb_alloc(heap, sizeof *matcher);
-    snapshot *rules = matcher != NULL ? snapshot_make(heap, 0) : NULL;
+    nb_edition *e = nb_alloc_zero(matcher->heap, sizeof *e);
 
-    if (rules == NULL) {
-        *ret_status = nb_heap_failure(heap, matcher == NULL ? sizeof *matcher : snapshot_block(0));
-        nb_free(heap, matcher, sizeof *matcher);
+    if (e != NULL && !nb_index_open(&e->index, matcher->heap, &matcher->grace, matcher->key,
+                                    matcher->limits.profile == NIMBUS_PROFILE_SNS_ATTRIBUTES, grain)) {
+        nb_free(matcher->heap, e, sizeof *e);
+        e = NULL;
+    }
+    return e;
+}
+
+/* Copies the living rules into a new edition and a new table of ids. False: out of memory. */
+static bool copy_rules(nb_matcher *matcher, nb_edition *to, nb_table *ids)
+{
+    const nb_rows *rows = nb_table_rows(&matcher->ids);
+
+    for (uint32_t i = 0; i <= rows->mask; i++) {
+        const nb_rule_in *rule = nb_load_relaxed(&rows->entries[i]);
+        nb_rule_in *copy;
+
+        if (rule == NULL || !is_alive(rule)) {
+            continue;
+        }
+        copy = nb_table_reserve(ids) ? nb_index_copy(&to->index, rule) : NULL;
+        if (copy == NULL) {
+            return false;
+        }
+        nb_table_add(ids, nb_load_relaxed(&rows->tags[i]), copy);
+    }
+    return true;
+}
+
+/* Builds the index anew without what dead rules left. Without memory the old one stays, and a later change tries again. */
+static void rebuild(nb_matcher *matcher)
+{
+    nb_edition *old = nb_load_relaxed(&matcher->current);
+    nb_edition *e = make_edition(matcher, 2048);
+    nb_table ids;
+
+    if (e == NULL) {
+        return;
+    }
+    if (!nb_table_open(&ids, matcher->heap, NULL, (uint32_t)matcher->rules)) {
+        end_edition(&e->retired, matcher);
+        return;
+    }
+    if (!copy_rules(matcher, e, &ids)) {
+        nb_table_close(&ids);
+        end_edition(&e->retired, matcher);
+        return;
+    }
+    nb_table_close(&matcher->ids);
+    matcher->ids = ids;
+    matcher->garbage = 0;
+    matcher->rebuilds++;
+    nb_store_release(&matcher->current, e); /* pairs with the acquire of a match */
+    nb_grace_retire(&matcher->grace, &old->retired, end_edition);
+}
+
+/* ------------------------------------------------------------------------------------------------ changes */
+
+nb_matcher *nb_matcher_create(nb_heap *heap, const nb_matcher_spec *spec, nimbus_status *ret_status)
+{
+    nb_matcher *matcher = nb_alloc_zero(heap, sizeof *matcher);
+    const char *field;
+    nb_edition *e = NULL;
+
+    if (matcher != NULL) {
+        matcher->heap = heap;
+        matcher->destroy = spec->destroy;
+        nb_draft_limits(spec->patterns, &matcher->limits, &field);
+        matcher->key = nb_random_mix((uint64_t)(uintptr_t)matcher ^ nb_random_mix(nb_self_number()));
+        nb_grace_open(&matcher->grace, matcher);
+        nb_lock_init(&matcher->change);
+        if (nb_table_open(&matcher->ids, heap, NULL, 4)) {
+            e = make_edition(matcher, 512);
+        }
+    }
+    if (e == NULL) {
+        *ret_status = nb_heap_failure(heap, sizeof *matcher);
+        if (matcher != NULL) {
+            nb_table_close(&matcher->ids);
+            nb_lock_fini(&matcher->change);
+            nb_free(heap, matcher, sizeof *matcher);
+        }
         nb_heap_close(heap);
         return NULL;
     }
-    matcher->heap = heap;
-    matcher->destroy = destroy;
-    matcher->rules = rules;
-    nb_lock_init(&matcher->change);
-    nb_lock_init(&matcher->current);
+    nb_store_release(&matcher->current, e);
     return matcher;
 }
 
 void nb_matcher_release(nb_matcher *matcher)
 {
+    const nb_rows *rows;
     nb_heap *heap;
 
-    if (matcher != NULL) {
-        heap = matcher->heap;
-        snapshot_release(matcher->rules);
-        nb_lock_fini(&matcher->current);
-        nb_lock_fini(&matcher->change);
-        nb_free(heap, matcher, sizeof *matcher);
-        nb_heap_close(heap);
+    if (matcher == NULL) {
+        return;
     }
+    heap = matcher->heap;
+    nb_grace_close(&matcher->grace);
+    rows = nb_table_rows(&matcher->ids);
+    for (uint32_t i = 0; i <= rows->mask; i++) {
+        nb_rule_in *rule = nb_load_relaxed(&rows->entries[i]);
+
+        if (rule != NULL && is_alive(rule)) {
+            end_card(&((nb_card *)rule->card)->retired, matcher);
+        }
+    }
+    end_edition(&nb_load_relaxed(&matcher->current)->retired, matcher);
+    for (unsigned i = 0; i < NB_SPARES; i++) {
+        nb_scratch *scratch = nb_load_acquire(&matcher->spare[i]);
+
+        if (scratch != NULL) {
+            nb_scratch_close(scratch);
+            nb_free(heap, scratch, sizeof *scratch);
+        }
+    }
+    nb_table_close(&matcher->ids);
+    nb_lock_fini(&matcher->change);
+    nb_free(heap, matcher, sizeof *matcher);
+    nb_heap_close(heap);
+}
+
+static nimbus_status no_memory(nb_matcher *matcher, nimbus_error *err, const char *call)
+{
+    nimbus_status status = nb_heap_failure(matcher->heap, 64 * 1024) == NIMBUS_E_FULL ? NIMBUS_E_TOO_COMPLEX : NIMBUS_E_NO_MEMORY;
+
+    return nb_error_set(err, status, call, status == NIMBUS_E_TOO_COMPLEX ? "memory_budget" : "pattern", "no memory for one more rule");
+}
+
+/* The rule is out of sight for all versions from `version` on. Locked. */
+static void bury(nb_matcher *matcher, nb_rule_in *rule, uint64_t version)
+{
+    nb_store_relaxed(&rule->died, version); /* published with the version */
+    matcher->rules--;
+    matcher->conjunctions -= rule->count;
+    matcher->garbage += rule->count;
+}
+
+static nimbus_status insert(nb_matcher *matcher, const nb_draft *draft, nb_card *c)
+{
+    uint64_t version = nb_load_relaxed(&matcher->version) + 1;
+    nb_rule_in *old = find_rule(matcher, c->id, c->id_size);
+    nb_card *old_card = old != NULL ? old->card : NULL;
+    nb_rule_in *rule;
+
+    c->order = old_card != NULL ? old_card->order : matcher->order;
+    rule = nb_table_reserve(&matcher->ids) ? nb_index_add(&nb_load_relaxed(&matcher->current)->index, draft, c, version) : NULL;
+    if (rule == NULL) {
+        return NIMBUS_E_NO_MEMORY;
+    }
+    nb_table_add(&matcher->ids, tag_of(matcher, c->id, c->id_size), rule);
+    matcher->rules++;
+    matcher->conjunctions += rule->count;
+    matcher->order += old == NULL;
+    if (old != NULL) {
+        bury(matcher, old, version);
+    }
+    nb_store_release(&matcher->version, version); /* pairs with the acquire of a match */
+    if (matcher->garbage > matcher->conjunctions + MIN_GARBAGE) {
+        rebuild(matcher);
+    }
+    if (old_card != NULL) {
+        nb_grace_retire(&matcher->grace, &old_card->retired, end_card);
+    }
+    return NIMBUS_OK;
 }
 
 nimbus_status nb_matcher_add(nb_matcher *matcher, const char *id, const char *pattern, void *user, nimbus_error *err, const char *call)
 {
-    rule *r = NULL;
-    snapshot *next;
-    snapshot *old;
-    size_t at;
-    size_t count;
-    nimbus_status status = rule_make(matcher, id, pattern, user, &r, err, call);
+    nimbus_status status;
+    nb_draft draft;
+    nb_card *c;
 
-    if (r == NULL) {
-        return status;
+    status = nb_draft_open(&draft, matcher->heap, &matcher->limits, pattern, strlen(pattern), NULL, err, call);
+    if (status == NIMBUS_OK) {
+        c = make_card(matcher, id, strlen(id), user);
+        if (c == NULL) {
+            status = no_memory(matcher, err, call);
+        } else {
+            nb_lock_acquire(&matcher->change);
+            status = insert(matcher, &draft, c);
+            nb_lock_release(&matcher->change);
+            nb_grace_collect(&matcher->grace);
+            if (status != NIMBUS_OK) {
+                nb_free(matcher->heap, c, card_block(c->id_size));
+                status = no_memory(matcher, err, call);
+            }
+        }
     }
-    nb_lock_acquire(&matcher->change);
-    old = matcher->rules; /* only swap() writes it, and only with `change` held */
-    at = find(old, id);
-    count = old->count + (at == old->count);
-    next = snapshot_copy(old, count, at, true);
-    if (next == NULL) {
-        status = nb_heap_failure(matcher->heap, snapshot_block(count));
-        nb_lock_release(&matcher->change);
-        rule_free(r);
-        return nb_error_set(err, status, call, "id", "no memory for the list of rules");
-    }
-    next->rules[at] = r;
-    old = swap(matcher, next);
-    nb_lock_release(&matcher->change);
-    snapshot_release(old);
-    return NIMBUS_OK;
+    nb_draft_close(&draft);
+    return status == NIMBUS_E_FULL ? NIMBUS_E_TOO_COMPLEX : status;
 }
 
 nimbus_status nb_matcher_remove(nb_matcher *matcher, const char *id)
 {
-    snapshot *next = NULL;
-    snapshot *old;
-    size_t at;
-    nimbus_status status = NIMBUS_OK;
+    nb_rule_in *rule;
+    nb_card *c = NULL;
 
     nb_lock_acquire(&matcher->change);
-    old = matcher->rules;
-    at = find(old, id);
-    if (at == old->count) {
-        status = NIMBUS_E_NOT_FOUND;
-    } else if ((next = snapshot_copy(old, old->count - 1, at, false)) == NULL) {
-        status = nb_heap_failure(matcher->heap, snapshot_block(old->count - 1));
-    } else {
-        old = swap(matcher, next);
-    }
-    nb_lock_release(&matcher->change);
-    if (next != NULL) {
-        snapshot_release(old);
-    }
-    return status;
-}
+    rule = find_rule(matcher, id, strlen(id));
+    if (rule != NULL) {
+        uint64_t version = nb_load_relaxed(&matcher->version) + 1;
 
-/* ------------------------------------------------------------------------------------------------ match */
-
-static snapshot *take(nb_matcher *matcher)
-{
-    snapshot *s;
-
-    nb_lock_acquire(&matcher->current);
-    s = matcher->rules;
-    atomic_fetch_add_explicit(&s->references, 1, memory_order_relaxed); /* the matcher's own reference is there while the lock is held */
-    nb_lock_release(&matcher->current);
-    return s;
-}
-
-static size_t visit_all(const snapshot *s, const void *event, size_t size, nimbus_matcher_visit_fn *visit, void *user)
-{
-    size_t count = 0;
-    bool going = true;
-
-    for (size_t i = 0; going && i < s->count; i++) {
-        bool match = false;
-
-        if (nb_pattern_match(s->rules[i]->pattern, event, size, &match) == NIMBUS_OK && match) {
-            nimbus_matched matched = { s->rules[i]->id, s->rules[i]->user };
-
-            count++;
-            going = visit == NULL || visit(&matched, user);
+        c = rule->card;
+        bury(matcher, rule, version);
+        nb_store_release(&matcher->version, version); /* pairs with the acquire of a match */
+        if (matcher->garbage > matcher->conjunctions + MIN_GARBAGE) {
+            rebuild(matcher);
         }
     }
-    return count;
+    if (c != NULL) {
+        nb_grace_retire(&matcher->grace, &c->retired, end_card);
+    }
+    nb_lock_release(&matcher->change);
+    nb_grace_collect(&matcher->grace);
+    return c != NULL ? NIMBUS_OK : NIMBUS_E_NOT_FOUND;
 }
 
-nimbus_status nb_matcher_match(nb_matcher *matcher, const void *event, size_t size, nimbus_matcher_visit_fn *visit, void *user,
-                               size_t *ret_count)
+void nb_matcher_metrics(nb_matcher *matcher, nimbus_matcher_metrics *ret)
 {
-    snapshot *s;
-    size_t count;
+    nimbus_matcher_metrics metrics = { 0 };
+    const nb_index *index;
 
-    if (nb_json_validate_object(event, size, NULL, NULL) != NIMBUS_OK) { /* before anything is visited, and also without rules */
-        return NIMBUS_E_JSON;
-    }
-    s = take(matcher);
-    count = visit_all(s, event, size, visit, user);
-    snapshot_release(s);
-    if (ret_count != NULL) {
-        *ret_count = count;
-    }
-    return NIMBUS_OK;
+    nb_lock_acquire(&matcher->change);
+    index = &nb_load_relaxed(&matcher->current)->index;
+    metrics.rules = matcher->rules;
+    metrics.combinations = matcher->conjunctions;
+    metrics.predicates = index->predicates;
+    metrics.paths = index->paths;
+    metrics.bytes = nb_heap_bytes(matcher->heap);
+    metrics.rebuilds = matcher->rebuilds;
+    nb_lock_release(&matcher->change);
+    *ret = metrics;
 }

@@ -1,9 +1,10 @@
 /*
- * matcher.h - a set of named patterns, matched without an instance.
+ * matcher.h - a set of named patterns, matched without an instance while it changes.
  *
- * The rules lie in an immutable, counted snapshot. Matching takes a reference under a lock that is held for two instructions, and works
- * without it from then on; adding and removing build the next snapshot beside it, one at a time, and swap it in. So neither waits for a
- * match, and a visitor may do both. A rule's user is ended when the last snapshot that holds the rule goes, with no lock held.
+ * All rules lie in one index. One change at a time goes on, under a lock that no match ever takes; a match counts itself in (grace.h),
+ * takes the version, and sees the rules that were born and had not died by then. A change makes its rules public first and raises the
+ * version then: so every match sees the rules of one moment. What a removed rule leaves in the index stays until there is more of that than
+ * of rules; then a new index is built beside, and put in its place. A rule's user is ended when no match is left that could see the rule.
  */
 #ifndef NB_PATTERN_MATCHER_H
 #define NB_PATTERN_MATCHER_H
@@ -14,8 +15,13 @@
 
 typedef struct nb_matcher nb_matcher;
 
+typedef struct nb_matcher_spec {
+    nimbus_destroy_fn *destroy;
+    const nimbus_pattern_options *patterns; /* in range; NULL: the defaults */
+} nb_matcher_spec;
+
 /* Takes over the caller's claim on heap, also if it fails. NULL: out of memory, and *ret_status says why. */
-nb_matcher *nb_matcher_create(nb_heap *heap, nimbus_destroy_fn *destroy, nimbus_status *ret_status);
+nb_matcher *nb_matcher_create(nb_heap *heap, const nb_matcher_spec *spec, nimbus_status *ret_status);
 
 /* No other call on the matcher may run or follow. NULL: nothing. */
 void nb_matcher_release(nb_matcher *matcher);
@@ -23,11 +29,24 @@ void nb_matcher_release(nb_matcher *matcher);
 /* Replaces the rule of that id. On failure user stays the caller's. */
 nimbus_status nb_matcher_add(nb_matcher *matcher, const char *id, const char *pattern, void *user, nimbus_error *err, const char *call);
 
-/* NIMBUS_E_NOT_FOUND, and those of nb_heap_failure(). */
+/* NIMBUS_E_NOT_FOUND. */
 nimbus_status nb_matcher_remove(nb_matcher *matcher, const char *id);
 
+/* What a match is about: a JSON text, or attributes. */
+typedef struct nb_subject {
+    const void *json;
+    size_t size;
+    const nimbus_attribute *attributes;
+    size_t count;
+    bool flat; /* attributes */
+    bool trusted;
+    uint64_t *ret_steps; /* NULL: not wanted */
+} nb_subject;
+
 /* visit NULL: only counts. ret_count may be NULL. */
-nimbus_status nb_matcher_match(nb_matcher *matcher, const void *event, size_t size, nimbus_matcher_visit_fn *visit, void *user,
+nimbus_status nb_matcher_match(nb_matcher *matcher, const nb_subject *subject, nimbus_matcher_visit_fn *visit, void *user,
                                size_t *ret_count);
+
+void nb_matcher_metrics(nb_matcher *matcher, nimbus_matcher_metrics *ret);
 
 #endif

@@ -1,287 +1,287 @@
 /*
- * operator.c - the operator objects of a list: {"prefix":"a"}, {"numeric":[">",0,"<=",5]} and the others.
+ * operator.c - operator objects: {"prefix":"a"}, {"anything-but":{"suffix":["a","b"]}}, and which of them a profile has.
  *
- * Operators that this version lacks are checked as far as needed to tell a wrong pattern from one that a later version takes.
+ * To add an operator: a row in `operators`, its test in draft.h, what it reads in operand.c, and where an index finds it in atom.c.
  */
-#include <string.h>
+#include "pattern/draft.h"
 
-#include "base/error.h"
-#include "pattern/tree.h"
+#define BUS (1u << NIMBUS_PROFILE_BUS)
+#define SNS (1u << NIMBUS_PROFILE_SNS_ATTRIBUTES | 1u << NIMBUS_PROFILE_SNS_BODY)
+#define FILTERS (1u << NIMBUS_PROFILE_MAPPING | 1u << NIMBUS_PROFILE_PIPE)
 
-typedef nimbus_status operand_fn(nb_parser *parser, const char *name);
+typedef enum shape {
+    SHAPE_TEXT,    /* one string */
+    SHAPE_AFFIX,   /* one string, or {"equals-ignore-case": string} */
+    SHAPE_NUMERIC,
+    SHAPE_EXISTS,
+    SHAPE_CIDR,
+    SHAPE_GLOB,
+    SHAPE_OTHER    /* anything-but */
+} shape;
 
-static nb_item *add_operator(nb_parser *parser, nb_item_kind kind)
+typedef struct operator_row {
+    const char *name;
+    shape shape;
+    nb_kind kind;    /* of SHAPE_TEXT and SHAPE_AFFIX */
+    nb_kind folded;  /* of SHAPE_AFFIX without regard to case */
+    unsigned alone;  /* profiles that have it */
+    unsigned inside; /* profiles that have it inside of anything-but; 0: none */
+    unsigned nested; /* profiles that have {"equals-ignore-case"} in it */
+} operator_row;
+
+static const operator_row operators[] = {
+    { "exactly", SHAPE_TEXT, NB_STRING, NB_STRING, BUS, 0, 0 },
+    { "prefix", SHAPE_AFFIX, NB_PREFIX, NB_FOLD_PREFIX, BUS | SNS | FILTERS, BUS | SNS, BUS },
+    { "suffix", SHAPE_AFFIX, NB_SUFFIX, NB_FOLD_SUFFIX, BUS | SNS | FILTERS, BUS, BUS },
+    { "equals-ignore-case", SHAPE_TEXT, NB_FOLD, NB_FOLD, BUS | SNS | FILTERS, BUS, 0 },
+    { "wildcard", SHAPE_GLOB, NB_GLOB, NB_GLOB, BUS, BUS, 0 },
+    { "numeric", SHAPE_NUMERIC, NB_RANGE, NB_RANGE, BUS | SNS | FILTERS, 0, 0 },
+    { "exists", SHAPE_EXISTS, NB_PRESENT, NB_PRESENT, BUS | SNS | FILTERS, 0, 0 },
+    { "cidr", SHAPE_CIDR, NB_CIDR, NB_CIDR, BUS | SNS, 0, 0 },
+    { "anything-but", SHAPE_OTHER, NB_OTHER, NB_OTHER, BUS | SNS | FILTERS, 0, 0 },
+};
+
+/* The row of the last token, a key; NULL: there is none. */
+static const operator_row *find_operator(const nb_draft *draft)
 {
-    nb_item *item = &parser->pattern->items[parser->pattern->item_count++];
-
-    memset(item, 0, sizeof *item);
-    item->kind = (uint8_t)kind;
-    return item;
-}
-
-/* ------------------------------------------------------------------------------------- prefix and suffix */
-
-/* {"prefix":{"equals-ignore-case":"a"}}, behind its inner '{'. */
-static nimbus_status parse_affix_object(nb_parser *parser, const char *name)
-{
-    nb_json_reader *reader = &parser->reader;
-
-    if (nb_json_next(reader) != NB_JSON_KEY) {
-        return NB_REFUSE(parser, "the operator inside \"%s\" is missing", name);
-    }
-    if (!nb_parser_is(parser, "equals-ignore-case")) {
-        return NB_REFUSE(parser, "%.*s cannot stand inside \"%s\"", nb_parser_clip(parser), reader->token, name);
-    }
-    nb_parser_unsupported(parser, "equals-ignore-case");
-    if (nb_json_next(reader) != NB_JSON_STRING) {
-        return NB_REFUSE(parser, "the value of \"equals-ignore-case\" must be a string");
-    }
-    return nb_json_next(reader) == NB_JSON_OBJECT_END ? NIMBUS_OK : NB_REFUSE(parser, "only one operator may stand in an object");
-}
-
-static nimbus_status parse_affix(nb_parser *parser, const char *name)
-{
-    nb_json_event event = nb_json_next(&parser->reader);
-
-    if (event == NB_JSON_OBJECT) {
-        return parse_affix_object(parser, name);
-    }
-    if (event != NB_JSON_STRING) {
-        return NB_REFUSE(parser, "the value of \"%s\" must be a string", name);
-    }
-    nb_parser_add(parser, event)->kind = *name == 'p' ? NB_ITEM_PREFIX : NB_ITEM_SUFFIX;
-    return NIMBUS_OK;
-}
-
-/* ---------------------------------------------------------------------------------------------- numeric */
-
-static nb_bound bound_of(const nb_parser *parser)
-{
-    static const struct {
-        const char *text;
-        nb_bound bound;
-    } bounds[] = {
-        { "=", NB_BOUND_EQUAL },   { "<", NB_BOUND_LESS },           { "<=", NB_BOUND_LESS_EQUAL },
-        { ">", NB_BOUND_GREATER }, { ">=", NB_BOUND_GREATER_EQUAL },
-    };
-
-    for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
-        if (nb_parser_is(parser, bounds[i].text)) {
-            return bounds[i].bound;
+    for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++) {
+        if (nb_draft_is(draft, operators[i].name)) {
+            return &operators[i];
         }
     }
-    return NB_BOUND_NONE;
+    return NULL;
 }
 
-/* The number behind a comparison. Numbers beyond the range of a double are refused: no service could have compared them. */
-static nimbus_status parse_bound(nb_parser *parser, nb_bound bound)
+static bool has(const nb_draft *draft, unsigned profiles)
 {
-    nb_json_event event = nb_json_next(&parser->reader);
-    nb_item *item;
-
-    if (event != NB_JSON_NUMBER) {
-        return NB_REFUSE(parser, "a number must follow the comparison");
-    }
-    item = nb_parser_add(parser, event);
-    if (item == NULL || (item->value.number.sign != 0 && (item->value.number.exponent > 308 || item->value.number.exponent < -324))) {
-        return NB_REFUSE(parser, "a number too long, too large or too small to be compared");
-    }
-    item->bound = (uint8_t)bound;
-    return NIMBUS_OK;
+    return (profiles >> draft->limits.profile & 1) != 0;
 }
 
-/* The second comparison of a range, whose operator is the last token. */
-static nimbus_status parse_upper(nb_parser *parser, const nb_item *lower)
+/* Behind the one member that an operator object may have: up to its '}'. */
+static void end_object(nb_draft *draft)
 {
-    nb_bound bound = bound_of(parser);
-    nimbus_status status;
+    bool told = false;
 
-    if (bound != NB_BOUND_LESS && bound != NB_BOUND_LESS_EQUAL) {
-        return NB_REFUSE(parser, "the second comparison of a range must be \"<\" or \"<=\"");
+    while (nb_json_next(&draft->reader) == NB_JSON_KEY) {
+        if (!told) {
+            nb_draft_refuse(draft, NIMBUS_E_PATTERN, nb_draft_offset(draft), "an operator object has exactly one key");
+            told = true;
+        }
+        nb_json_skip(&draft->reader);
     }
-    status = parse_bound(parser, bound);
-    if (!nimbus_failed(status) && nb_decimal_compare(&lower->value.number, &lower[1].value.number) >= 0) {
-        return NB_REFUSE(parser, "the lower end of a range must be below its upper end");
-    }
-    return status;
 }
 
-static nimbus_status parse_numeric(nb_parser *parser, const char *name)
+static nb_test *add_test(nb_draft *draft, nb_kind kind)
 {
-    nb_json_reader *reader = &parser->reader;
-    nb_item *item = add_operator(parser, NB_ITEM_NUMERIC);
-    nb_bound bound;
-    nb_json_event event;
-    nimbus_status status;
+    nb_test *test = nb_row_add(draft, &draft->tests, sizeof *test);
 
-    if (nb_json_next(reader) != NB_JSON_ARRAY) {
-        return NB_REFUSE(parser, "the value of \"%s\" must be a list", name);
+    if (test != NULL) {
+        test->kind = kind;
+        test->offset = nb_draft_offset(draft);
     }
-    if (nb_json_next(reader) != NB_JSON_STRING) {
-        return NB_REFUSE(parser, "the list of \"%s\" must begin with a comparison", name);
-    }
-    bound = bound_of(parser);
-    if (bound == NB_BOUND_NONE) {
-        return NB_REFUSE(parser, "no such comparison: %.*s", nb_parser_clip(parser), reader->token);
-    }
-    status = parse_bound(parser, bound);
-    item->operands = 1;
-    if (nimbus_failed(status)) {
-        return status;
-    }
-    event = nb_json_next(reader);
-    if (event == NB_JSON_ARRAY_END) {
-        return NIMBUS_OK;
-    }
-    if (bound != NB_BOUND_GREATER && bound != NB_BOUND_GREATER_EQUAL) {
-        return NB_REFUSE(parser, "nothing may follow \"=\", \"<\" or \"<=\" and its number");
-    }
-    if (event != NB_JSON_STRING) {
-        return NB_REFUSE(parser, "a comparison must follow the first number of a range");
-    }
-    status = parse_upper(parser, item + 1);
-    item->operands = 2;
-    if (!nimbus_failed(status) && nb_json_next(reader) != NB_JSON_ARRAY_END) {
-        return NB_REFUSE(parser, "a range has two comparisons");
-    }
-    return status;
+    return test;
 }
 
-/* ----------------------------------------------------------------------------------------------- exists */
-
-static nimbus_status parse_exists(nb_parser *parser, const char *name)
+static void parse_exists(nb_draft *draft, nb_json_event event)
 {
-    nb_json_event event = nb_json_next(&parser->reader);
-
     if (event != NB_JSON_TRUE && event != NB_JSON_FALSE) {
-        return NB_REFUSE(parser, "the value of \"%s\" must be true or false", name);
+        nb_draft_refuse(draft, NIMBUS_E_PATTERN, nb_draft_offset(draft), "exists must be true or false");
+        nb_parse_over(draft, event);
+        return;
     }
-    add_operator(parser, event == NB_JSON_TRUE ? NB_ITEM_PRESENT : NB_ITEM_ABSENT);
-    return NIMBUS_OK;
+    add_test(draft, event == NB_JSON_TRUE ? NB_PRESENT : NB_ABSENT);
 }
 
-/* ----------------------------------------------------------------------------------------- anything-but */
-
-/* A string, or a list of one or more, behind {"anything-but":{"prefix": and the like. An affix must not be empty: nothing is without it. */
-static nimbus_status parse_inner_texts(nb_parser *parser, bool affix)
+/* A string, or an object that asks for no regard to case. */
+static void parse_affix(nb_draft *draft, nb_json_event event, const operator_row *row)
 {
-    nb_json_reader *reader = &parser->reader;
-    nb_json_event event = nb_json_next(reader);
-    bool list = event == NB_JSON_ARRAY;
-
-    if (list) {
-        event = nb_json_next(reader);
+    if (event != NB_JSON_OBJECT) {
+        nb_parse_text(draft, event, row->kind, row->name);
+        return;
     }
-    do {
-        if (event != NB_JSON_STRING) {
-            return NB_REFUSE(parser, "inside \"anything-but\" an operator takes a string or a list of strings");
+    if (nb_json_next(&draft->reader) == NB_JSON_OBJECT_END) {
+        nb_draft_refuse(draft, NIMBUS_E_PATTERN, nb_draft_offset(draft), "%s has an object without a key", row->name);
+        return;
+    }
+    if (!nb_draft_is(draft, "equals-ignore-case") || !has(draft, row->nested)) {
+        nb_draft_refuse(draft, NIMBUS_E_PATTERN, nb_draft_offset(draft), "%s does not know %.*s", row->name, nb_draft_clip(draft),
+                        draft->reader.token);
+        nb_json_skip(&draft->reader);
+    } else {
+        nb_parse_text(draft, nb_json_next(&draft->reader), row->folded, "equals-ignore-case");
+    }
+    end_object(draft);
+}
+
+/* ------------------------------------------------------------------------------------------- anything-but */
+
+static void bad_other(nb_draft *draft, nb_json_event event)
+{
+    nb_draft_refuse(draft, NIMBUS_E_PATTERN, nb_draft_offset(draft),
+                    "anything-but takes a string, a number, or a list of only strings or only numbers");
+    nb_parse_over(draft, event);
+}
+
+/* One string or number that anything-but excludes. */
+static void parse_excluded(nb_draft *draft, nb_json_event event)
+{
+    nb_test *test;
+    uint32_t before = draft->tests.count;
+
+    if (event != NB_JSON_STRING && event != NB_JSON_NUMBER) {
+        bad_other(draft, event);
+        return;
+    }
+    nb_parse_scalar(draft, event);
+    test = draft->tests.count > before ? nb_draft_test(draft, before) : NULL;
+    if (test != NULL && test->kind == NB_NUMBER_TEXT) {
+        nb_draft_refuse(draft, NIMBUS_E_PATTERN, test->offset, "a number that cannot be compared: no double has its value");
+    }
+}
+
+/* A list of strings or of numbers, behind its '['. */
+static void parse_excluded_list(nb_draft *draft)
+{
+    size_t offset = nb_draft_offset(draft);
+    nb_json_event first = NB_JSON_NULL;
+    nb_json_event event;
+    uint32_t count = 0;
+
+    while (!nb_draft_is_starved(draft) && (event = nb_json_next(&draft->reader)) != NB_JSON_ARRAY_END) {
+        first = count++ == 0 ? event : first;
+        if (event != first && (event == NB_JSON_STRING || event == NB_JSON_NUMBER)) {
+            nb_draft_refuse(draft, NIMBUS_E_PATTERN, nb_draft_offset(draft), "strings and numbers are mixed inside of anything-but");
+        } else {
+            parse_excluded(draft, event);
         }
-        if (affix && reader->size == 2) {
-            return NB_REFUSE(parser, "inside \"anything-but\" a prefix or suffix must not be empty");
+    }
+    if (count == 0) {
+        nb_draft_refuse(draft, NIMBUS_E_PATTERN, offset, "an empty list inside of anything-but excludes nothing");
+    }
+}
+
+static void parse_excluded_text(nb_draft *draft, nb_json_event event, const operator_row *row)
+{
+    size_t before = draft->tests.count;
+    nb_test *test;
+
+    if (row->shape == SHAPE_GLOB) {
+        nb_parse_glob(draft, event);
+    } else {
+        nb_parse_text(draft, event, row->kind, row->name);
+    }
+    test = draft->tests.count > before ? nb_draft_test(draft, (uint32_t)before) : NULL;
+    if (test != NULL && test->size == 0 && row->shape == SHAPE_AFFIX) {
+        nb_draft_refuse(draft, NIMBUS_E_PATTERN, test->offset, "an empty %s inside of anything-but would exclude every string", row->name);
+    }
+}
+
+/* {"prefix": ...} inside of anything-but, behind its '{'. */
+static void parse_excluded_operator(nb_draft *draft)
+{
+    const operator_row *row;
+    nb_json_event event;
+    size_t offset;
+
+    if (nb_json_next(&draft->reader) == NB_JSON_OBJECT_END) {
+        nb_draft_refuse(draft, NIMBUS_E_PATTERN, nb_draft_offset(draft), "anything-but has an object without a key");
+        return;
+    }
+    row = find_operator(draft);
+    if (row == NULL || !has(draft, row->inside)) {
+        nb_draft_refuse(draft, NIMBUS_E_PATTERN, nb_draft_offset(draft), "anything-but does not know %.*s", nb_draft_clip(draft),
+                        draft->reader.token);
+        nb_json_skip(&draft->reader);
+        end_object(draft);
+        return;
+    }
+    event = nb_json_next(&draft->reader);
+    offset = nb_draft_offset(draft);
+    if (event != NB_JSON_ARRAY) {
+        parse_excluded_text(draft, event, row);
+    } else {
+        uint32_t count = 0;
+
+        while (!nb_draft_is_starved(draft) && (event = nb_json_next(&draft->reader)) != NB_JSON_ARRAY_END) {
+            parse_excluded_text(draft, event, row);
+            count++;
         }
-    } while (list && (event = nb_json_next(reader)) != NB_JSON_ARRAY_END);
-    return NIMBUS_OK;
-}
-
-/* {"anything-but":{"prefix":"a"}}, behind its inner '{'. */
-static nimbus_status parse_inner_operator(nb_parser *parser)
-{
-    static const char *const names[][2] = { { "prefix", "anything-but/prefix" },
-                                            { "suffix", "anything-but/suffix" },
-                                            { "equals-ignore-case", "anything-but/equals-ignore-case" },
-                                            { "wildcard", "anything-but/wildcard" } };
-    size_t i = 0;
-    nimbus_status status;
-
-    if (nb_json_next(&parser->reader) != NB_JSON_KEY) {
-        return NB_REFUSE(parser, "the operator inside \"anything-but\" is missing");
-    }
-    while (i < 4 && !nb_parser_is(parser, names[i][0])) {
-        i++;
-    }
-    if (i == 4) {
-        return NB_REFUSE(parser, "%.*s cannot stand inside \"anything-but\"", nb_parser_clip(parser), parser->reader.token);
-    }
-    nb_parser_unsupported(parser, names[i][1]);
-    status = parse_inner_texts(parser, i < 2);
-    if (!nimbus_failed(status) && nb_json_next(&parser->reader) != NB_JSON_OBJECT_END) {
-        return NB_REFUSE(parser, "only one operator may stand in an object");
-    }
-    return status;
-}
-
-static nimbus_status parse_anything_but(nb_parser *parser, const char *name)
-{
-    nb_json_reader *reader = &parser->reader;
-    nb_json_event event = nb_json_next(reader);
-    nb_json_event type;
-    bool list = event == NB_JSON_ARRAY;
-    nb_item *item;
-
-    if (event == NB_JSON_OBJECT) {
-        return parse_inner_operator(parser);
-    }
-    if (list) {
-        event = nb_json_next(reader);
-    }
-    type = event;
-    if (type != NB_JSON_STRING && type != NB_JSON_NUMBER) {
-        return NB_REFUSE(parser, "\"%s\" takes a string, a number, or a list of either", name);
-    }
-    item = add_operator(parser, type == NB_JSON_STRING ? NB_ITEM_OTHER_TEXT : NB_ITEM_OTHER_NUMBER);
-    do {
-        if (event != type) {
-            return NB_REFUSE(parser, "the list of \"%s\" must hold strings only or numbers only", name);
+        if (count == 0) {
+            nb_draft_refuse(draft, NIMBUS_E_PATTERN, offset, "an empty list inside of anything-but excludes nothing");
         }
-        if (nb_parser_add(parser, event) == NULL) {
-            return NB_REFUSE(parser, "a number too long or too large to be compared");
-        }
-        item->operands++;
-    } while (list && (event = nb_json_next(reader)) != NB_JSON_ARRAY_END);
-    return NIMBUS_OK;
+    }
+    end_object(draft);
 }
 
-/* -------------------------------------------------------------------------------------------- the others */
-
-/* An operator that takes a string and that this version lacks. */
-static nimbus_status parse_missing(nb_parser *parser, const char *name)
+static void parse_other(nb_draft *draft, nb_json_event event)
 {
-    nb_parser_unsupported(parser, name);
-    return nb_json_next(&parser->reader) == NB_JSON_STRING ? NIMBUS_OK : NB_REFUSE(parser, "the value of \"%s\" must be a string", name);
+    uint32_t at = draft->tests.count;
+
+    if (add_test(draft, NB_OTHER) == NULL) {
+        return;
+    }
+    switch (event) {
+    case NB_JSON_ARRAY:
+        parse_excluded_list(draft);
+        break;
+    case NB_JSON_OBJECT:
+        parse_excluded_operator(draft);
+        break;
+    default:
+        parse_excluded(draft, event);
+        break;
+    }
+    nb_draft_test(draft, at)->parts = draft->tests.count - at - 1;
 }
 
-nimbus_status nb_parser_operator(nb_parser *parser)
-{
-    static const struct {
-        const char *name;
-        operand_fn *parse;
-    } operators[] = {
-        { "prefix", parse_affix },
-        { "suffix", parse_affix },
-        { "numeric", parse_numeric },
-        { "exists", parse_exists },
-        { "anything-but", parse_anything_but },
-        { "equals-ignore-case", parse_missing },
-        { "wildcard", parse_missing },
-        { "cidr", parse_missing },
-        { "exactly", parse_missing },
-    };
-    nb_json_reader *reader = &parser->reader;
-    nimbus_status status = NIMBUS_OK;
-    size_t i = 0;
+/* ----------------------------------------------------------------------------------------------- operator */
 
-    if (nb_json_next(reader) != NB_JSON_KEY) {
-        return NB_REFUSE(parser, "an operator object must name an operator");
+static void parse_operand(nb_draft *draft, const operator_row *row)
+{
+    nb_json_event event = nb_json_next(&draft->reader);
+
+    switch (row->shape) {
+    case SHAPE_TEXT:
+        nb_parse_text(draft, event, row->kind, row->name);
+        break;
+    case SHAPE_AFFIX:
+        parse_affix(draft, event, row);
+        break;
+    case SHAPE_NUMERIC:
+        nb_parse_numeric(draft, event);
+        break;
+    case SHAPE_EXISTS:
+        parse_exists(draft, event);
+        break;
+    case SHAPE_CIDR:
+        nb_parse_cidr(draft, event);
+        break;
+    case SHAPE_GLOB:
+        nb_parse_glob(draft, event);
+        break;
+    case SHAPE_OTHER:
+    default:
+        parse_other(draft, event);
+        break;
     }
-    while (i < sizeof operators / sizeof operators[0] && !nb_parser_is(parser, operators[i].name)) {
-        i++;
+}
+
+void nb_parse_operator(nb_draft *draft)
+{
+    const operator_row *row;
+
+    if (nb_json_next(&draft->reader) == NB_JSON_OBJECT_END) {
+        nb_draft_refuse(draft, NIMBUS_E_PATTERN, nb_draft_offset(draft), "an operator object has exactly one key");
+        return;
     }
-    if (i == sizeof operators / sizeof operators[0]) {
-        return NB_REFUSE(parser, "no such operator: %.*s", nb_parser_clip(parser), reader->token);
+    row = find_operator(draft);
+    if (row == NULL || !has(draft, row->alone)) {
+        nb_draft_refuse(draft, NIMBUS_E_PATTERN, nb_draft_offset(draft), row == NULL ? "there is no operator %.*s"
+                                                                                     : "there is no operator %.*s in this kind of filter",
+                        nb_draft_clip(draft), draft->reader.token);
+        nb_json_skip(&draft->reader);
+    } else {
+        parse_operand(draft, row);
     }
-    status = operators[i].parse(parser, operators[i].name);
-    if (!nimbus_failed(status) && nb_json_next(reader) != NB_JSON_OBJECT_END) {
-        return NB_REFUSE(parser, "only one operator may stand in an object");
-    }
-    return status;
+    end_object(draft);
 }

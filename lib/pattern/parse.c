@@ -1,318 +1,301 @@
 /*
- * parse.c - from the text of a pattern to its tree: objects, keys and lists. What stands inside a list is operator.c's.
+ * parse.c - from the text of a pattern to its leaves: objects, keys and "$or". What stands inside a list is list.c's.
  *
- * measure() has read the same text before: it is JSON, and the block holds whatever it can need. The open objects are a stack of node
- * numbers, so that depth costs no recursion.
+ * The objects that are open are a stack in the arena, so that depth costs no recursion. The text is JSON: draft.c has read it before.
  */
 #include <string.h>
 
-#include "base/error.h"
-#include "pattern/tree.h"
+#include "pattern/draft.h"
+#include "pattern/hash.h"
 
-int nb_parser_clip(const nb_parser *parser)
+/* An open object of the pattern. */
+typedef struct level {
+    size_t prefix;  /* bytes of the joined path up to here */
+    uint32_t keys;  /* of this object so far */
+    uint32_t depth; /* keys on the way to it */
+    bool branch;    /* an object of "$or" */
+    bool in_or;     /* it lies inside of "$or" */
+} level;
+
+/* An open "$or". */
+typedef struct choice {
+    size_t offset;
+    uint32_t branches;
+    uint32_t level; /* levels around it */
+} choice;
+
+typedef struct parser {
+    nb_draft *draft;
+    nb_row levels;  /* level */
+    nb_row choices; /* choice */
+    char *path;     /* the joined path of the innermost object; room for the whole text */
+} parser;
+
+static level *top_level(parser *p)
 {
-    const char *token = parser->reader.token;
-    size_t size = parser->reader.size;
+    return (level *)p->levels.items + p->levels.count - 1;
+}
 
-    if (size > 40) {
-        size = 40;
-        while (size > 0 && ((unsigned char)token[size] & 0xC0) == 0x80) { /* not in the middle of a character */
-            size--;
+static choice *top_choice(parser *p)
+{
+    return p->choices.count != 0 ? (choice *)p->choices.items + p->choices.count - 1 : NULL;
+}
+
+/* ------------------------------------------------------------------------------------------------- paths */
+
+static void check_steps(nb_draft *draft, const char *text, size_t size, size_t offset)
+{
+    size_t steps = 1;
+
+    for (size_t i = 0; i < size; i++) {
+        steps += text[i] == '.';
+    }
+    if (steps > NB_MAX_STEPS && draft->limits.profile != NIMBUS_PROFILE_SNS_ATTRIBUTES) {
+        nb_draft_refuse(draft, NIMBUS_E_TOO_LARGE, offset, "a path has at most %u steps", NB_MAX_STEPS);
+    }
+}
+
+static uint32_t path_of(nb_draft *draft, const char *text, size_t size)
+{
+    uint32_t tag = nb_hash_bytes(size, text, size);
+    uint32_t at = tag;
+    nb_path *path;
+    void *entry;
+
+    while ((entry = nb_rows_next(nb_table_rows(&draft->by_path), tag, &at)) != NULL) {
+        uint32_t number = (uint32_t)((uintptr_t)entry - 1);
+
+        path = nb_draft_path(draft, number);
+        if (path->size == size && memcmp(path->text, text, size) == 0) {
+            return number;
         }
     }
-    return (int)size;
-}
-
-bool nb_parser_is(const nb_parser *parser, const char *name)
-{
-    nb_json_cursor cursor;
-    int c;
-
-    nb_json_cursor_token(&cursor, parser->reader.token, parser->reader.size);
-    while ((c = nb_json_cursor_next(&cursor)) > 0 && c == (unsigned char)*name) {
-        name++;
+    path = nb_row_add(draft, &draft->paths, sizeof *path);
+    if (path == NULL) {
+        return 0;
     }
-    return c < 0 && *name == '\0';
-}
-
-void nb_parser_unsupported(nb_parser *parser, const char *name)
-{
-    if (parser->unsupported == NULL) {
-        parser->unsupported = name;
-        parser->unsupported_offset = nb_json_offset(&parser->reader);
+    path->size = size;
+    path->text = nb_arena_copy(&draft->arena, text, size);
+    if (path->text == NULL || !nb_table_reserve(&draft->by_path)) {
+        nb_draft_starved(draft);
+        return 0;
     }
+    nb_table_add(&draft->by_path, tag, (void *)(uintptr_t)draft->paths.count); /* the number plus 1 */
+    return draft->paths.count - 1;
 }
 
-/* ------------------------------------------------------------------------------------------------ items */
-
-static char *keep_text(nb_parser *parser, size_t *ret_size)
+/* Joins the last token, a key, to the path of the innermost object. Returns the size of the path; 0 only for the empty key at the top. */
+static size_t join(parser *p)
 {
-    char *data = parser->pattern->bytes + parser->byte_count;
+    size_t size = top_level(p)->prefix;
 
-    *ret_size = nb_json_unescape(parser->reader.token, parser->reader.size, data);
-    parser->byte_count += *ret_size;
-    return data;
-}
-
-nb_item *nb_parser_add(nb_parser *parser, nb_json_event event)
-{
-    nb_pattern *pattern = parser->pattern;
-    nb_item *item = &pattern->items[pattern->item_count];
-
-    memset(item, 0, sizeof *item);
-    if (event == NB_JSON_STRING) {
-        item->kind = NB_ITEM_STRING;
-        item->value.text.data = keep_text(parser, &item->value.text.size);
-    } else if (event == NB_JSON_NUMBER) {
-        char *text = pattern->bytes + parser->byte_count; /* the decimal borrows its text: the caller's does not live long enough */
-
-        memcpy(text, parser->reader.token, parser->reader.size);
-        item->kind = NB_ITEM_NUMBER;
-        if (!nb_decimal_parse(text, parser->reader.size, &item->value.number)) {
-            return NULL;
-        }
-        parser->byte_count += parser->reader.size;
-    } else {
-        item->kind = event == NB_JSON_TRUE ? NB_ITEM_TRUE : event == NB_JSON_FALSE ? NB_ITEM_FALSE : NB_ITEM_NULL;
+    if (top_level(p)->depth > 0) {
+        p->path[size++] = '.';
     }
-    pattern->item_count++;
-    return item;
+    return size + nb_json_unescape(p->draft->reader.token, p->draft->reader.size, p->path + size);
 }
 
-/* One element of a list. */
-static nimbus_status parse_element(nb_parser *parser, nb_json_event event)
+/* ------------------------------------------------------------------------------------------------- moves */
+
+static void add_move(nb_draft *draft, nb_step step, uint32_t leaf, size_t offset)
 {
-    switch (event) {
-    case NB_JSON_OBJECT:
-        return nb_parser_operator(parser);
-    case NB_JSON_STRING:
-    case NB_JSON_NUMBER:
-    case NB_JSON_TRUE:
-    case NB_JSON_FALSE:
-    case NB_JSON_NULL:
-        return nb_parser_add(parser, event) != NULL ? NIMBUS_OK : NB_REFUSE(parser, "a number too long or too large to be compared");
-    default:
-        return NB_REFUSE(parser, "an element of a list must be a string, a number, true, false, null or an operator object");
+    nb_move *move = nb_row_add(draft, &draft->moves, sizeof *move);
+
+    if (move != NULL) {
+        *move = (nb_move){ step, leaf, offset };
     }
 }
 
-/* Makes the items from `first` on the field at a node. The same path named again: the later list replaces the earlier one. */
-static nimbus_status set_field(nb_parser *parser, uint32_t node, uint32_t first)
+static void open_level(parser *p, size_t prefix, uint32_t depth, bool branch, bool in_or)
 {
-    nb_pattern *pattern = parser->pattern;
-    int32_t *field = &pattern->nodes[node].field;
-    nb_field_set bit;
+    level *l = nb_row_add(p->draft, &p->levels, sizeof *l);
 
-    if (*field < 0) {
-        if (pattern->field_count == NB_PATTERN_MAX_FIELDS) {
-            return NB_REFUSE_AS(parser, NIMBUS_E_TOO_LARGE, "a pattern names at most %d paths", NB_PATTERN_MAX_FIELDS);
-        }
-        *field = (int32_t)pattern->field_count++;
+    if (l != NULL) {
+        *l = (level){ prefix, 0, depth, branch, in_or };
     }
-    bit = UINT64_C(1) << *field;
-    pattern->fields[*field] = (nb_field){ first, pattern->item_count - first };
-    pattern->all |= bit;
-    pattern->absent &= ~bit;
-    for (uint32_t i = first; i < pattern->item_count; i += 1 + pattern->items[i].operands) {
-        if (pattern->items[i].kind == NB_ITEM_ABSENT) {
-            pattern->absent |= bit;
-        }
-    }
-    return NIMBUS_OK;
 }
 
-/* The limits of a filter policy: each list counts its length times its nesting. */
-static nimbus_status count_combinations(nb_parser *parser, uint64_t length, uint64_t nesting)
+/* A list, behind its '[', or one value that stands for a list. */
+static void parse_leaf(parser *p, size_t path_size, nb_json_event event)
 {
-    if (parser->pattern->profile == NB_PROFILE_EVENT) {
-        return NIMBUS_OK;
-    }
-    parser->combinations *= length * nesting; /* no overflow: the product so far is small, length and nesting are below 2^19 */
-    if (parser->combinations > NB_POLICY_MAX_COMBINATIONS) {
-        return NB_REFUSE_AS(parser, NIMBUS_E_TOO_LARGE, "a filter policy has at most %d combinations", NB_POLICY_MAX_COMBINATIONS);
-    }
-    return NIMBUS_OK;
-}
-
-/* A list, behind its '['. */
-static nimbus_status parse_list(nb_parser *parser, uint32_t node)
-{
-    uint32_t first = parser->pattern->item_count;
-    uint64_t length = 0;
-    nb_json_event event;
-    nimbus_status status;
-
-    while ((event = nb_json_next(&parser->reader)) != NB_JSON_ARRAY_END) {
-        status = parse_element(parser, event);
-        if (nimbus_failed(status)) {
-            return status;
-        }
-        length++;
-    }
-    if (length == 0) {
-        return NB_REFUSE(parser, "an empty list matches nothing and is not allowed");
-    }
-    status = count_combinations(parser, length, parser->reader.depth);
-    return nimbus_failed(status) ? status : set_field(parser, node, first);
-}
-
-/* ------------------------------------------------------------------------------------------------ paths */
-
-static uint32_t child_of(nb_pattern *pattern, uint32_t parent, const char *key, size_t size)
-{
-    uint32_t *link = &pattern->nodes[parent].child;
-    nb_node *node;
-
-    while (*link != 0) {
-        node = &pattern->nodes[*link];
-        if (node->size == size && memcmp(node->key, key, size) == 0) {
-            return *link;
-        }
-        link = &node->next;
-    }
-    *link = pattern->node_count;
-    pattern->nodes[pattern->node_count] = (nb_node){ .key = key, .size = size, .parent = parent, .field = -1 };
-    return pattern->node_count++;
-}
-
-/* The node of the last token, a key, under its object's node. */
-static uint32_t node_of_key(nb_parser *parser, uint32_t node)
-{
-    size_t size;
-    const char *key = keep_text(parser, &size);
-    const char *dot;
-
-    while (parser->pattern->profile != NB_PROFILE_SNS_ATTRIBUTES && (dot = memchr(key, '.', size)) != NULL) {
-        node = child_of(parser->pattern, node, key, (size_t)(dot - key));
-        size -= (size_t)(dot + 1 - key);
-        key = dot + 1;
-    }
-    return child_of(parser->pattern, node, key, size);
-}
-
-/* "$or" is checked for its outer form, then noted as missing. */
-static nimbus_status parse_or(nb_parser *parser)
-{
-    nb_json_reader *reader = &parser->reader;
-    unsigned count = 0;
-    nb_json_event event;
-
-    nb_parser_unsupported(parser, "$or");
-    if (nb_json_next(reader) != NB_JSON_ARRAY) {
-        return NB_REFUSE(parser, "\"$or\" must be a list of two or more objects");
-    }
-    while ((event = nb_json_next(reader)) == NB_JSON_OBJECT) {
-        event = nb_json_next(reader);
-        if (event == NB_JSON_OBJECT_END) {
-            return NB_REFUSE(parser, "an empty object is not allowed");
-        }
-        while (event == NB_JSON_KEY && nb_json_skip(reader)) {
-            event = nb_json_next(reader);
-        }
-        count++;
-    }
-    if (event != NB_JSON_ARRAY_END || count < 2) {
-        return NB_REFUSE(parser, "\"$or\" must be a list of two or more objects");
-    }
-    return NIMBUS_OK;
-}
-
-/* The value of a key: a list, or an object to descend into, for which *ret_descend is set. */
-static nimbus_status parse_member(nb_parser *parser, uint32_t node, bool *ret_descend)
-{
-    bool attributes = parser->pattern->profile == NB_PROFILE_SNS_ATTRIBUTES;
-    nb_json_reader key = parser->reader;
-    nb_json_event event = nb_json_next(&parser->reader);
-    uint32_t first = parser->pattern->item_count;
-    nimbus_status status;
+    nb_draft *draft = p->draft;
+    nb_leaf leaf = { .first = draft->tests.count, .depth = top_level(p)->depth + 1, .offset = nb_draft_offset(draft) };
+    nb_leaf *kept;
 
     if (event == NB_JSON_ARRAY) {
-        return parse_list(parser, node);
-    }
-    if (event == NB_JSON_OBJECT && !attributes) {
-        *ret_descend = true;
-        return NIMBUS_OK;
-    }
-    if (event == NB_JSON_OBJECT) {
-        return NB_REFUSE(parser, "a filter policy over message attributes cannot be nested");
-    }
-    if (attributes) { /* one value may stand for a list of one */
-        status = parse_element(parser, event);
-        return nimbus_failed(status) ? status : set_field(parser, node, first);
-    }
-    parser->reader = key; /* to name the key */
-    return NB_REFUSE(parser, "the value of %.*s must be an object or a list", nb_parser_clip(parser), parser->reader.token);
-}
-
-/* A key and its value; objects[depth - 1] is the node of the object that holds it. */
-static nimbus_status parse_key(nb_parser *parser, uint32_t objects[])
-{
-    unsigned depth = parser->reader.depth;
-    bool descend = false;
-    uint32_t node;
-    nimbus_status status;
-
-    if (depth == 1 && parser->pattern->profile != NB_PROFILE_EVENT && ++parser->keys > NB_POLICY_MAX_KEYS) {
-        return NB_REFUSE_AS(parser, NIMBUS_E_TOO_LARGE, "a filter policy has at most %d keys", NB_POLICY_MAX_KEYS);
-    }
-    if (nb_parser_is(parser, "$or")) {
-        return parse_or(parser);
-    }
-    node = node_of_key(parser, objects[depth - 1]);
-    status = parse_member(parser, node, &descend);
-    if (descend) {
-        objects[depth] = node;
-    }
-    return status;
-}
-
-/* What each node has under it. A child's number is above its parent's, so one pass from the end does. */
-static void sum_up(nb_pattern *pattern)
-{
-    for (uint32_t i = pattern->node_count; i-- > 0;) {
-        nb_node *node = &pattern->nodes[i];
-
-        if (node->field >= 0) {
-            node->below |= UINT64_C(1) << node->field;
+        if (nb_parse_list(draft) == 0) {
+            nb_draft_refuse(draft, NIMBUS_E_PATTERN, leaf.offset, "an empty list matches nothing and is not allowed");
         }
-        if (i > 0) {
-            pattern->nodes[node->parent].below |= node->below;
+    } else {
+        nb_parse_element(draft, event);
+    }
+    leaf.end = nb_draft_offset(draft) + draft->reader.size;
+    leaf.count = draft->tests.count - leaf.first;
+    if (nb_draft_is_starved(draft)) {
+        return;
+    }
+    check_steps(draft, p->path, path_size, leaf.offset);
+    leaf.path = path_of(draft, p->path, path_size);
+    kept = nb_row_add(draft, &draft->leaves, sizeof *kept);
+    if (kept != NULL) {
+        *kept = leaf;
+        add_move(draft, NB_STEP_LEAF, draft->leaves.count - 1, leaf.offset);
+        nb_lint_leaf(draft, &leaf);
+    }
+}
+
+/* ---------------------------------------------------------------------------------------------------- $or */
+
+/* Names that a field must not have inside of "$or", because a pattern that has one was hardly meant so. */
+static bool is_reserved(const nb_draft *draft)
+{
+    static const char *const names[] = { "equals-ignore-case", "prefix", "suffix", "anything-but", "exists", "wildcard", "numeric", "cidr",
+                                         "=", "<", "<=", ">", ">=", "regex", "not-wildcard", "not-equals-ignore-case", "date-after",
+                                         "date-on-or-after", "date-before", "date-on-or-before", "in-date-range", "ip-address-in-range",
+                                         "ip-address-not-in-range" };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (nb_draft_is(draft, names[i])) {
+            return true;
         }
     }
+    return false;
 }
 
-nimbus_status nb_parser_run(nb_parser *parser, const char *text, size_t size)
+/* The value of "$or", whose first token was read. */
+static void open_choice(parser *p, nb_json_event event)
 {
-    uint32_t objects[NB_JSON_MAX_DEPTH + 1]; /* node of each open object */
-    nb_pattern *pattern = parser->pattern;
-    bool empty_allowed = pattern->profile != NB_PROFILE_EVENT; /* a policy without keys lets everything through */
-    nb_json_event before = NB_JSON_END;
-    nb_json_event event;
-    nimbus_status status;
+    nb_draft *draft = p->draft;
+    choice *c;
 
-    pattern->nodes[0] = (nb_node){ .field = -1 };
-    pattern->node_count = 1;
-    objects[0] = 0;
-    nb_json_open(&parser->reader, text, size, 0);
-    for (event = nb_json_next(&parser->reader); event > NB_JSON_END; event = nb_json_next(&parser->reader)) {
-        if (event == NB_JSON_KEY) {
-            status = parse_key(parser, objects);
-            if (nimbus_failed(status)) {
-                return status;
-            }
-            /* An object that a key opened is empty if its end comes at once. */
-            before = *parser->reader.token == '{' ? NB_JSON_OBJECT : NB_JSON_KEY;
+    if (event != NB_JSON_ARRAY) {
+        nb_draft_refuse(draft, NIMBUS_E_PATTERN, nb_draft_offset(draft), "\"$or\" must be a list of two or more objects");
+        nb_parse_over(draft, event);
+        return;
+    }
+    c = nb_row_add(draft, &p->choices, sizeof *c);
+    if (c != NULL) {
+        *c = (choice){ nb_draft_offset(draft), 0, p->levels.count };
+        add_move(draft, NB_STEP_OR, 0, c->offset);
+    }
+}
+
+/* A token where an object of "$or" may begin. */
+static void in_choice(parser *p, nb_json_event event)
+{
+    nb_draft *draft = p->draft;
+    choice *c = top_choice(p);
+    level *around = top_level(p);
+
+    if (event == NB_JSON_ARRAY_END) {
+        if (c->branches < 2) {
+            nb_draft_refuse(draft, NIMBUS_E_PATTERN, c->offset, "\"$or\" needs two or more objects");
+        }
+        add_move(draft, NB_STEP_OR_END, 0, nb_draft_offset(draft));
+        p->choices.count--;
+        return;
+    }
+    c->branches++;
+    if (event != NB_JSON_OBJECT) {
+        nb_draft_refuse(draft, NIMBUS_E_PATTERN, nb_draft_offset(draft), "every element of \"$or\" must be an object");
+        nb_parse_over(draft, event);
+        return;
+    }
+    add_move(draft, NB_STEP_BRANCH, 0, nb_draft_offset(draft));
+    open_level(p, around->prefix, around->depth, true, true);
+}
+
+/* ------------------------------------------------------------------------------------------------ members */
+
+static bool is_policy(const nb_draft *draft)
+{
+    return draft->limits.profile == NIMBUS_PROFILE_SNS_ATTRIBUTES || draft->limits.profile == NIMBUS_PROFILE_SNS_BODY;
+}
+
+/* The value behind a key that is no "$or". key: its offset. */
+static void parse_member(parser *p, size_t path_size, size_t key_offset, const nb_json_reader *key)
+{
+    nb_draft *draft = p->draft;
+    bool flat = draft->limits.profile == NIMBUS_PROFILE_SNS_ATTRIBUTES;
+    nb_json_event event = nb_json_next(&draft->reader);
+    nb_json_reader value;
+
+    if (event == NB_JSON_ARRAY || (flat && event != NB_JSON_OBJECT)) {
+        parse_leaf(p, path_size, event);
+    } else if (event != NB_JSON_OBJECT) {
+        value = draft->reader;
+        draft->reader = *key; /* to name the key */
+        nb_draft_refuse(draft, NIMBUS_E_PATTERN, key_offset, "the value of %.*s must be an object or a list", nb_draft_clip(draft),
+                        draft->reader.token);
+        draft->reader = value;
+    } else if (flat) {
+        nb_draft_refuse(draft, NIMBUS_E_PATTERN, nb_draft_offset(draft), "a filter policy over message attributes cannot be nested");
+        nb_parse_over(draft, event);
+    } else {
+        level *around = top_level(p);
+
+        open_level(p, path_size, around->depth + 1, false, around->in_or);
+    }
+}
+
+static void parse_key(parser *p)
+{
+    nb_draft *draft = p->draft;
+    nb_json_reader key = draft->reader;
+    size_t offset = nb_draft_offset(draft);
+    size_t path_size;
+
+    top_level(p)->keys++;
+    if (nb_draft_is(draft, "$or")) {
+        open_choice(p, nb_json_next(&draft->reader));
+        return;
+    }
+    if (top_level(p)->in_or && is_reserved(draft)) {
+        nb_draft_refuse(draft, NIMBUS_E_PATTERN, offset, "%.*s is the name of an operator and no field inside of \"$or\"",
+                        nb_draft_clip(draft), draft->reader.token);
+    }
+    if (is_policy(draft) && top_level(p)->depth == 0) {
+        draft->keys++;
+    }
+    path_size = join(p);
+    parse_member(p, path_size, offset, &key);
+}
+
+static void close_level(parser *p)
+{
+    nb_draft *draft = p->draft;
+    level l = *top_level(p);
+    bool all = l.depth == 0 && !l.branch && is_policy(draft); /* a policy without keys lets everything through */
+
+    p->levels.count--;
+    if (l.keys == 0 && !all) {
+        nb_draft_refuse(draft, NIMBUS_E_PATTERN, nb_draft_offset(draft), "an empty object is not allowed");
+    }
+    if (l.branch) {
+        add_move(draft, NB_STEP_BRANCH_END, 0, nb_draft_offset(draft));
+    }
+}
+
+void nb_parse(nb_draft *draft)
+{
+    parser p = { .draft = draft, .path = nb_arena_alloc(&draft->arena, draft->size + 1) };
+
+    if (p.path == NULL) {
+        nb_draft_starved(draft);
+        return;
+    }
+    nb_json_open(&draft->reader, draft->text, draft->size, 0);
+    nb_json_next(&draft->reader);
+    open_level(&p, 0, 0, false, false);
+    while (!nb_draft_is_starved(draft) && p.levels.count > 0) {
+        nb_json_event event = nb_json_next(&draft->reader);
+
+        if (top_choice(&p) != NULL && top_choice(&p)->level == p.levels.count) {
+            in_choice(&p, event);
+        } else if (event == NB_JSON_KEY) {
+            parse_key(&p);
         } else {
-            if (event == NB_JSON_OBJECT_END && before == NB_JSON_OBJECT && !(empty_allowed && parser->reader.depth == 0)) {
-                return NB_REFUSE(parser, "an empty object is not allowed");
-            }
-            before = event;
+            close_level(&p);
         }
     }
-    if (parser->unsupported != NULL) {
-        return nb_error_set_at(parser->err, NIMBUS_E_UNSUPPORTED, parser->call, "pattern", parser->unsupported_offset,
-                               "operator \"%s\" is not supported by this version", parser->unsupported);
-    }
-    sum_up(pattern);
-    return event == NB_JSON_END ? NIMBUS_OK : NB_REFUSE(parser, "not JSON");
 }

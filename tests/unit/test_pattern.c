@@ -99,39 +99,64 @@ static void says_what_is_wrong(void **state)
         { " []", NIMBUS_E_PATTERN, 1, "a pattern must be a JSON object" },
         { "{}", NIMBUS_E_PATTERN, 1, "an empty object is not allowed" },
         { "{\"a\":{}}", NIMBUS_E_PATTERN, 6, "an empty object is not allowed" },
-        { "{\"a\":[]}", NIMBUS_E_PATTERN, 6, "an empty list matches nothing and is not allowed" },
+        { "{\"a\":[]}", NIMBUS_E_PATTERN, 5, "an empty list matches nothing and is not allowed" },
         { "{\"key\":42}", NIMBUS_E_PATTERN, 1, "the value of \"key\" must be an object or a list" },
         { "{\"a\":[[1]]}", NIMBUS_E_PATTERN, 6,
           "an element of a list must be a string, a number, true, false, null or an operator object" },
-        { "{\"a\":[{}]}", NIMBUS_E_PATTERN, 7, "an operator object must name an operator" },
-        { "{\"a\":[{\"EXISTS\":true}]}", NIMBUS_E_PATTERN, 7, "no such operator: \"EXISTS\"" },
-        { "{\"a\":[{\"prefix\":\"a\",\"suffix\":\"b\"}]}", NIMBUS_E_PATTERN, 20, "only one operator may stand in an object" },
-        { "{\"a\":[{\"prefix\":1}]}", NIMBUS_E_PATTERN, 16, "the value of \"prefix\" must be a string" },
-        { "{\"a\":[{\"numeric\":[\"~\",1]}]}", NIMBUS_E_PATTERN, 18, "no such comparison: \"~\"" },
-        { "{\"a\":[{\"numeric\":[\"<\",1e309]}]}", NIMBUS_E_PATTERN, 22, "a number too long, too large or too small to be compared" },
-        { "{\"a\":[1e1000001]}", NIMBUS_E_PATTERN, 6, "a number too long or too large to be compared" },
-        { "{\"a\":[{\"anything-but\":[1e1000001]}]}", NIMBUS_E_PATTERN, 23, "a number too long or too large to be compared" },
-        { "{\"a\":[{\"anything-but\":[\"a\",1]}]}", NIMBUS_E_PATTERN, 27,
-          "the list of \"anything-but\" must hold strings only or numbers only" },
-        { "{\"a\":[{\"cidr\":\"10.0.0.0/8\"}]}", NIMBUS_E_UNSUPPORTED, 7, "operator \"cidr\" is not supported by this version" },
-        { "{\"a\":[{\"wildcard\":\"a*\"}]}", NIMBUS_E_UNSUPPORTED, 7, "operator \"wildcard\" is not supported by this version" },
-        { "{\"a\":[{\"exactly\":\"a\"}]}", NIMBUS_E_UNSUPPORTED, 7, "operator \"exactly\" is not supported by this version" },
-        { "{\"a\":[{\"equals-ignore-case\":\"a\"}]}", NIMBUS_E_UNSUPPORTED, 7,
-          "operator \"equals-ignore-case\" is not supported by this version" },
-        { "{\"a\":[{\"prefix\":{\"equals-ignore-case\":\"a\"}}]}", NIMBUS_E_UNSUPPORTED, 17,
-          "operator \"equals-ignore-case\" is not supported by this version" },
-        { "{\"a\":[{\"anything-but\":{\"prefix\":\"a\"}}]}", NIMBUS_E_UNSUPPORTED, 23,
-          "operator \"anything-but/prefix\" is not supported by this version" },
-        { "{\"a\":[{\"anything-but\":{\"suffix\":[\"a\",\"b\"]}}]}", NIMBUS_E_UNSUPPORTED, 23,
-          "operator \"anything-but/suffix\" is not supported by this version" },
-        { "{\"a\":[{\"anything-but\":{\"equals-ignore-case\":\"\"}}]}", NIMBUS_E_UNSUPPORTED, 23,
-          "operator \"anything-but/equals-ignore-case\" is not supported by this version" },
-        { "{\"a\":[{\"anything-but\":{\"wildcard\":\"\"}}]}", NIMBUS_E_UNSUPPORTED, 23,
-          "operator \"anything-but/wildcard\" is not supported by this version" },
-        { "{\"$or\":[{\"a\":[1],\"b\":{\"c\":[2]}},{\"b\":[2]}]}", NIMBUS_E_UNSUPPORTED, 1,
-          "operator \"$or\" is not supported by this version" },
-        { "{\"a\":[{\"cidr\":\"10.0.0.0/8\"}],\"b\":[]}", NIMBUS_E_PATTERN, 34, "an empty list matches nothing and is not allowed" },
-        { "{\"\\u0024or\":[{\"a\":[1]}]}", NIMBUS_E_PATTERN, 22, "\"$or\" must be a list of two or more objects" },
+        { "{\"a\":[{}]}", NIMBUS_E_PATTERN, 7, "an operator object has exactly one key" },
+        { "{\"a\":[{\"EXISTS\":true}]}", NIMBUS_E_PATTERN, 7, "there is no operator \"EXISTS\"" },
+        { "{\"a\":[{\"prefix\":\"a\",\"suffix\":\"b\"}]}", NIMBUS_E_PATTERN, 20, "an operator object has exactly one key" },
+        { "{\"a\":[{\"prefix\":1}]}", NIMBUS_E_PATTERN, 16, "prefix takes a string" },
+        { "{\"a\":[{\"prefix\":{}}]}", NIMBUS_E_PATTERN, 17, "prefix has an object without a key" },
+        { "{\"a\":[{\"suffix\":{\"prefix\":\"a\"}}]}", NIMBUS_E_PATTERN, 17, "suffix does not know \"prefix\"" },
+        { "{\"a\":[{\"prefix\":{\"equals-ignore-case\":1}}]}", NIMBUS_E_PATTERN, 38, "equals-ignore-case takes a string" },
+        { "{\"a\":[{\"exactly\":1}]}", NIMBUS_E_PATTERN, 17, "exactly takes a string" },
+        { "{\"a\":[{\"exists\":\"false\"}]}", NIMBUS_E_PATTERN, 16, "exists must be true or false" },
+        { "{\"a\":[{\"numeric\":1}]}", NIMBUS_E_PATTERN, 17, "numeric takes a list: [\">\", 1]" },
+        { "{\"a\":[{\"numeric\":[]}]}", NIMBUS_E_PATTERN, 18, "numeric has an empty list" },
+        { "{\"a\":[{\"numeric\":[1]}]}", NIMBUS_E_PATTERN, 18, "numeric knows =, <, <=, > and >=, not 1" },
+        { "{\"a\":[{\"numeric\":[\"~\",1]}]}", NIMBUS_E_PATTERN, 18, "numeric knows =, <, <=, > and >=, not \"~\"" },
+        { "{\"a\":[{\"numeric\":[\"<\",\"1\"]}]}", NIMBUS_E_PATTERN, 22, "the value behind < must be a number" },
+        { "{\"a\":[{\"numeric\":[\"<\",1e309]}]}", NIMBUS_E_PATTERN, 22, "the value behind < cannot be compared: no double has its value" },
+        { "{\"a\":[{\"numeric\":[\"=\",1,2]}]}", NIMBUS_E_PATTERN, 24, "more elements in a numeric list than it can use" },
+        { "{\"a\":[{\"numeric\":[\"<\",1,\">\",0]}]}", NIMBUS_E_PATTERN, 24, "more elements in a numeric list than it can use" },
+        { "{\"a\":[{\"numeric\":[\">\",1,\"=\",2]}]}", NIMBUS_E_PATTERN, 24, "the second bound of a numeric range must be < or <=" },
+        { "{\"a\":[{\"numeric\":[\">=\",5,\"<=\",5]}]}", NIMBUS_E_PATTERN, 30, "the lower bound must be below the upper one" },
+        { "{\"a\":[{\"numeric\":[\">\",1,\"<\",2,3]}]}", NIMBUS_E_PATTERN, 30, "more elements in a numeric list than it can use" },
+        { "{\"a\":[{\"numeric\":[\">\"]}]}", NIMBUS_E_PATTERN, 21, "the value behind > must be a number" },
+        { "{\"a\":[{\"anything-but\":[9007199254740993]}]}", NIMBUS_E_PATTERN, 23,
+          "a number that cannot be compared: no double has its value" },
+        { "{\"a\":[{\"anything-but\":[\"a\",1]}]}", NIMBUS_E_PATTERN, 27, "strings and numbers are mixed inside of anything-but" },
+        { "{\"a\":[{\"anything-but\":[]}]}", NIMBUS_E_PATTERN, 22, "an empty list inside of anything-but excludes nothing" },
+        { "{\"a\":[{\"anything-but\":null}]}", NIMBUS_E_PATTERN, 22,
+          "anything-but takes a string, a number, or a list of only strings or only numbers" },
+        { "{\"a\":[{\"anything-but\":[true]}]}", NIMBUS_E_PATTERN, 23,
+          "anything-but takes a string, a number, or a list of only strings or only numbers" },
+        { "{\"a\":[{\"anything-but\":{\"prefix\":\"\"}}]}", NIMBUS_E_PATTERN, 32,
+          "an empty prefix inside of anything-but would exclude every string" },
+        { "{\"a\":[{\"anything-but\":{\"suffix\":[]}}]}", NIMBUS_E_PATTERN, 32, "an empty list inside of anything-but excludes nothing" },
+        { "{\"a\":[{\"anything-but\":{\"numeric\":[\"=\",1]}}]}", NIMBUS_E_PATTERN, 23, "anything-but does not know \"numeric\"" },
+        { "{\"a\":[{\"anything-but\":{}}]}", NIMBUS_E_PATTERN, 23, "anything-but has an object without a key" },
+        { "{\"a\":[{\"anything-but\":{\"prefix\":{\"equals-ignore-case\":\"a\"}}}]}", NIMBUS_E_PATTERN, 32, "prefix takes a string" },
+        { "{\"a\":[{\"cidr\":1}]}", NIMBUS_E_PATTERN, 14, "cidr takes a string" },
+        { "{\"a\":[{\"cidr\":\"10.0.0.0\"}]}", NIMBUS_E_PATTERN, 14, "a block of addresses has exactly one '/'" },
+        { "{\"a\":[{\"cidr\":\"10.0.0.0/x\"}]}", NIMBUS_E_PATTERN, 14, "the bits of a block must be a whole number" },
+        { "{\"a\":[{\"cidr\":\"10.0.0.0/-1\"}]}", NIMBUS_E_PATTERN, 14, "the bits of a block must not be negative" },
+        { "{\"a\":[{\"cidr\":\"10.0.0.0/33\"}]}", NIMBUS_E_PATTERN, 14, "a block of IPv4 addresses has at most 32 bits" },
+        { "{\"a\":[{\"cidr\":\"::/129\"}]}", NIMBUS_E_PATTERN, 14, "a block of IPv6 addresses has at most 128 bits" },
+        { "{\"a\":[{\"cidr\":\"300.0.0.0/8\"}]}", NIMBUS_E_PATTERN, 14, "no IPv4 or IPv6 address before the '/'" },
+        { "{\"a\":[{\"wildcard\":1}]}", NIMBUS_E_PATTERN, 18, "wildcard takes a string" },
+        { "{\"a\":[{\"wildcard\":\"a**b\"}]}", NIMBUS_E_PATTERN, 18, "two stars in a row, at byte 2 of the wildcard" },
+        { "{\"a\":[{\"wildcard\":\"a\\\\b\"}]}", NIMBUS_E_PATTERN, 18, "a backslash before neither * nor \\, at byte 1 of the wildcard" },
+        { "{\"a\":[{\"wildcard\":\"*:*:*:*:*:event-bus/*\"}]}", NIMBUS_E_TOO_COMPLEX, 18,
+          "more than 4 stars of a wildcard are followed by the same byte" },
+        { "{\"$or\":{\"a\":[1]}}", NIMBUS_E_PATTERN, 7, "\"$or\" must be a list of two or more objects" },
+        { "{\"$or\":[{\"a\":[1]}]}", NIMBUS_E_PATTERN, 7, "\"$or\" needs two or more objects" },
+        { "{\"$or\":[1,{\"a\":[1]}]}", NIMBUS_E_PATTERN, 8, "every element of \"$or\" must be an object" },
+        { "{\"$or\":[{},{\"a\":[1]}]}", NIMBUS_E_PATTERN, 9, "an empty object is not allowed" },
+        { "{\"$or\":[{\"prefix\":[\"a\"]},{\"a\":[1]}]}", NIMBUS_E_PATTERN, 9,
+          "\"prefix\" is the name of an operator and no field inside of \"$or\"" },
+        { "{\"\\u0024or\":[{\"a\":[1]}]}", NIMBUS_E_PATTERN, 12, "\"$or\" needs two or more objects" },
     };
 
     (void)state;
@@ -194,7 +219,7 @@ static char *many(size_t count)
 static void bounds_the_number_of_paths(void **state)
 {
     (void)state;
-    for (size_t count = NB_PATTERN_MAX_FIELDS - 1; count <= NB_PATTERN_MAX_FIELDS + 1; count++) {
+    for (size_t count = 64 - 1; count <= 64 + 1; count++) {
         char *text = many(count);
         char *event = malloc(count * 24 + 3);
         size_t event_size = 1;
@@ -208,7 +233,7 @@ static void bounds_the_number_of_paths(void **state)
         }
         strcpy(event + event_size, "}");
         pattern = nimbus_pattern_compile(text, NULL, &err);
-        if (count <= NB_PATTERN_MAX_FIELDS) {
+        if (count <= 64) {
             assert_non_null(pattern);
             assert_int_equal(nimbus_pattern_match(pattern, event, event_size + 1, &match), NIMBUS_OK);
             assert_true(match);
@@ -228,15 +253,15 @@ static void bounds_the_number_of_paths(void **state)
 static void bounds_the_size(void **state)
 {
     static const char head[] = "{\"a\":[1]}";
-    char *text = malloc(NB_PATTERN_MAX_SIZE + 1);
+    char *text = malloc(262144 + 1);
 
     (void)state;
     assert_non_null(text);
-    memset(text, ' ', NB_PATTERN_MAX_SIZE + 1);
+    memset(text, ' ', 262144 + 1);
     memcpy(text, head, sizeof head - 1);
-    assert_int_equal(compile_sized(text, NB_PATTERN_MAX_SIZE - 1, NB_PROFILE_EVENT, NULL), NIMBUS_OK);
-    assert_int_equal(compile_sized(text, NB_PATTERN_MAX_SIZE, NB_PROFILE_EVENT, NULL), NIMBUS_OK);
-    assert_int_equal(compile_sized(text, NB_PATTERN_MAX_SIZE + 1, NB_PROFILE_EVENT, NULL), NIMBUS_E_TOO_LARGE);
+    assert_int_equal(compile_sized(text, 262144 - 1, NB_PROFILE_EVENT, NULL), NIMBUS_OK);
+    assert_int_equal(compile_sized(text, 262144, NB_PROFILE_EVENT, NULL), NIMBUS_OK);
+    assert_int_equal(compile_sized(text, 262144 + 1, NB_PROFILE_EVENT, NULL), NIMBUS_E_TOO_LARGE);
     free(text);
 }
 
@@ -369,8 +394,8 @@ static void survives_every_prefix_of_an_event(void **state)
     nimbus_pattern_release(pattern);
 }
 
-/* Elements of arrays nested deeper than scopes go share a scope; within the bound they do not. */
-static void bounds_array_scopes(void **state)
+/* Elements of arrays are told apart however deep the arrays lie in one another. */
+static void array_scopes_at_any_depth(void **state)
 {
     nimbus_pattern *pattern = nimbus_pattern_compile("{\"a\":{\"b\":[1],\"c\":[2]}}", NULL, NULL);
 
@@ -389,7 +414,7 @@ static void bounds_array_scopes(void **state)
         size += depth;
         text[size++] = '}';
         assert_int_equal(nimbus_pattern_match(pattern, text, size, &match), NIMBUS_OK);
-        assert_int_equal(match, depth > 64);
+        assert_false(match);
     }
     nimbus_pattern_release(pattern);
 }
@@ -405,7 +430,7 @@ static void compiles_without_memory(void **state)
             nimbus_allocator allocator = allocator_of(&b);
             nimbus_error err = { 0 };
 
-            assert_true(n < 10);
+            assert_true(n < 60);
             pattern = nimbus_pattern_compile("{\"a\":[\"x\"],\"b.c\":[1,2]}", &(nimbus_pattern_options){ .allocator = &allocator }, &err);
             if (pattern == NULL) {
                 assert_int_equal(err.status, NIMBUS_E_NO_MEMORY);
@@ -528,7 +553,7 @@ static void checks_arguments_of_a_matcher(void **state)
     assert_int_equal(nimbus_matcher_add(matcher, NULL, "{\"a\":[1]}", NULL, NULL), NIMBUS_E_INVALID);
     assert_int_equal(nimbus_matcher_add(matcher, "", "{\"a\":[1]}", NULL, NULL), NIMBUS_E_INVALID);
     assert_int_equal(nimbus_matcher_add(matcher, "a", NULL, NULL, NULL), NIMBUS_E_INVALID);
-    assert_int_equal(nimbus_matcher_add(matcher, "a", "{\"a\":[{\"wildcard\":\"*\"}]}", NULL, NULL), NIMBUS_E_UNSUPPORTED);
+    assert_int_equal(nimbus_matcher_add(matcher, "a", "{\"a\":[{\"wildcard\":\"**\"}]}", NULL, NULL), NIMBUS_E_PATTERN);
     memset(id, 'i', 257);
     id[257] = '\0';
     assert_int_equal(nimbus_matcher_add(matcher, id, "{\"a\":[1]}", NULL, NULL), NIMBUS_E_TOO_LARGE);
@@ -597,7 +622,7 @@ static void a_matcher_without_memory(void **state)
             long users[] = { 1, 10, 100 };
             long taken = 0;
 
-            assert_true(n < 40);
+            assert_true(n < 200);
             ended = 0;
             if (matcher == NULL) {
                 assert_int_equal(err.status, NIMBUS_E_NO_MEMORY);
@@ -643,7 +668,7 @@ static void keeps_its_budget(void **state)
         snprintf(id, sizeof id, "%u", rules++);
         status = nimbus_matcher_add(matcher, id, "{\"a\":[1]}", NULL, NULL);
     }
-    assert_int_equal(status, NIMBUS_E_FULL);
+    assert_int_equal(status, NIMBUS_E_TOO_COMPLEX);
     assert_true(rules > 3);
     nimbus_matcher_release(matcher);
 }
@@ -731,7 +756,7 @@ int main(void)
         cmocka_unit_test(matches_only_its_kind),
         cmocka_unit_test(checks_arguments_of_a_pattern),
         cmocka_unit_test(survives_every_prefix_of_an_event),
-        cmocka_unit_test(bounds_array_scopes),
+        cmocka_unit_test(array_scopes_at_any_depth),
         cmocka_unit_test(compiles_without_memory),
         cmocka_unit_test(adds_replaces_and_removes),
         cmocka_unit_test(checks_arguments_of_a_matcher),

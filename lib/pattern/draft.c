@@ -1,0 +1,210 @@
+#include "pattern/draft.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+
+#define MAX_BYTES ((size_t)256 * 1024)
+#define BUS_COMBINATIONS 1000u
+#define POLICY_COMBINATIONS 150u
+#define REPEATED_WILDCARDS 4u
+
+static bool is_policy(nimbus_profile profile)
+{
+    return profile == NIMBUS_PROFILE_SNS_ATTRIBUTES || profile == NIMBUS_PROFILE_SNS_BODY;
+}
+
+bool nb_draft_limits(const nimbus_pattern_options *options, nb_draft_limit *ret, const char **ret_field)
+{
+    static const nimbus_pattern_options defaults;
+
+    options = options != NULL ? options : &defaults;
+    *ret_field = (unsigned)options->profile > NIMBUS_PROFILE_PIPE    ? "profile"
+                 : options->max_fields > NB_MAX_FIELDS               ? "max_fields"
+                 : options->max_bytes > UINT32_MAX / 8               ? "max_bytes"
+                 : options->max_combinations > 1000000               ? "max_combinations"
+                                                                     : NULL;
+    if (*ret_field != NULL) {
+        return false;
+    }
+    ret->profile = options->profile;
+    ret->max_bytes = options->max_bytes != 0 ? options->max_bytes : MAX_BYTES;
+    ret->max_fields = options->max_fields != 0 ? options->max_fields : NB_MAX_FIELDS;
+    ret->max_combinations = options->max_combinations != 0 ? options->max_combinations
+                            : is_policy(options->profile)  ? POLICY_COMBINATIONS
+                                                           : BUS_COMBINATIONS;
+    ret->max_wildcards = options->max_wildcards != 0 ? options->max_wildcards : REPEATED_WILDCARDS;
+    return true;
+}
+
+/* ---------------------------------------------------------------------------------------------- reporting */
+
+static void find(nb_draft *draft, nimbus_status status, size_t offset, const char *reason)
+{
+    nb_findings *findings = draft->findings;
+
+    if (findings == NULL) {
+        return;
+    }
+    if (findings->count < findings->room) {
+        nimbus_finding *finding = &findings->to[findings->count];
+
+        memset(finding, 0, sizeof *finding);
+        finding->status = status;
+        finding->offset = offset;
+        snprintf(finding->reason, sizeof finding->reason, "%s", reason);
+    }
+    findings->count++;
+}
+
+void nb_draft_refuse(nb_draft *draft, nimbus_status status, size_t offset, const char *reason, ...)
+{
+    char text[160];
+    va_list arguments;
+
+    va_start(arguments, reason);
+    vsnprintf(text, sizeof text, reason, arguments);
+    va_end(arguments);
+    if (draft->status == NIMBUS_OK) {
+        draft->status = nb_error_set_at(draft->err, status, draft->call, "pattern", offset, "%s", text);
+    }
+    find(draft, status, offset, text);
+}
+
+void nb_draft_lint(nb_draft *draft, size_t offset, const char *reason, ...)
+{
+    char text[160];
+    va_list arguments;
+
+    va_start(arguments, reason);
+    vsnprintf(text, sizeof text, reason, arguments);
+    va_end(arguments);
+    find(draft, NIMBUS_OK, offset, text);
+}
+
+void nb_draft_starved(nb_draft *draft)
+{
+    nimbus_status status = nb_heap_failure(draft->arena.heap, draft->arena.failed != 0 ? draft->arena.failed : 64);
+
+    if (!nb_draft_is_starved(draft)) {
+        nb_error_set(draft->err, status, draft->call, "pattern", "no memory to compile the pattern");
+        draft->status = status;
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------- pieces */
+
+void *nb_row_add(nb_draft *draft, nb_row *row, size_t size)
+{
+    if (row->count == row->room) {
+        uint32_t room = row->room == 0 ? 8 : row->room * 2;
+        void *items = nb_arena_alloc(&draft->arena, room * size);
+
+        if (items == NULL) {
+            nb_draft_starved(draft);
+            return NULL;
+        }
+        if (row->count != 0) {
+            memcpy(items, row->items, row->count * size);
+        }
+        row->items = items;
+        row->room = room;
+    }
+    return memset((char *)row->items + row->count++ * size, 0, size);
+}
+
+bool nb_draft_is(const nb_draft *draft, const char *name)
+{
+    nb_json_cursor cursor;
+    int c;
+
+    nb_json_cursor_token(&cursor, draft->reader.token, draft->reader.size);
+    while ((c = nb_json_cursor_next(&cursor)) > 0 && c == (unsigned char)*name) {
+        name++;
+    }
+    return c < 0 && *name == '\0';
+}
+
+char *nb_draft_text(nb_draft *draft, size_t *ret_size)
+{
+    char *text = nb_arena_alloc(&draft->arena, draft->reader.size);
+
+    if (text == NULL) {
+        nb_draft_starved(draft);
+        return NULL;
+    }
+    *ret_size = nb_json_unescape(draft->reader.token, draft->reader.size, text);
+    return text;
+}
+
+int nb_draft_clip(const nb_draft *draft)
+{
+    const char *token = draft->reader.token;
+    size_t size = draft->reader.size;
+
+    if (size > 40) {
+        size = 40;
+        while (size > 0 && ((unsigned char)token[size] & 0xC0) == 0x80) { /* not in the middle of a character */
+            size--;
+        }
+    }
+    return (int)size;
+}
+
+/* --------------------------------------------------------------------------------------------- the draft */
+
+/* Whether the text is a JSON object; then the rest need not look for malformed JSON. */
+static bool is_object(nb_draft *draft)
+{
+    nb_json_event event;
+
+    nb_json_open(&draft->reader, draft->text, draft->size, 0);
+    event = nb_json_next(&draft->reader);
+    if (event != NB_JSON_OBJECT && event != NB_JSON_ERROR) {
+        nb_draft_refuse(draft, NIMBUS_E_PATTERN, nb_draft_offset(draft), "a pattern must be a JSON object");
+        return false;
+    }
+    while (event > NB_JSON_END) {
+        event = nb_json_next(&draft->reader);
+    }
+    if (event == NB_JSON_ERROR) {
+        nb_draft_refuse(draft, NIMBUS_E_PATTERN, draft->reader.offset, "not JSON: %s", draft->reader.reason);
+        return false;
+    }
+    return true;
+}
+
+nimbus_status nb_draft_open(nb_draft *draft, nb_heap *heap, const nb_draft_limit *limits, const char *text, size_t size,
+                            nb_findings *findings, nimbus_error *err, const char *call)
+{
+    memset(draft, 0, sizeof *draft);
+    nb_arena_open(&draft->arena, heap, 2048);
+    draft->limits = *limits;
+    draft->text = text;
+    draft->size = size;
+    draft->findings = findings;
+    draft->err = err;
+    draft->call = call;
+    draft->by_path.heap = heap;
+    if (size > limits->max_bytes) {
+        nb_draft_refuse(draft, NIMBUS_E_TOO_LARGE, limits->max_bytes, "a pattern has at most %zu bytes", limits->max_bytes);
+    } else if (is_object(draft)) {
+        if (nb_table_open(&draft->by_path, heap, NULL, 4)) {
+            nb_parse(draft);
+        } else {
+            nb_draft_starved(draft);
+        }
+        if (!nb_draft_is_starved(draft)) {
+            nb_expand(draft);
+        }
+    }
+    return draft->status;
+}
+
+void nb_draft_close(nb_draft *draft)
+{
+    nb_table_close(&draft->by_path);
+    nb_arena_close(&draft->arena);
+}
