@@ -50,8 +50,8 @@ typedef struct nimbus_pattern_options {
  * @param err      filled on failure, with the byte offset of what is wrong; if it holds a failure already, nothing is done; NULL: the
  *                 failure is not described
  * Returns: the pattern, to be released; NULL on failure, with nothing kept, and *err says NIMBUS_E_INVALID; NIMBUS_E_PATTERN: not JSON or
- * not a pattern, or an operator that the profile lacks; NIMBUS_E_UNSUPPORTED: an operator that this version lacks; NIMBUS_E_TOO_LARGE,
- * NIMBUS_E_TOO_COMPLEX: the limits of the options; NIMBUS_E_NO_MEMORY.
+ * not a pattern, or an operator that the profile lacks; NIMBUS_E_TOO_LARGE, NIMBUS_E_TOO_COMPLEX: the limits of the options;
+ * NIMBUS_E_NO_MEMORY.
  * Threads: any. Blocks: no. Allocates: yes.
  * Source: EB-P1 to EB-P12, SNS-F1 to SNS-F9.
  */
@@ -195,8 +195,8 @@ typedef struct nimbus_matched {
 
 /** How one event is matched. */
 typedef struct nimbus_match_options {
-    bool trusted NIMBUS_0;          /**< the event is well-formed JSON, and no object has one key twice: what no rule names is jumped over
-                                         unread, and reading ends as soon as nothing more can matter */
+    bool trusted NIMBUS_0;          /**< the event is well-formed JSON, and names no path twice, by one key or by a dotted and a nested one:
+                                         what no rule names is jumped over unread, and reading ends as soon as nothing more can matter */
     uint64_t *ret_steps NIMBUS_0;   /**< the work done: bytes looked at, table probes and candidates, as one count; NULL: not wanted */
     uint64_t reserved_[4] NIMBUS_0;
 } nimbus_match_options;
@@ -231,7 +231,7 @@ NIMBUS_API nimbus_matcher *nimbus_matcher_create(const nimbus_matcher_options *o
  * @param err      filled on failure; if it holds a failure already, nothing is done and its status is returned; NULL: the failure is not
  *                 described
  * Returns: NIMBUS_OK: user is the matcher's now; below zero nothing was changed and user is still yours: NIMBUS_E_INVALID;
- * NIMBUS_E_PATTERN; NIMBUS_E_UNSUPPORTED; NIMBUS_E_TOO_LARGE; NIMBUS_E_TOO_COMPLEX: a limit of the pattern, or the memory budget;
+ * NIMBUS_E_PATTERN; NIMBUS_E_TOO_LARGE; NIMBUS_E_TOO_COMPLEX: a limit of the pattern, or the memory budget;
  * NIMBUS_E_NO_MEMORY.
  * Threads: any, also from a visitor. Blocks: while another add or remove runs, never for a match. Allocates: yes.
  * Source: EB-P1 to EB-P12.

@@ -86,11 +86,12 @@ static uint32_t tag_of(nb_index *index, const nb_field *field, nb_kind kind, con
 
 /* ------------------------------------------------------------------------------------------------ lengths */
 
-static void end_lengths(nb_retired *retired, void *owner)
+static void end_lengths(nb_retired *retired, nb_heap *heap, void *owner)
 {
     nb_lengths *lengths = (nb_lengths *)(void *)((char *)retired - offsetof(nb_lengths, retired));
 
-    nb_free(owner, lengths, sizeof *lengths + lengths->count * sizeof lengths->values[0]);
+    (void)owner;
+    nb_free(heap, lengths, sizeof *lengths + lengths->count * sizeof lengths->values[0]);
 }
 
 /* Adds a length. False: out of memory. */
@@ -120,7 +121,7 @@ static bool add_length(nb_index *index, nb_field *field, unsigned which, uint32_
     if (old != NULL && index->grace != NULL) {
         nb_grace_retire(index->grace, &old->retired, end_lengths);
     } else if (old != NULL) {
-        end_lengths(&old->retired, index->heap);
+        end_lengths(&old->retired, index->heap, NULL);
     }
     return true;
 }

@@ -20,6 +20,8 @@ typedef struct explainer {
     nb_scratch scratch;
     nb_draft draft;
     spot spots[NB_MAX_FIELDS];
+    bool match;
+    bool unreadable; /* a body that is no JSON object: nothing matches but a policy without keys */
 } explainer;
 
 /* The conjunction of a combination: they were added from the last to the first, each before the others. */
@@ -64,9 +66,9 @@ static bool takes_absence(const nb_atom *atom)
     return any;
 }
 
-static nimbus_verdict verdict_of(const spot *s, const nb_atom *atom)
+static nimbus_verdict verdict_of(const explainer *e, const spot *s, const nb_atom *atom)
 {
-    if (s->met || (s->value == NULL && takes_absence(atom))) {
+    if (e->match || s->met || (s->value == NULL && takes_absence(atom) && !e->unreadable)) {
         return NIMBUS_FIELD_MATCHES;
     }
     if (s->value == NULL) {
@@ -81,7 +83,7 @@ static uint32_t count_failed(explainer *e, const nb_conjunction *c)
 
     look(e, c);
     for (unsigned i = 0; i < c->count; i++) {
-        failed += verdict_of(&e->spots[i], nb_conjunction_atom(c, i)) != NIMBUS_FIELD_MATCHES;
+        failed += verdict_of(e, &e->spots[i], nb_conjunction_atom(c, i)) != NIMBUS_FIELD_MATCHES;
     }
     return failed;
 }
@@ -133,10 +135,11 @@ static nimbus_field_report report_of(const explainer *e, const nb_conjunction *c
     const nb_leaf *leaf = nb_draft_leaf(&e->draft, combination->leaves[i]);
     const nb_path *path = nb_draft_path(&e->draft, leaf->path);
     const spot *s = &e->spots[i];
-    nimbus_field_report report = { .path = path->text, .verdict = verdict_of(s, nb_conjunction_atom(c, i)),
+    bool elsewhere = e->match && !s->met; /* it is there, but not in the elements in which the match lies */
+    nimbus_field_report report = { .path = path->text, .verdict = verdict_of(e, s, nb_conjunction_atom(c, i)),
                                    .list = { e->pattern->text + leaf->offset, leaf->end - leaf->offset },
-                                   .value = { s->value, s->size }, .list_offset = leaf->offset,
-                                   .value_offset = s->value != NULL ? (size_t)(s->value - e->json) : SIZE_MAX };
+                                   .value = { elsewhere ? NULL : s->value, elsewhere ? 0 : s->size }, .list_offset = leaf->offset,
+                                   .value_offset = s->value != NULL && !elsewhere ? (size_t)(s->value - e->json) : SIZE_MAX };
 
     return report;
 }
@@ -181,7 +184,7 @@ static void tell(explainer *e, const nb_conjunction *c, const nb_combination *co
 }
 
 /* The combination that matches, or the one with the fewest fields that do not. */
-static uint32_t choose(explainer *e, const nb_rule_in *rule, bool *ret_match)
+static uint32_t choose(explainer *e, const nb_rule_in *rule)
 {
     const nb_conjunction *c = rule->first;
     uint32_t best = 0, fewest = UINT32_MAX;
@@ -189,8 +192,8 @@ static uint32_t choose(explainer *e, const nb_rule_in *rule, bool *ret_match)
     for (uint32_t i = 0; c != NULL; i++, c = c->next) {
         uint32_t failed;
 
-        if (nb_conjunction_judge(&e->scratch, c)) {
-            *ret_match = true;
+        if ((!e->unreadable || c->count == 0) && nb_conjunction_judge(&e->scratch, c)) {
+            e->match = true;
             return i;
         }
         failed = count_failed(e, c);
@@ -214,13 +217,20 @@ nimbus_status nb_pattern_explain(const nb_pattern *pattern, const void *json, si
     }
     e->pattern = pattern;
     e->json = json;
+    e->match = e->unreadable = false;
     nb_scratch_open(&e->scratch, pattern->heap);
     status = nb_walk(&pattern->index, &e->scratch, json, size, false);
+    if (status == NIMBUS_E_JSON && pattern->limits.profile == NIMBUS_PROFILE_SNS_BODY) {
+        nb_scratch_clear(&e->scratch);
+        e->unreadable = true;
+        status = NIMBUS_OK;
+    }
     if (status == NIMBUS_OK) {
         status = nb_draft_open(&e->draft, pattern->heap, &pattern->limits, pattern->text, pattern->text_size, NULL, NULL, "");
         if (status == NIMBUS_OK) {
             answer.combinations = pattern->rule->count;
-            answer.combination = choose(e, pattern->rule, &answer.match);
+            answer.combination = choose(e, pattern->rule);
+            answer.match = e->match;
             tell(e, conjunction_of(pattern->rule, answer.combination), nb_draft_combination(&e->draft, answer.combination), visit, user,
                  &answer);
         }

@@ -66,9 +66,8 @@ static void try_glob(firing *f, const nb_atom *atom, const char *data, size_t si
 }
 
 /* An atom that was found by the hash of a start (or, backwards, an end) of length bytes. text: the value as it is. */
-static void check_affix(firing *f, const nb_atom *atom, unsigned which, const char *text, size_t size, const char *folded, size_t length)
+static void check_affix(firing *f, const nb_atom *atom, unsigned which, const char *text, size_t size, size_t length)
 {
-    const char *start;
     size_t used = 0;
 
     switch (which) {
@@ -83,14 +82,12 @@ static void check_affix(firing *f, const nb_atom *atom, unsigned which, const ch
         }
         break;
     case NB_LENGTHS_FOLD_PREFIX:
-        if (atom->kind == NB_FOLD_PREFIX && nb_fold_equal(atom->data, atom->size, text, size, &used)) {
+        if (atom->kind == NB_FOLD_PREFIX && nb_fold_starts(atom->data, atom->size, text, size, &used)) {
             fire(f, atom);
         }
         break;
     case NB_LENGTHS_FOLD_SUFFIX:
-        start = atom->kind == NB_FOLD_SUFFIX ? nb_fold_last(text, size, nb_fold_length(atom->data, atom->size)) : NULL;
-        if (start != NULL && nb_fold_equal(atom->data, atom->size, start, (size_t)(text + size - start), &used) &&
-            start + used == text + size) {
+        if (atom->kind == NB_FOLD_SUFFIX && nb_fold_ends(atom->data, atom->size, text, size)) {
             fire(f, atom);
         }
         break;
@@ -102,7 +99,6 @@ static void check_affix(firing *f, const nb_atom *atom, unsigned which, const ch
         }
         break;
     }
-    (void)folded;
 }
 
 static unsigned seed_of(unsigned which)
@@ -132,7 +128,7 @@ static void fire_affixes(firing *f, unsigned which, const char *line, size_t lin
         tag = place = nb_hash_end(state, line + at, length);
         while ((atom = nb_rows_next(f->rows, tag, &place)) != NULL) {
             if (atom->field == f->field) {
-                check_affix(f, atom, which, text, size, line, length);
+                check_affix(f, atom, which, text, size, length);
             }
         }
         f->scratch->steps += 1 + (place - tag);
@@ -196,7 +192,7 @@ static void fire_folded(firing *f, uint32_t kinds, const char *text, size_t size
     if ((kinds & 1u << NB_FOLD) != 0) {
         tag = at = nb_hash_bytes(nb_index_seed(f->index, f->field->serial, NB_FOLD), folded, folded_size);
         while ((atom = nb_rows_next(f->rows, tag, &at)) != NULL) {
-            if (atom->field == f->field && atom->kind == NB_FOLD && nb_fold_equal(atom->data, atom->size, text, size, &used) &&
+            if (atom->field == f->field && atom->kind == NB_FOLD && nb_fold_starts(atom->data, atom->size, text, size, &used) &&
                 used == size) {
                 fire(f, atom);
             }

@@ -9,6 +9,12 @@ typedef struct fold_row {
     int32_t lower, upper, least; /* what is added to each; all 0: pairs of an upper case letter and the lower case one behind it */
 } fold_row;
 
+/* A character whose lower or upper case is several, or leads to one that is; and what it folds to. */
+typedef struct fold_special {
+    uint32_t code;
+    char lower[8], upper[8], folded[8]; /* end in NUL */
+} fold_special;
+
 /* The three for one character. */
 typedef struct fold_shift {
     int32_t lower, upper, least;
@@ -38,6 +44,25 @@ static fold_shift shift_of(uint32_t code)
         return (code - rows[low].first) % 2 == 0 ? (fold_shift){ 1, 0, 0 } : (fold_shift){ 0, -1, -1 };
     }
     return (fold_shift){ rows[low].lower, rows[low].upper, rows[low].least };
+}
+
+#define SPECIALS (sizeof specials / sizeof specials[0])
+
+/* NULL: it is not special. */
+static const fold_special *special_of(uint32_t code)
+{
+    size_t low = 0, high = SPECIALS;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+
+        if (specials[middle].code < code) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < SPECIALS && specials[low].code == code ? &specials[low] : NULL;
 }
 
 /* The character at `at`; *ret_size: its bytes. A byte that starts none is above all characters. */
@@ -87,6 +112,16 @@ static uint32_t shift(uint32_t code, int32_t delta)
     return (uint32_t)((int64_t)code + delta);
 }
 
+static char *fold_wide(uint32_t code, char *out)
+{
+    const fold_special *special = special_of(code);
+
+    for (const char *in = special != NULL ? special->folded : ""; *in != '\0'; in++) {
+        *out++ = *in;
+    }
+    return special != NULL ? out : encode(shift(code, shift_of(code).least), out);
+}
+
 size_t nb_fold(const char *text, size_t size, char *out)
 {
     const char *end = text + size;
@@ -96,69 +131,91 @@ size_t nb_fold(const char *text, size_t size, char *out)
     while (text < end) {
         uint32_t code = decode(text, end, &bytes);
 
-        if (code >= 'a' && code <= 'z') {
-            *out++ = (char)(code - 32);
-        } else if (code < 0x80) {
-            *out++ = (char)code;
+        if (code < 0x80) {
+            *out++ = (char)(code >= 'a' && code <= 'z' ? code - 32 : code);
         } else {
-            out = encode(shift(code, shift_of(code).least), out);
+            out = fold_wide(code, out);
         }
         text += bytes;
     }
     return (size_t)(out - start);
 }
 
-bool nb_fold_equal(const char *pattern, size_t pattern_size, const char *text, size_t text_size, size_t *ret_used)
+/* The two forms that a character of a pattern may have in a text. */
+typedef struct forms {
+    char text[2][8];
+    size_t size[2];
+} forms;
+
+static void forms_of(uint32_t code, forms *ret)
+{
+    const fold_special *special = code < 0x80 ? NULL : special_of(code);
+    fold_shift by;
+
+    if (special != NULL) {
+        memcpy(ret->text[0], special->lower, sizeof special->lower);
+        memcpy(ret->text[1], special->upper, sizeof special->upper);
+        ret->size[0] = strlen(special->lower);
+        ret->size[1] = strlen(special->upper);
+        return;
+    }
+    by = shift_of(code);
+    ret->size[0] = (size_t)(encode(shift(code, by.lower), ret->text[0]) - ret->text[0]);
+    ret->size[1] = (size_t)(encode(shift(code, by.upper), ret->text[1]) - ret->text[1]);
+}
+
+/* No form of a character starts with its other form, nor ends with it: so there is nothing to come back to. */
+bool nb_fold_starts(const char *pattern, size_t pattern_size, const char *text, size_t text_size, size_t *ret_used)
 {
     const char *pattern_end = pattern + pattern_size;
-    const char *start = text;
-    const char *end = text + text_size;
+    size_t at = 0;
     unsigned bytes;
+    forms f;
 
     while (pattern < pattern_end) {
-        uint32_t wanted = decode(pattern, pattern_end, &bytes);
-        fold_shift by = shift_of(wanted);
-        uint32_t code;
+        unsigned which = 0;
 
+        forms_of(decode(pattern, pattern_end, &bytes), &f);
         pattern += bytes;
-        if (text == end) {
+        while (which < 2 && (f.size[which] > text_size - at || memcmp(text + at, f.text[which], f.size[which]) != 0)) {
+            which++;
+        }
+        if (which == 2) {
             return false;
         }
-        code = decode(text, end, &bytes);
-        if (code != shift(wanted, by.lower) && code != shift(wanted, by.upper)) {
-            return false;
-        }
-        text += bytes;
+        at += f.size[which];
     }
-    *ret_used = (size_t)(text - start);
+    *ret_used = at;
     return true;
 }
 
-static bool starts(char c)
+bool nb_fold_ends(const char *pattern, size_t pattern_size, const char *text, size_t text_size)
 {
-    return ((unsigned char)c & 0xC0) != 0x80;
-}
+    const char *start = pattern;
+    const char *at = pattern + pattern_size;
+    unsigned bytes;
+    forms f;
 
-size_t nb_fold_length(const char *text, size_t size)
-{
-    size_t count = 0;
+    while (at > start) {
+        const char *end = at;
+        unsigned which = 0;
 
-    for (size_t i = 0; i < size; i++) {
-        count += starts(text[i]);
-    }
-    return count;
-}
-
-const char *nb_fold_last(const char *text, size_t size, size_t count)
-{
-    const char *at = text + size;
-
-    while (count > 0) {
-        if (at == text) {
-            return NULL;
+        do {
+            at--;
+        } while (at > start && ((unsigned char)*at & 0xC0) == 0x80 && end - at < 4);
+        forms_of(decode(at, end, &bytes), &f);
+        if (at + bytes != end) { /* bytes that are no UTF-8, one by one */
+            at = end - 1;
+            forms_of(0x110000u + (unsigned char)*at, &f);
         }
-        at--;
-        count -= starts(*at);
+        while (which < 2 && (f.size[which] > text_size ||
+                             memcmp(text + text_size - f.size[which], f.text[which], f.size[which]) != 0)) {
+            which++;
+        }
+        if (which == 2) {
+            return false;
+        }
+        text_size -= f.size[which];
     }
-    return at;
+    return true;
 }

@@ -1,9 +1,10 @@
 /*
- * fold.h - comparing text without regard to case, by code point.
+ * fold.h - comparing text without regard to case, character by character.
  *
  * A character of a pattern matches itself in lower case and in upper case, nothing else: the pattern's sigma does not match the final
- * sigma. Both lie in one class, though; nb_fold() replaces every character by the smallest of its class, so that what is equal has one
- * hash, and nb_fold_equal() decides. Bytes that are no UTF-8 stand for themselves.
+ * sigma. A case may be several characters: a sharp s matches SS. nb_fold() replaces every character by one form, the same for all that
+ * could be equal, so that what is equal has one hash; nb_fold_starts() and nb_fold_ends() decide. Bytes that are no UTF-8 stand for
+ * themselves.
  */
 #ifndef NB_PATTERN_FOLD_H
 #define NB_PATTERN_FOLD_H
@@ -19,15 +20,12 @@ static inline size_t nb_fold_room(size_t size)
 }
 
 /*
- * Whether text, from its start, is the pattern without regard to case. *ret_used: bytes of text that the pattern took; the caller decides
- * whether more may follow.
+ * Whether text starts with the pattern without regard to case. *ret_used: bytes of text that the pattern took; the caller decides whether
+ * more may follow.
  */
-bool nb_fold_equal(const char *pattern, size_t pattern_size, const char *text, size_t text_size, size_t *ret_used);
+bool nb_fold_starts(const char *pattern, size_t pattern_size, const char *text, size_t text_size, size_t *ret_used);
 
-/* Characters of text: bytes that start one. */
-size_t nb_fold_length(const char *text, size_t size);
-
-/* Where the last `count` characters of text begin; NULL: it has fewer. */
-const char *nb_fold_last(const char *text, size_t size, size_t count);
+/* Whether text ends with it. */
+bool nb_fold_ends(const char *pattern, size_t pattern_size, const char *text, size_t text_size);
 
 #endif

@@ -3,28 +3,25 @@
 
 usage: fold_table.py > fold_table.h
 
-A mapping to more than one character is left out ("ß" has no upper case here), except where a titlecase form of one character stands in
-for it, and that of U+0130. `class` is the smallest character that case mappings lead to, directly or by others: what is equal without
-regard to case lies in one class, though not all of one class is equal.
+`rows` holds the mappings to one character: what is added to a character for its lower case, its upper case, and the smallest character
+that such mappings lead to, directly or by others. `specials` holds the characters with a mapping to several, and those whose lower case is
+one of these.
 """
 import unicodedata
 
 LAST = 0x1FFFF
 
 
-def one(text, other, char):
-    if len(text) == 1:
-        return ord(text)
-    return ord(other) if len(other) == 1 else ord(char)
-
-
-lower, upper = {}, {}
+lower, upper, special = {}, {}, {}
 for code in range(LAST + 1):
     if 0xD800 <= code <= 0xDFFF:
         continue
     char = chr(code)
-    lower[code] = ord('i') if code == 0x130 else one(char.lower(), char, char)
-    upper[code] = one(char.upper(), char.title(), char)
+    down, up = char.lower(), char.upper()
+    if len(down) > 1 or len(up) > 1 or len(down.upper()) > 1:
+        special[code] = (down, up)
+        down = up = char
+    lower[code], upper[code] = ord(down), ord(up)
 
 parent = {}
 
@@ -68,6 +65,23 @@ for code, deltas in mapped.items():
 print('/* Made by fold_table.py from Unicode %s. Do not edit. */' % unicodedata.unidata_version)
 print('/* clang-format off */')
 print('static const fold_row rows[] = {')
+def folded(text):
+    return ''.join(chr(find(ord(char))) if ord(char) not in special else folded_special(char) for char in text)
+
+
+def folded_special(char):
+    down, up = special[ord(char)]
+    return folded(up) if len(up) > 1 else folded(down) if len(down) > 1 else folded_special(down)
+
+
 for at in range(0, len(rows), 3):
     print('    ' + ' '.join('{ 0x%X, 0x%X, %d, %d, %d },' % (first, last, *deltas) for first, last, deltas in rows[at:at + 3]))
 print('};')
+print('static const fold_special specials[] = {')
+for code, (down, up) in sorted(special.items()):
+    assert folded(down) == folded(up) == folded(chr(code))
+    texts = ['"%s"' % ''.join('\\x%02x' % byte for byte in text.encode()) for text in (down, up, folded(up))]
+    print('    { 0x%X, %s },' % (code, ', '.join(texts)))
+print('};')
+for code in lower:
+    assert folded(chr(lower[code])) == folded(chr(upper[code]))

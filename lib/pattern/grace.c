@@ -2,7 +2,7 @@
 
 #include "platform/self.h"
 
-void nb_grace_open(nb_grace *grace, void *owner)
+void nb_grace_open(nb_grace *grace, nb_heap *heap, void *owner)
 {
     for (unsigned i = 0; i < NB_GRACE_STRIPES; i++) {
         nb_atomic_init(&grace->stripes[i].readers[0], 0);
@@ -14,6 +14,7 @@ void nb_grace_open(nb_grace *grace, void *owner)
     nb_atomic_init(&grace->fresh, NULL);
     nb_atomic_init(&grace->pending, 0);
     grace->waiting = NULL;
+    grace->heap = heap;
     grace->owner = owner;
 }
 
@@ -76,7 +77,7 @@ static void end_all(nb_grace *grace, nb_retired *due)
     while (due != NULL) {
         nb_retired *next = due->next;
 
-        due->end(due, grace->owner);
+        due->end(due, grace->heap, grace->owner);
         due = next;
     }
 }
@@ -138,7 +139,7 @@ void nb_grace_leave(nb_grace *grace, uint32_t ticket)
     }
 }
 
-void nb_grace_retire(nb_grace *grace, nb_retired *retired, void (*end)(nb_retired *retired, void *owner))
+void nb_grace_retire(nb_grace *grace, nb_retired *retired, nb_end_fn *end)
 {
     nb_retired *head = nb_load_relaxed(&grace->fresh);
 

@@ -15,16 +15,21 @@
 #ifndef NB_PATTERN_GRACE_H
 #define NB_PATTERN_GRACE_H
 
-#include <nimbus/base.h>
+#include "base/heap.h"
 
 #include "sync/atomic.h"
 
 #define NB_GRACE_STRIPES 8u
 
+struct nb_retired;
+
+/* Gives one thing back; heap and owner are those of the grace. */
+typedef void nb_end_fn(struct nb_retired *retired, nb_heap *heap, void *owner);
+
 /* Lies inside what is retired, so that retiring needs no memory. */
 typedef struct nb_retired {
     struct nb_retired *next;
-    void (*end)(struct nb_retired *retired, void *owner);
+    nb_end_fn *end;
     uint32_t phase;
 } nb_retired;
 
@@ -41,10 +46,11 @@ typedef struct nb_grace {
     _Atomic(nb_retired *) fresh;    /* pushed by anybody, taken by who is busy */
     _Atomic uint32_t pending;       /* retired and not given back */
     nb_retired *waiting;
-    void *owner;                    /* handed to end() */
+    nb_heap *heap;                  /* handed to end(), and the owner */
+    void *owner;
 } nb_grace;
 
-void nb_grace_open(nb_grace *grace, void *owner);
+void nb_grace_open(nb_grace *grace, nb_heap *heap, void *owner);
 
 /* Gives everything back; no reader is left. */
 void nb_grace_close(nb_grace *grace);
@@ -54,7 +60,7 @@ uint32_t nb_grace_enter(nb_grace *grace);
 void nb_grace_leave(nb_grace *grace, uint32_t ticket);
 
 /* The thing is out of sight; nb_grace_collect() is to follow, once no lock is held. */
-void nb_grace_retire(nb_grace *grace, nb_retired *retired, void (*end)(nb_retired *retired, void *owner));
+void nb_grace_retire(nb_grace *grace, nb_retired *retired, nb_end_fn *end);
 
 /* Gives back what no reader can see any more: end() runs once for each, perhaps later, on the thread of the last reader. */
 void nb_grace_collect(nb_grace *grace);

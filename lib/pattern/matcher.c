@@ -16,7 +16,7 @@ static size_t card_block(size_t id_size)
     return sizeof(nb_card) + id_size + 1;
 }
 
-static void end_card(nb_retired *retired, void *owner)
+static void end_card(nb_retired *retired, nb_heap *heap, void *owner)
 {
     nb_card *c = (nb_card *)(void *)((char *)retired - offsetof(nb_card, retired));
     nb_matcher *matcher = owner;
@@ -24,7 +24,7 @@ static void end_card(nb_retired *retired, void *owner)
     if (matcher->destroy != NULL) {
         matcher->destroy(c->user);
     }
-    nb_free(matcher->heap, c, card_block(c->id_size));
+    nb_free(heap, c, card_block(c->id_size));
 }
 
 static nb_card *make_card(nb_matcher *matcher, const char *id, size_t id_size, void *user)
@@ -67,13 +67,13 @@ static nb_rule_in *find_rule(const nb_matcher *matcher, const char *id, size_t i
 
 /* ------------------------------------------------------------------------------------------------ editions */
 
-static void end_edition(nb_retired *retired, void *owner)
+static void end_edition(nb_retired *retired, nb_heap *heap, void *owner)
 {
     nb_edition *e = (nb_edition *)(void *)((char *)retired - offsetof(nb_edition, retired));
-    nb_matcher *matcher = owner;
 
+    (void)owner;
     nb_index_close(&e->index);
-    nb_free(matcher->heap, e, sizeof *e);
+    nb_free(heap, e, sizeof *e);
 }
 
 static nb_edition *make_edition(nb_matcher *matcher, size_t grain)
@@ -120,12 +120,12 @@ static void rebuild(nb_matcher *matcher)
         return;
     }
     if (!nb_table_open(&ids, matcher->heap, NULL, (uint32_t)matcher->rules)) {
-        end_edition(&e->retired, matcher);
+        end_edition(&e->retired, matcher->heap, matcher);
         return;
     }
     if (!copy_rules(matcher, e, &ids)) {
         nb_table_close(&ids);
-        end_edition(&e->retired, matcher);
+        end_edition(&e->retired, matcher->heap, matcher);
         return;
     }
     nb_table_close(&matcher->ids);
@@ -149,7 +149,7 @@ nb_matcher *nb_matcher_create(nb_heap *heap, const nb_matcher_spec *spec, nimbus
         matcher->destroy = spec->destroy;
         nb_draft_limits(spec->patterns, &matcher->limits, &field);
         matcher->key = nb_random_mix((uint64_t)(uintptr_t)matcher ^ nb_random_mix(nb_self_number()));
-        nb_grace_open(&matcher->grace, matcher);
+        nb_grace_open(&matcher->grace, heap, matcher);
         nb_lock_init(&matcher->change);
         if (nb_table_open(&matcher->ids, heap, NULL, 4)) {
             e = make_edition(matcher, 512);
@@ -184,10 +184,10 @@ void nb_matcher_release(nb_matcher *matcher)
         nb_rule_in *rule = nb_load_relaxed(&rows->entries[i]);
 
         if (rule != NULL && is_alive(rule)) {
-            end_card(&((nb_card *)rule->card)->retired, matcher);
+            end_card(&((nb_card *)rule->card)->retired, heap, matcher);
         }
     }
-    end_edition(&nb_load_relaxed(&matcher->current)->retired, matcher);
+    end_edition(&nb_load_relaxed(&matcher->current)->retired, matcher->heap, matcher);
     for (unsigned i = 0; i < NB_SPARES; i++) {
         nb_scratch *scratch = nb_load_acquire(&matcher->spare[i]);
 

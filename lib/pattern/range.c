@@ -11,11 +11,12 @@
 
 #define FIRST_LEVEL 16u
 
-static void end_ranges(nb_retired *retired, void *owner)
+static void end_ranges(nb_retired *retired, nb_heap *heap, void *owner)
 {
     nb_ranges *ranges = (nb_ranges *)(void *)((char *)retired - offsetof(nb_ranges, retired));
 
-    nb_free(owner, ranges, sizeof *ranges + ranges->count * sizeof ranges->items[0]);
+    (void)owner;
+    nb_free(heap, ranges, sizeof *ranges + ranges->count * sizeof ranges->items[0]);
 }
 
 /* Fills `most` of a span. The depth of the recursion is the logarithm of the span. */
@@ -80,7 +81,7 @@ bool nb_ranges_add(nb_index *index, nb_field *field, nb_atom *atom)
         if (old != NULL && index->grace != NULL) {
             nb_grace_retire(index->grace, &old->retired, end_ranges);
         } else if (old != NULL) {
-            end_ranges(&old->retired, index->heap);
+            end_ranges(&old->retired, index->heap, NULL);
         }
     }
     return true;

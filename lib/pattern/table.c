@@ -24,11 +24,12 @@ static nb_rows *make_rows(nb_heap *heap, uint32_t size)
     return rows;
 }
 
-static void end_rows(nb_retired *retired, void *owner)
+static void end_rows(nb_retired *retired, nb_heap *heap, void *owner)
 {
     nb_rows *rows = (nb_rows *)(void *)retired; /* its first member */
 
-    nb_free(owner, rows, rows->block);
+    (void)owner;
+    nb_free(heap, rows, rows->block);
 }
 
 bool nb_table_open(nb_table *table, nb_heap *heap, nb_grace *grace, uint32_t room)
@@ -88,7 +89,7 @@ bool nb_table_reserve(nb_table *table)
     if (table->grace != NULL) {
         nb_grace_retire(table->grace, &old->retired, end_rows);
     } else {
-        end_rows(&old->retired, table->heap);
+        end_rows(&old->retired, table->heap, NULL);
     }
     return true;
 }

@@ -230,6 +230,7 @@ bool has_twins(const text *json)
             depth--;
         } else if (event == NB_JSON_KEY) {
             keys[count] = (known_key){ open[depth - 1], unescaped(&reader) };
+            found = found || memchr(keys[count].key.data, '.', keys[count].key.size) != NULL; /* perhaps a path in two spellings */
             for (size_t i = 0; i < count; i++) {
                 found = found || (keys[i].object == keys[count].object && keys[i].key.size == keys[count].key.size &&
                                   memcmp(keys[i].key.data, keys[count].key.data, keys[count].key.size) == 0);
