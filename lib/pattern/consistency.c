@@ -4,9 +4,8 @@
  * {"e":{"f":["A"],"l":["J"]}} does not match {"e":[{"f":"A","l":"S"},{"f":"P","l":"J"}]}. A scalar that is itself an element is not bound
  * to its siblings. So each element that is an object or array gets a scope of its own, and at the end of the array only the best element's
  * scope is joined with the scope around it. The best element is the one that serves most fields; as all fields under one node come from
- * this one array, an element that can be part of a match serves all of them, and no other choice can do better. (Only if the event names
- * one array twice, by duplicate keys or by a dotted and a nested spelling, fields can come from two arrays; each then gives its best
- * element.)
+ * this one array, an element that can be part of a match serves all of them, and no other choice can do better. (Only if the event
+ * names a path twice, fields can come from two arrays: twins.c looks closer then.)
  *
  * Absence is judged where the other fields were found: with an element chosen, only the values in it count; where no value of any element
  * serves, the values of all elements do.
@@ -160,5 +159,6 @@ bool nb_consistent(nb_scratch *scratch, const nb_conjunction *conjunction)
         play_entry(&p, &entries[i]);
     }
     scratch->steps += scratch->entries.count;
-    return ((p.scope.met | (p.absent & ~p.scope.seen)) & all) == all;
+    return ((p.scope.met | (p.absent & ~p.scope.seen)) & all) == all ||
+           (scratch->twins && nb_consistent_twins(scratch, conjunction, p.absent, all));
 }

@@ -27,4 +27,7 @@ bool nb_found_satisfies(nb_scratch *scratch, const nb_found *found, const nb_ato
 /* consistency.c: whether a conjunction holds with values that lie in the same elements of arrays. */
 bool nb_consistent(nb_scratch *scratch, const nb_conjunction *conjunction);
 
+/* twins.c: the same for events that name a path twice. absent: lists that absence satisfies; all: all lists. */
+bool nb_consistent_twins(nb_scratch *scratch, const nb_conjunction *conjunction, uint64_t absent, uint64_t all);
+
 #endif

@@ -20,11 +20,12 @@ void nb_scratch_open(nb_scratch *scratch, nb_heap *heap)
     scratch->text = space_of(scratch->first_text, COUNT(scratch->first_text));
     scratch->folded = space_of(scratch->first_folded, COUNT(scratch->first_folded));
     scratch->frames = space_of(NULL, 0);
+    scratch->families = space_of(NULL, 0);
     scratch->marks = space_of(scratch->first_marks, COUNT(scratch->first_marks));
     memset(scratch->first_marks, 0, sizeof scratch->first_marks);
     scratch->round = 1;
     scratch->marked = 0;
-    scratch->starved = false;
+    scratch->starved = scratch->twins = false;
     scratch->steps = 0;
 }
 
@@ -45,6 +46,7 @@ void nb_scratch_close(nb_scratch *scratch)
     close_space(scratch, &scratch->text);
     close_space(scratch, &scratch->folded);
     close_space(scratch, &scratch->frames);
+    close_space(scratch, &scratch->families);
     close_space(scratch, &scratch->marks);
 }
 
@@ -53,7 +55,7 @@ void nb_scratch_clear(nb_scratch *scratch)
     scratch->found.count = scratch->fired.count = scratch->entries.count = scratch->arrays.count = scratch->rules.count = 0;
     scratch->text.count = scratch->folded.count = scratch->frames.count = 0;
     scratch->marked = 0;
-    scratch->starved = false;
+    scratch->starved = scratch->twins = false;
     scratch->steps = 0;
     if (++scratch->round == 0) { /* once in four thousand million events */
         memset(scratch->marks.items, 0, scratch->marks.room * sizeof(nb_mark));

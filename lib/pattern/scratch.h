@@ -57,9 +57,11 @@ typedef struct nb_scratch {
     nb_space text;    /* char: values without their escapes */
     nb_space folded;  /* char */
     nb_space frames;  /* of consistency.c */
+    nb_space families; /* of twins.c */
     nb_space marks;   /* nb_mark; room is a power of two */
     uint32_t round;
     uint32_t marked;
+    bool twins;       /* the event may name a path twice */
     bool starved;     /* something did not fit: the match fails */
     uint64_t steps;
     nb_found first_found[24];

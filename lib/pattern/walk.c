@@ -166,8 +166,11 @@ static bool take_key(walk *w)
     if (node == NULL) {
         return nb_json_skip(&w->reader);
     }
-    if (l->wanted != 0 && node->parent == l->node) { /* not by way of a dot */
-        l->met |= UINT64_C(1) << (node->ordinal & 63);
+    if (node->parent != l->node || node->ordinal >= MAX_EARLY) { /* by way of a dot; or not to be kept apart */
+        w->scratch->twins = true;
+    } else {
+        w->scratch->twins = w->scratch->twins || (l->met >> node->ordinal & 1) != 0;
+        l->met |= UINT64_C(1) << node->ordinal;
     }
     w->here = node;
     return true;

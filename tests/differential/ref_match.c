@@ -205,6 +205,16 @@ static bool may_be_absent(const ref_list *list)
     return false;
 }
 
+static bool some_may_be_absent(const ref_rule *rule)
+{
+    for (size_t i = 0; i < rule->count; i++) {
+        if (may_be_absent(&rule->lists[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool choose(search *s, size_t at)
 {
     if (*s->steps == 0) {
@@ -225,8 +235,8 @@ static bool choose(search *s, size_t at)
             if (choose(s, at + 1)) {
                 return true;
             }
-            if ((*field)->count == 0) {
-                break; /* a field without places forbids nothing: another one can do no better */
+            if ((*field)->count == 0 && !some_may_be_absent(s->rule)) {
+                break; /* a field without places forbids nothing: no other can do better, unless something is to be absent */
             }
         }
     }
