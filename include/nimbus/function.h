@@ -215,10 +215,10 @@ NIMBUS_API nimbus_status nimbus_function_unmap(nimbus_function *function, nimbus
 /**
  * Counters and gauges of a function.
  *
- * Counters hold every call that has returned. Of the durations, the first call of a worker's turn and every eighth after it are measured
- * exactly, and those of two ticks of the system's coarse clock or longer (8 ms on most systems) to a tick; any other counts as long as
- * the one that was measured before it. Under a manual clock, and where the system has no coarse clock, every call is measured.
- * Durations of a turn are added at its end.
+ * Counters hold every call that has returned. Durations are added at the end of a worker's turn (32 calls or 1 ms). While calls are shorter
+ * than 2 us, one in eight of a turn, its first among them, is measured, and the seven after it together: they count as long as that one, but
+ * if they took 50 us more than that, one of them counts with the surplus. Longer calls are measured one by one, and so are all under a
+ * manual clock.
  */
 typedef struct nimbus_function_metrics {
     uint64_t invocations NIMBUS_0; /**< handler calls; a batch counts one */

@@ -15,7 +15,7 @@ typedef struct dozer {
 int64_t nb_turn_end(nb_turn *turn)
 {
     if (turn->end == NB_TURN_LATER) {
-        turn->end = nb_platform_coarse() + NB_TURN_NS;
+        turn->end = nb_platform_elapsed() + NB_TURN_NS;
     }
     return turn->end;
 }

@@ -48,12 +48,13 @@
 /* How much one task may do before others get their turn. */
 typedef struct nb_turn {
     uint32_t calls_left; /* handler calls */
-    int64_t end;         /* coarse system time; INT64_MAX: no end; NB_TURN_LATER: nobody has asked yet */
+    int64_t end;         /* system time; INT64_MAX: no end; NB_TURN_LATER: nobody has asked yet */
 } nb_turn;
 
 #define NB_TURN_LATER INT64_MIN
 
-/* The end of the turn: NB_TURN_NS from the first time that somebody asks. A task that never asks costs no reading of the clock. */
+/* The end of the turn: NB_TURN_NS from the first time that somebody asks. A task that never asks costs no reading of the clock.
+ * nb_turn_over() looks at the coarse clock, so it may come a tick later. */
 int64_t nb_turn_end(nb_turn *turn);
 bool nb_turn_over(nb_turn *turn);
 

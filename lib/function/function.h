@@ -101,6 +101,7 @@ struct nimbus_function {
     nb_handler *handler;
     bool handler_owned; /* under lock: until the end */
     bool batches;       /* it takes batches */
+    _Atomic uint32_t halt; /* NB_HALT_...; see the head. Here, since every send reads it, and it is seldom written */
     char *name;
     nimbus_subscription *subscription; /* whose callback it is; pinned for each call; NULL */
     nb_object *subscription_object;    /* the same, as what can be pinned */
@@ -116,7 +117,6 @@ struct nimbus_function {
     bool queued, ended, stopped;
     uint32_t running;                  /* places taken, kept ones included */
     uint32_t limit;
-    _Atomic uint32_t halt;             /* NB_HALT_...; see the head */
     nb_list stays;                     /* nb_stay: workers in a place */
     int64_t typical;                   /* a call's duration that was measured lately */
     nb_list calls;                     /* nb_sync that wait for a place */

@@ -110,7 +110,7 @@ static bool halted(const nb_feed *feed, const nb_stay *stay, uint32_t i)
     if (i == 0) {
         return false;
     }
-    return (halt & NB_HALT_OVER) != 0 || (feed->queue == NULL && ((halt & NB_HALT_CALLS) != 0 || stay->coarse >= stay->ends));
+    return (halt & NB_HALT_OVER) != 0 || (feed->queue == NULL && ((halt & NB_HALT_CALLS) != 0 || nb_stay_late(stay)));
 }
 
 /* The last one first, so that they stand in the queue as before. */

@@ -2,7 +2,9 @@
 
 #include "function/function.h"
 
-#define MEASURED_EVERY 8u
+#define RUN 7u     /* calls that are not measured in a row */
+#define SHORT 2000 /* ns */
+#define NOT_READ INT64_MIN
 
 void nb_stay_begin_locked(nb_stay *stay, nimbus_function *function, nb_turn *turn)
 {
@@ -19,10 +21,9 @@ void nb_stay_begin_locked(nb_stay *stay, nimbus_function *function, nb_turn *tur
     nb_atomic_init(&stay->errors, 0);
     nb_atomic_init(&stay->filtered, 0);
     stay->clock = &function->object.runtime->clock;
-    stay->coarse = nb_clock_coarse(stay->clock, NULL);
     stay->ends = stay->clock->manual ? INT64_MAX : nb_turn_end(turn);
-    stay->until = 0;
-    stay->samples = 0;
+    stay->now = NOT_READ;
+    stay->until = stay->run = stay->samples = 0;
     nb_link_init(&stay->link);
     nb_list_push(&function->stays, &stay->link);
     nb_function_note_locked(function);
@@ -39,10 +40,41 @@ static void add_samples_locked(nb_stay *stay)
     stay->samples = 0;
 }
 
+static void add_sample(nb_stay *stay, int64_t duration, uint32_t times)
+{
+    if (stay->samples == NB_STAY_SAMPLES) {
+        nb_lock_acquire(&stay->function->lock);
+        add_samples_locked(stay);
+        nb_lock_release(&stay->function->lock);
+    }
+    stay->sample[stay->samples].duration = duration;
+    stay->sample[stay->samples].times = times;
+    stay->samples++;
+}
+
+/* The calls since the last measured one are over at `now`: they count as that one did, but for what they took more. */
+static void end_run(nb_stay *stay, int64_t now)
+{
+    int64_t typical = stay->sample[stay->samples - 1].duration; /* a run begins behind a measured call */
+    int64_t surplus = now - stay->now - stay->run * typical;
+
+    if (surplus >= NB_STAY_SURPLUS) {
+        stay->run--;
+        stay->sample[stay->samples - 1].times += stay->run;
+        add_sample(stay, typical + surplus, 1);
+    } else {
+        stay->sample[stay->samples - 1].times += stay->run;
+    }
+    stay->run = 0;
+}
+
 void nb_stay_end(nb_stay *stay)
 {
     nimbus_function *function = stay->function;
 
+    if (stay->run > 0) {
+        end_run(stay, nb_clock_elapsed(stay->clock));
+    }
     nb_handler_release(stay->handler);
     if (stay->subscription != NULL) {
         nb_object_unpin(stay->subscription);
@@ -58,36 +90,26 @@ void nb_stay_end(nb_stay *stay)
 
 void nb_stay_call_begins(nb_stay *stay)
 {
-    stay->start = stay->until == 0 ? nb_clock_elapsed(stay->clock) : -1;
-}
-
-static void add_sample(nb_stay *stay, int64_t duration)
-{
-    if (stay->samples == NB_STAY_SAMPLES) {
-        nb_lock_acquire(&stay->function->lock);
-        add_samples_locked(stay);
-        nb_lock_release(&stay->function->lock);
+    if (stay->until > 0) {
+        stay->start = NOT_READ;
+        return;
     }
-    stay->sample[stay->samples].duration = duration;
-    stay->sample[stay->samples].times = 1;
-    stay->samples++;
+    stay->start = nb_clock_elapsed(stay->clock);
+    if (stay->run > 0) {
+        end_run(stay, stay->start);
+    }
 }
 
 void nb_stay_call_ended(nb_stay *stay, uint32_t messages)
 {
-    int64_t before = stay->coarse, tick = nb_clock_tick(stay->clock);
-
-    stay->coarse = nb_clock_coarse(stay->clock, NULL);
     nb_stay_count(&stay->invocations, 1);
     nb_stay_count(&stay->messages, messages);
-    if (stay->start >= 0) {
-        add_sample(stay, nb_clock_elapsed(stay->clock) - stay->start);
-        stay->until = tick == 0 ? 0 : MEASURED_EVERY - 1;
-    } else if (stay->coarse - before >= 2 * tick) {
-        add_sample(stay, stay->coarse - before);
-        stay->until = 0; /* it is no measure for the next ones */
-    } else {
-        stay->sample[stay->samples - 1].times++; /* one was measured before: until was 0 at first, and is after a long one */
+    if (stay->start == NOT_READ) {
+        stay->run++;
         stay->until--;
+        return;
     }
+    stay->now = nb_clock_elapsed(stay->clock);
+    add_sample(stay, stay->now - stay->start, 1);
+    stay->until = stay->clock->manual || stay->now - stay->start >= SHORT ? 0 : RUN;
 }

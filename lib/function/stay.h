@@ -9,10 +9,10 @@
  * the function's own, both under its lock, and whoever looks holds that lock: so he misses nothing and counts nothing twice. What a
  * call did before it settled its message is seen by whoever saw the message settled.
  *
- * Durations. Two exact readings of the clock cost more than all else in a short call. The first call of a stay and every eighth after it
- * are measured exactly. Of the others it is known by the coarse clock, read once a call, whether they took two ticks or more (8 ms on
- * most systems); those count with what it says, and the rest as long as the last one that was measured. Where the coarse clock is exact,
- * and under a manual one, every call is measured.
+ * Durations. Reading the clock before and after costs more than all else in a short call. So while calls are short (below 2 us), one in
+ * eight is measured, and of the seven after it only how long they took together. If that is not more than was to be expected of calls
+ * like the measured one, each of them counts as long as that. If it is 50 us more, one of them counts with the surplus. Longer calls are
+ * measured one by one, and so is every call under a manual clock.
  */
 #ifndef NB_FUNCTION_STAY_H
 #define NB_FUNCTION_STAY_H
@@ -21,6 +21,7 @@
 #include "target/handler.h"
 
 #define NB_STAY_SAMPLES 8u
+#define NB_STAY_SURPLUS 50000 /* ns: what is more than noise */
 
 typedef struct nb_stay {
     nb_link link;        /* in function->stays */
@@ -31,9 +32,10 @@ typedef struct nb_stay {
     /* of the worker alone: */
     nb_clock *clock;
     int64_t ends;   /* of the turn; INT64_MAX: it has no end, or this clock does not tell */
-    int64_t coarse; /* the reading after the last call */
-    int64_t start;  /* exact, of the call that runs; -1: it is not measured */
+    int64_t now;    /* the last reading of the clock; INT64_MIN: there was none */
+    int64_t start;  /* of the call that runs; INT64_MIN: it is not measured */
     uint32_t until; /* calls until the next that is measured */
+    uint32_t run;   /* calls since the last that was measured */
     uint32_t samples;
     struct {
         int64_t duration;
@@ -49,6 +51,15 @@ void nb_stay_end(nb_stay *stay);
 
 void nb_stay_call_begins(nb_stay *stay);
 void nb_stay_call_ended(nb_stay *stay, uint32_t messages);
+
+/*
+ * The turn is over, and what is left of a batch is likely to take long, by the last call that was measured. Giving back short ones, because
+ * the worker was interrupted, would cost more than running them.
+ */
+static inline bool nb_stay_late(const nb_stay *stay)
+{
+    return stay->now >= stay->ends && stay->samples > 0 && stay->sample[stay->samples - 1].duration >= NB_STAY_SURPLUS;
+}
 
 static inline void nb_stay_count(_Atomic uint64_t *counter, uint64_t n)
 {

@@ -56,9 +56,11 @@ struct nb_object {
     nb_heap *heap;
     nb_name *name;           /* counted; NULL: anonymous */
     nb_link link;            /* in the instance's list of objects */
-    _Atomic uint64_t counts; /* handles in the low half, pins in the high half */
     atomic_bool ended;
     atomic_bool orphan;      /* the instance is closed */
+    char gap1[56];           /* every delivery changes the counts; what stands around them is read by every send */
+    _Atomic uint64_t counts; /* handles in the low half, pins in the high half */
+    char gap2[56];
 };
 
 /* One handle, for the caller. name may be NULL. Nobody knows it until nb_object_publish(). */
