@@ -215,10 +215,10 @@ NIMBUS_API nimbus_status nimbus_function_unmap(nimbus_function *function, nimbus
 /**
  * Counters and gauges of a function.
  *
- * Counters hold every call that has returned. Durations are added at the end of a worker's turn (32 calls or 1 ms). While calls are shorter
- * than 2 us, one in eight of a turn, its first among them, is measured, and the seven after it together: they count as long as that one, but
- * if they took 50 us more than that, one of them counts with the surplus. Longer calls are measured one by one, and so are all under a
- * manual clock.
+ * Counters hold every call that has returned. Durations are added at the end of a worker's turn (32 calls or 1 ms). While calls are
+ * shorter than 2 us, one in eight of a turn, its first among them, is measured, and the seven after it together: they count as long as
+ * that one, but if they took 50 us more than that, one of them counts with the surplus. Longer calls are measured one by one, and so
+ * are all under a manual clock.
  */
 typedef struct nimbus_function_metrics {
     uint64_t invocations NIMBUS_0; /**< handler calls; a batch counts one */
