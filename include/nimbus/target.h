@@ -127,7 +127,10 @@ typedef struct nimbus_delivery_options {
     uint64_t reserved_[8] NIMBUS_0;
 } nimbus_delivery_options;
 
-/** Counters of one delivery path: a subscription or a rule's target. matched = delivered + pending + dead_lettered + discarded. */
+/**
+ * Counters of one delivery path: a subscription or a rule's target. matched = delivered + pending + dead_lettered + discarded. Exact with
+ * respect to publishes that have returned; one that is under way counts as delivered until it has come to this path.
+ */
 typedef struct nimbus_delivery_metrics {
     uint64_t filtered NIMBUS_0;      /**< not matched by the filter */
     uint64_t matched NIMBUS_0;
