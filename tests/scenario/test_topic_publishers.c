@@ -201,7 +201,7 @@ static void rules_change_while_others_put(void **state)
     SETUP_OK(w);
     crowd_start(&c);
     for (size_t i = 0; i < ROUNDS; i++) {
-        nimbus_rule_target(c.bus, "all", "guest", nimbus_to_inline(visit, &guests[i], dismiss), NULL, &w->err); /* replaces the one before */
+        nimbus_rule_target(c.bus, "all", "guest", nimbus_to_inline(visit, &guests[i], dismiss), NULL, &w->err);
         SETUP_OK(w);
         SPIN_UNTIL(atomic_load(&guests[i].calls) > 2);
     }
