@@ -1,14 +1,17 @@
 /*
  * lot.c - parking and waking.
  *
- * Ordering, beside the pair in lot.h:
+ * Ordering, beside the pairs of fences in lot.h, without which wake-ups are lost:
  *
  * - A sleeper is put on the stack by a CAS with release; who takes it off has loaded the word by acquire. Without it, it would read an old
- *   next. (The CASes between them keep the release sequence.)
- * - A sleeper is woken by a CAS on its state with release, its worker finds OUT by acquire: what the waker did before happens before the
- *   worker goes on, and so the turn and all that its earlier owners have read and written is handed over. If the worker sleeps, the parker
- *   does the same once more.
- * - The turn is given up by release and taken by acquire: an owner sees what the one before it did to the stack and to the states.
+ *   next and lose the sleepers below. All changes of the word between them are read-modify-writes, which keep the release sequence.
+ * - A worker resets its parker, then becomes ASLEEP by release; the waker that finds it so (acquire) sets the parker. Without it, the reset
+ *   could come after the set, and the worker would sleep on.
+ * - The turn's owner reads next, then marks a sleeper OUT by release; its worker finds OUT by acquire, then writes next for its next place
+ *   in the stack. Without it, the owner could read the later next.
+ *
+ * All else is relaxed. The state decides by read-modify-writes alone, which never meet an old value. The turn hands nothing on but itself:
+ * what its owner needs to know is in the word. Work is seen by the acquire of whoever takes it, not because of the wake.
  */
 #include "sync/lot.h"
 
@@ -47,11 +50,9 @@ static void put_on(nb_lot *lot, nb_lot_sleeper *sleeper)
     uintptr_t turn;
 
     do {
-        /* Relaxed: the release of the CAS publishes it. */
         nb_store_relaxed(&sleeper->next, (nb_lot_sleeper *)(word & ~NB_LOT_TURN));
         turn = sleeper->turn ? 0 : word & NB_LOT_TURN;
-        /* Release: pairs with the acquire of take_off(), and, with the turn, of nb_lot_wake_one(). Acquire: keeps both chains. */
-    } while (!nb_cas_weak_acq_rel(&lot->word, &word, (uintptr_t)sleeper | turn));
+    } while (!nb_cas_weak_release(&lot->word, &word, (uintptr_t)sleeper | turn)); /* pairs with the acquire of take_off() */
     sleeper->turn = false;
 }
 
@@ -59,8 +60,8 @@ void nb_lot_prepare(nb_lot *lot, nb_lot_sleeper *sleeper)
 {
     uint32_t state = AWAY;
 
-    /* In the stack still: then it is enough to say so. Acq_rel: whoever marks it OUT instead (acquire in claim()) has seen its past. */
-    if (!nb_cas_strong_acq_rel_acquire(&sleeper->state, &state, ANNOUNCED)) {
+    /* In the stack still: then it is enough to say so. Acquire, of a failure: pairs with the release in claim(), for next. */
+    if (!nb_cas_strong_acquire_acquire(&sleeper->state, &state, ANNOUNCED)) {
         assert(state == OUT);
         nb_store_relaxed(&sleeper->state, ANNOUNCED); /* nobody else knows it; the release of put_on() publishes it */
         put_on(lot, sleeper);
@@ -73,34 +74,26 @@ void nb_lot_cancel(nb_lot *lot, nb_lot_sleeper *sleeper)
     uint32_t state = ANNOUNCED;
 
     (void)lot;
-    /* Release: pairs with the acquire in claim(). Acquire, if it is OUT: pairs with the release in claim(); the turn is ours. */
-    if (!nb_cas_strong_acq_rel_acquire(&sleeper->state, &state, AWAY)) {
-        sleeper->turn = true;
+    if (!nb_cas_strong_relaxed(&sleeper->state, &state, AWAY)) {
+        sleeper->turn = true; /* it is OUT: chosen */
     }
-}
-
-/* Whether it was woken meanwhile. */
-static bool woken(const nb_lot_sleeper *sleeper)
-{
-    return nb_load_acquire(&sleeper->state) == OUT; /* pairs with the release in claim() */
 }
 
 nb_lot_result nb_lot_park(nb_lot *lot, nb_lot_sleeper *sleeper, int64_t until, uint32_t spins)
 {
     uint32_t state = ANNOUNCED;
 
-    while (spins > 0 && !woken(sleeper)) {
+    while (spins > 0 && nb_load_relaxed(&sleeper->state) != OUT) {
         nb_pause();
         spins--;
     }
     nb_parker_reset(&sleeper->parker); /* nobody sets it before it is ASLEEP */
-    /* Release: the reset comes before the set of who finds it ASLEEP (acquire in claim()). Acquire: as in woken(). */
-    if (nb_cas_strong_acq_rel_acquire(&sleeper->state, &state, ASLEEP)) {
+    if (nb_cas_strong_release(&sleeper->state, &state, ASLEEP)) { /* pairs with the acquire in claim(), for the reset */
         (void)nb_add_relaxed(&lot->parks, 1);
         if (!nb_parker_wait(&sleeper->parker, until)) {
             state = ASLEEP;
-            /* The one CAS that decides between time-out and wake; orders as in nb_lot_cancel(). */
-            if (nb_cas_strong_acq_rel_acquire(&sleeper->state, &state, AWAY)) {
+            /* This CAS and the exchange in claim() decide between time-out and wake. */
+            if (nb_cas_strong_relaxed(&sleeper->state, &state, AWAY)) {
                 return NB_LOT_TIMED_OUT;
             }
             (void)nb_parker_wait(&sleeper->parker, INT64_MAX); /* the waker is about to set it, or has */
@@ -116,7 +109,7 @@ bool nb_lot_settle(nb_lot *lot, nb_lot_sleeper *sleeper)
         return false;
     }
     sleeper->turn = false;
-    (void)nb_and_acq_rel(&lot->word, ~NB_LOT_TURN); /* release: pairs with the acquire in nb_lot_wake_one() */
+    (void)nb_and_relaxed(&lot->word, ~NB_LOT_TURN);
     nb_fence_after_rmw(); /* pairs with the fence of nb_lot_notify(): give up the turn, then look for work */
     return true;
 }
@@ -135,8 +128,7 @@ static nb_lot_sleeper *take_off(nb_lot *lot)
         if (top != NULL) {
             below = (uintptr_t)nb_load_relaxed(&top->next) | NB_LOT_TURN; /* nobody changes it while top is in the stack */
         }
-        /* Release: as giving up the turn in nb_lot_settle(). Acquire, also of a failure: whoever was put on meanwhile. */
-        if (nb_cas_weak_acq_rel_acquire(&lot->word, &word, below)) {
+        if (nb_cas_weak_acquire_acquire(&lot->word, &word, below)) { /* acquire, of a failure: who was put on meanwhile, as above */
             return top;
         }
     }
@@ -145,10 +137,7 @@ static nb_lot_sleeper *take_off(nb_lot *lot)
 /* Decides against its worker. Returns what state it had: ANNOUNCED and ASLEEP are wakes; AWAY is not. */
 static uint32_t claim(nb_lot_sleeper *sleeper)
 {
-    /*
-     * Acquire: pairs with the releases of the worker's CASes (the reset of its parker). Release: pairs with its acquires; from here on the
-     * sleeper may be put on again, unless it is ASLEEP: then its worker waits for the parker.
-     */
+    /* Acquire: pairs with the release of ASLEEP in nb_lot_park(). Release: pairs with the acquire in nb_lot_prepare(). */
     return nb_exchange_acq_rel(&sleeper->state, OUT);
 }
 
@@ -157,7 +146,7 @@ void nb_lot_wake_one(nb_lot *lot, uintptr_t word)
     nb_lot_sleeper *sleeper;
 
     /* Takes the turn. If somebody else did, that one will look; if only the stack has changed, we try again. */
-    while (!nb_cas_weak_acq_rel(&lot->word, &word, word | NB_LOT_TURN)) {
+    while (!nb_cas_weak_relaxed(&lot->word, &word, word | NB_LOT_TURN)) {
         if (word == 0 || (word & NB_LOT_TURN) != 0) {
             return;
         }

@@ -71,7 +71,7 @@ static void link_part(nb_mpmc *queue, nb_mpmc_part *newest, nb_mpmc_part *part)
     for (uint64_t i = 0; i < spilled; i++) {
         part->spill[(queue->spill_first + i) % spill_places(part)] = newest->spill[(queue->spill_first + i) % spill_places(newest)];
     }
-    nb_store_release(&newest->next, part); /* pairs with the acquire loads of next */
+    nb_store_release(&newest->next, part); /* pairs with the acquire in nb_mpmc_size() */
     nb_store_release(&queue->in, part);    /* pairs with the acquire loads of in */
     nb_ring_close(&newest->ring);          /* last: who is answered CLOSED finds the new part */
 }
@@ -122,7 +122,7 @@ static void spill(nb_mpmc *queue, uint64_t value)
     newest = nb_load_relaxed(&queue->in);
     spilled = nb_load_relaxed(&queue->spilled);
     newest->spill[(queue->spill_first + spilled) % spill_places(newest)] = value;
-    nb_store_release(&queue->spilled, spilled + 1); /* pairs with the acquire in nb_mpmc_pop_slowly(), which then takes the lock */
+    nb_store_relaxed(&queue->spilled, spilled + 1); /* a hint for those without the lock */
     nb_lock_release(&queue->lock);
 }
 
@@ -162,7 +162,7 @@ static spill_answer take_spilled(nb_mpmc *queue, uint64_t *ret_value)
     } else if (spilled != 0 && nb_ring_size(&newest->ring) == 0) {
         *ret_value = newest->spill[queue->spill_first % spill_places(newest)];
         queue->spill_first++;
-        nb_store_release(&queue->spilled, spilled - 1);
+        nb_store_relaxed(&queue->spilled, spilled - 1);
         answer = SPILL_TAKEN;
     }
     nb_lock_release(&queue->lock);
@@ -179,16 +179,16 @@ bool nb_mpmc_pop_slowly(nb_mpmc *queue, uint64_t *ret_value)
         if (nb_ring_pop(&part->ring, ret_value) == NB_RING_OK) {
             return true;
         }
-        next = nb_load_acquire(&part->next); /* pairs with the release in link_part() */
+        next = nb_load_relaxed(&part->next); /* what it is, shows the acquire in nb_ring_drained(): the close comes after it */
         if (next != NULL) {
             if (!nb_ring_drained(&part->ring)) {
                 return false; /* the next value's push is not over */
             }
-            /* Release hands on what the acquire of next has shown; if it fails, another pop has done it. */
+            /* Release hands on what that acquire has shown; if it fails, another pop has done it. */
             (void)nb_cas_strong_acq_rel(&queue->out, &part, next);
             continue;
         }
-        if (nb_load_acquire(&queue->spilled) == 0) {
+        if (nb_load_relaxed(&queue->spilled) == 0) { /* if not, the lock shows them */
             return false;
         }
         answer = take_spilled(queue, ret_value);
@@ -202,8 +202,11 @@ uint64_t nb_mpmc_size(nb_mpmc *queue)
 {
     uint64_t size = nb_load_relaxed(&queue->spilled);
 
-    for (nb_mpmc_part *part = nb_load_acquire(&queue->out); part != NULL; part = nb_load_acquire(&part->next)) {
+    nb_mpmc_part *part = nb_load_acquire(&queue->out); /* pairs with the release in nb_mpmc_pop_slowly() */
+
+    while (part != NULL) {
         size += nb_ring_size(&part->ring);
+        part = nb_load_acquire(&part->next); /* pairs with the release in link_part() */
     }
     return size;
 }

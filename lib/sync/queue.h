@@ -20,8 +20,9 @@
  * An answer of "empty" is right for all values whose push was over, or is followed by a push that is not over yet (ring.h).
  *
  * Ordering. `in` and `next` are published by release and read by acquire: without it a push would write into cells that are not made.
- * `next` and `in` are set before the old ring is closed, which is a release; who is answered CLOSED has acquired, so it finds the next one
- * at its first look. `spilled` is changed under the lock. A push reads it relaxed: what it must see is only its own past.
+ * Both are set before the old ring is closed, which is a release; who is answered CLOSED, or finds the ring drained, has acquired, so it
+ * finds the next one at its first look. `spilled` is changed under the lock and read relaxed: a push must see only its own past, a pop that
+ * finds it set takes the lock, and one that must not miss it has a fence in front (lot.h).
  */
 #ifndef NB_SYNC_QUEUE_H
 #define NB_SYNC_QUEUE_H

@@ -10,6 +10,7 @@ void nb_ring_init_at(nb_ring *ring, nb_ring_cell *cells, uint64_t capacity)
     /* With one cell, filled for p and emptied for p + 1 would look the same. */
     assert(capacity >= 2 && (capacity & (capacity - 1)) == 0);
     ring->cells = cells;
+    nb_plain_write(&ring->mask);
     ring->mask = capacity - 1;
     ring->heap = NULL;
     for (uint64_t i = 0; i < capacity; i++) {
@@ -60,5 +61,6 @@ uint64_t nb_ring_size(const nb_ring *ring)
     uint64_t tail = nb_load_relaxed(&ring->tail) & ~NB_RING_CLOSED_BIT;
     uint64_t size = tail > head ? tail - head : 0; /* read at two moments: the difference may be anything */
 
+    nb_plain_read(&ring->mask);
     return size <= nb_ring_capacity(ring) ? size : nb_ring_capacity(ring);
 }

@@ -189,6 +189,21 @@ static void synchronize(uint32_t me)
     }
 }
 
+/* The same where the reader has no record of its own: synchronize looks at the shared ones without their lock. */
+static void synchronize_shared(uint32_t me)
+{
+    if (me == 0) {
+        synchronize(me);
+        return;
+    }
+    for (int i = 0; i < 2; i++) {
+        nb_epoch_record *inside = nb_epoch_enter_shared(&epoch);
+
+        look();
+        nb_epoch_leave(inside);
+    }
+}
+
 /* A thread ends and hands its record back; another one gets it and is inside with it while a writer looks at the records. */
 static void thread_ends(uint32_t me)
 {
@@ -235,6 +250,7 @@ static const explore_scenario scenarios[] = {
     { .name = "epoch_no_record", .threads = 2, .setup = setup_made_before, .thread = no_record, .finish = finish },
     { .name = "epoch_shared_only", .threads = 3, .setup = setup, .thread = shared_only, .finish = finish },
     { .name = "epoch_synchronize", .threads = 2, .setup = setup, .thread = synchronize, .finish = finish },
+    { .name = "epoch_synchronize_shared", .threads = 2, .setup = setup, .thread = synchronize_shared, .finish = finish },
     { .name = "epoch_ends", .threads = 3, .setup = setup_two, .thread = epoch_ends, .finish = finish },
     { .name = "epoch_thread_ends", .threads = 4, .setup = setup, .thread = thread_ends, .finish = finish },
 };

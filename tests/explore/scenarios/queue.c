@@ -117,6 +117,21 @@ static void spill_and_grow(uint32_t me)
     }
 }
 
+/* The size is asked while the chain grows. Wrong: the loads of `out` and `next`, by which a part is seen that is not made. */
+static void size_while_it_grows(uint32_t me)
+{
+    if (me == 0) {
+        explore_check(nb_mpmc_reserve(&queue));
+        push(0, 0);
+        pop();
+    } else if (me == 1) {
+        pop();
+    } else {
+        explore_check(nb_mpmc_size(&queue) <= 1);
+        explore_check(nb_mpmc_size(&queue) <= 1);
+    }
+}
+
 /* No memory: a reservation fails, those that there are keep their room. */
 static void no_memory(uint32_t me)
 {
@@ -148,6 +163,7 @@ static void no_memory_finish(void)
 static const explore_scenario scenarios[] = {
     { .name = "queue_grow", .threads = 3, .setup = setup_0, .thread = grow, .finish = finish },
     { .name = "queue_leave_part", .threads = 3, .setup = setup_2, .thread = leave_part, .finish = finish },
+    { .name = "queue_size", .threads = 3, .setup = setup_2, .thread = size_while_it_grows, .finish = finish },
     { .name = "queue_spill", .threads = 2, .setup = setup_2, .thread = spill, .finish = finish },
     { .name = "queue_spill_and_grow", .threads = 3, .setup = setup_2, .thread = spill_and_grow, .finish = finish, .share = 2 },
     { .name = "queue_no_memory", .threads = 2, .setup = setup_0, .thread = no_memory, .finish = no_memory_finish },
