@@ -66,7 +66,11 @@ nimbus_status nimbus_queue_send_batch(nimbus_queue *queue, const nimbus_entry *e
     status = batch_size_status(queue, count);
     max = queue->object.runtime->limits.max_message_size;
     for (size_t i = 0; status == NIMBUS_OK && i < count; i++) {
-        nb_queue_check(queue, &entries[i], &size);
+        if (nb_queue_plain(queue, &entries[i])) {
+            size = entries[i].body.size;
+        } else {
+            nb_queue_check(queue, &entries[i], &size);
+        }
         total = size > SIZE_MAX - total ? SIZE_MAX : total + size;
         status = total > max ? NIMBUS_E_BATCH_TOO_LONG : NIMBUS_OK;
     }
@@ -78,7 +82,7 @@ nimbus_status nimbus_queue_send_batch(nimbus_queue *queue, const nimbus_entry *e
 }
 
 /* The part of a receive's arguments that both forms share; *ret_visibility: for the store. */
-static nimbus_status check_receive(nimbus_queue *queue, nimbus_duration *wait, const nimbus_receive_options *options, size_t max,
+static inline nimbus_status check_receive(nimbus_queue *queue, nimbus_duration *wait, const nimbus_receive_options *options, size_t max,
                                    int64_t *ret_visibility)
 {
     nimbus_duration visibility = options != NULL ? options->visibility_timeout : 0;

@@ -234,7 +234,13 @@ nimbus_status nb_queue_receive(nimbus_queue *queue, int64_t wait, int64_t visibi
         }
     }
     status = nb_store_take(&queue->store, (uint32_t)max, visibility, (nb_delivery *)(void *)ret, &count, NULL);
-    if (count == 0 && wait > 0 && (status == NIMBUS_OK || status == NIMBUS_E_OVER_LIMIT)) {
+    if (count > 0) {
+        if (ret_count != NULL) {
+            *ret_count = count;
+        }
+        return NIMBUS_OK;
+    }
+    if (wait > 0 && (status == NIMBUS_OK || status == NIMBUS_E_OVER_LIMIT)) {
         status = wait_in_line(queue, nb_add_time(nb_clock_elapsed(&nb->clock), wait), visibility, (nb_delivery *)(void *)ret,
                               (uint32_t)max, &count);
     }

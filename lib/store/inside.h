@@ -125,7 +125,14 @@ static inline void nb_slot_make_ready(nb_store *store, nb_slot *slot, uint32_t i
 nb_parcel nb_slot_empty(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word, nb_letter **ret_note);
 
 /* Counts deletes, of which some were in flight. */
-void nb_count_deleted(nb_store *store, uint32_t deleted, uint32_t in_flight);
+static inline void nb_count_deleted(nb_store *store, uint32_t deleted, uint32_t in_flight)
+{
+    uint64_t before = nb_add_relaxed(&store->flow, deleted * NB_ONE_DELETED - in_flight);
+
+    if (nb_deleted_of(before) > UINT32_MAX - deleted) {
+        nb_tally(&store->tally.deleted_high, 1);
+    }
+}
 
 /* Counts a message out that was in this state; its place is given up last. */
 void nb_count_out(nb_store *store, nb_state state, uint64_t word, size_t size, bool deleted);

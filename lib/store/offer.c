@@ -174,7 +174,33 @@ static nimbus_status put_in(nb_store *store, const nb_parcel *parcel, int64_t du
     return NIMBUS_OK;
 }
 
-nimbus_status nb_store_offer(nb_store *store, const nb_parcel *parcel, int64_t delay, bool redriven, nimbus_bound *ret_bound)
+/* The common case, straight: no delay, no past, nothing counted, and nobody comes between. False: nothing has happened. */
+static inline bool offer_plainly(nb_store *store, const nb_parcel *parcel)
+{
+    uint64_t places = nb_load_relaxed(&store->places);
+    uint32_t index;
+    nb_slot *slot;
+
+    if (places >= nb_load_relaxed(&store->settings.capacity_messages) || !nb_cas_strong_acq_rel(&store->places, &places, places + 1)) {
+        return false; /* full, closed (that is a large number, too), or changed meanwhile */
+    }
+    index = nb_slot_get(store);
+    if (index == NB_NO_SLOT) {
+        unreserve(store, 0, false);
+        return false;
+    }
+    slot = nb_slot_at(store, index);
+    nb_slot_make_ready(store, slot, index, nb_slot_fill(slot, parcel, 0));
+    nb_fence_seq_cst(); /* see the head */
+    if ((nb_load_relaxed(&store->mode) & NB_MODE_BYTES) != 0) {
+        nb_store_count_late(store, index, parcel->id.number);
+    }
+    nb_key_note(store, index, nb_expiry(store, parcel->enqueued));
+    nb_store_look_around(store, NB_WATCH_WAITERS | NB_WATCH_BELL);
+    return true;
+}
+
+static nimbus_status offer_specially(nb_store *store, const nb_parcel *parcel, int64_t delay, bool redriven, nimbus_bound *ret_bound)
 {
     bool counted = (nb_load_acquire(&store->mode) & NB_MODE_BYTES) != 0;
     size_t size = counted ? nb_message_size(parcel->message) : 0;
@@ -199,4 +225,12 @@ nimbus_status nb_store_offer(nb_store *store, const nb_parcel *parcel, int64_t d
         *ret_bound = bound;
     }
     return status;
+}
+
+nimbus_status nb_store_offer(nb_store *store, const nb_parcel *parcel, int64_t delay, bool redriven, nimbus_bound *ret_bound)
+{
+    if (delay <= 0 && !redriven && parcel->letter == NULL && nb_load_acquire(&store->mode) == 0 && offer_plainly(store, parcel)) {
+        return NIMBUS_OK;
+    }
+    return offer_specially(store, parcel, delay, redriven, ret_bound);
 }

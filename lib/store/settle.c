@@ -104,7 +104,21 @@ nimbus_status nb_store_delete(nb_store *store, nimbus_receipt receipt)
     return status;
 }
 
-nimbus_status nb_store_delete_delivery(nb_store *store, nb_delivery *delivery)
+/* The common case of a delete: it is in flight under this receipt, has nothing special, and the store is open. False: another case. */
+static inline bool claim_plainly(nb_store *store, nimbus_receipt receipt, nb_slot **ret_slot, uint64_t *ret_word)
+{
+    uint32_t index = index_of(receipt);
+
+    if (receipt.place >> 32 != store->number || index >= nb_load_acquire(&store->slot_count) ||
+        (nb_load_acquire(&store->mode) & NB_MODE_ENDED) != 0) {
+        return false;
+    }
+    *ret_slot = nb_slot_at(store, index);
+    *ret_word = receipt.generation << NB_GENERATION_SHIFT | NB_IN_FLIGHT;
+    return nb_load_relaxed(&(*ret_slot)->word) == *ret_word && nb_slot_claim(*ret_slot, *ret_word);
+}
+
+static nimbus_status delete_specially(nb_store *store, nb_delivery *delivery)
 {
     uint32_t index = index_of(delivery->receipt);
     nb_slot *slot = NULL;
@@ -115,13 +129,6 @@ nimbus_status nb_store_delete_delivery(nb_store *store, nb_delivery *delivery)
 
     delivery->message = NULL; /* first: a free function may look */
     delivery->letter = NULL;
-    if (status == NIMBUS_OK && (word & (NB_HAS_PAST | NB_COUNTED)) == 0) { /* the slot's reference and the delivery's, at once */
-        nb_slot_vacate(store, slot, index, word);
-        nb_count_out(store, nb_state_of(word), word, 0, true);
-        look_for_senders(store);
-        nb_message_release_n(message, 2);
-        return NIMBUS_OK;
-    }
     if (status == NIMBUS_OK) {
         nb_parcel parcel = nb_slot_forget(store, slot, index, word, nb_state_of(word), NULL);
 
@@ -131,6 +138,24 @@ nimbus_status nb_store_delete_delivery(nb_store *store, nb_delivery *delivery)
     nb_message_release(message);
     nb_letter_release(letter);
     return status == NIMBUS_E_NO_MESSAGE ? NIMBUS_OK : status;
+}
+
+nimbus_status nb_store_delete_delivery(nb_store *store, nb_delivery *delivery)
+{
+    nimbus_message *message = delivery->message;
+    nb_slot *slot;
+    uint64_t word;
+
+    if (!claim_plainly(store, delivery->receipt, &slot, &word)) {
+        return delete_specially(store, delivery);
+    }
+    delivery->message = NULL; /* first: a free function may look. It has no letter, as the slot has no past */
+    nb_slot_put(store, slot, index_of(delivery->receipt), word);
+    nb_count_deleted(store, 1, 1);
+    nb_sub_acq_rel(&store->places, 1);
+    look_for_senders(store);
+    nb_message_release_n(message, 2); /* the slot's reference and the delivery's, at once */
+    return NIMBUS_OK;
 }
 
 nimbus_status nb_store_discard(nb_store *store, nimbus_receipt receipt)

@@ -130,15 +130,6 @@ nb_parcel nb_slot_empty(nb_store *store, nb_slot *slot, uint32_t index, uint64_t
     return parcel;
 }
 
-void nb_count_deleted(nb_store *store, uint32_t deleted, uint32_t in_flight)
-{
-    uint64_t before = nb_add_relaxed(&store->flow, deleted * NB_ONE_DELETED - in_flight);
-
-    if (nb_deleted_of(before) > UINT32_MAX - deleted) {
-        nb_tally(&store->tally.deleted_high, 1);
-    }
-}
-
 void nb_count_out(nb_store *store, nb_state state, uint64_t word, size_t size, bool deleted)
 {
     uint32_t in_flight = state == NB_IN_FLIGHT || state == NB_DOOMING;

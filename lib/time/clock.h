@@ -29,8 +29,8 @@ void nb_clock_init(nb_clock *clock, bool manual, int64_t start_wall);
 int64_t nb_clock_elapsed(const nb_clock *clock);
 int64_t nb_clock_wall(const nb_clock *clock);
 
-/* Coarsely; *ret_wall may be NULL. */
-int64_t nb_clock_coarse(nb_clock *clock, int64_t *ret_wall);
+int64_t nb_clock_coarse(nb_clock *clock, int64_t *ret_wall); /* coarsely; *ret_wall may be NULL */
+
 static inline int64_t nb_clock_tick(const nb_clock *clock)
 {
     return clock->tick;
