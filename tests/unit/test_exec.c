@@ -401,6 +401,53 @@ static void the_wait_for_idleness_ends(void **state)
     bench_close(&b);
 }
 
+/* A task that submits others, which submit others: all of them are done when the instance is said to be idle. */
+typedef struct tree {
+    nb_task task;
+    bench *bench;
+    struct tree *first, *second; /* NULL: none */
+    atomic_size_t runs;
+} tree;
+
+static void tree_run(nb_task *task, nb_turn *turn)
+{
+    tree *t = NB_CONTAINER(task, tree, task);
+
+    (void)turn;
+    if (t->first != NULL) {
+        nb_exec_submit(&t->bench->exec, &t->first->task);
+        nb_exec_submit(&t->bench->exec, &t->second->task);
+    }
+    atomic_fetch_add_explicit(&t->runs, 1, memory_order_relaxed); /* relaxed: idleness is what shows it */
+}
+
+static void idle_means_that_all_is_done(void **state)
+{
+    static tree trees[127];
+    bench b;
+
+    (void)state;
+    memset(trees, 0, sizeof trees);
+    bench_open(&b, 3, 3);
+    for (size_t i = 0; i < COUNT(trees); i++) {
+        CHECK(nb_task_init(&b.exec, &trees[i].task, tree_run));
+        trees[i].bench = &b;
+        trees[i].first = 2 * i + 2 < COUNT(trees) ? &trees[2 * i + 1] : NULL;
+        trees[i].second = 2 * i + 2 < COUNT(trees) ? &trees[2 * i + 2] : NULL;
+    }
+    for (size_t round = 1; round <= 300; round++) {
+        nb_exec_submit(&b.exec, &trees[0].task);
+        while (round % 3 == 0 && !nb_exec_wait_idle(&b.exec, 0)) { /* by looking again and again, too */
+        }
+        CHECK(nb_exec_wait_idle(&b.exec, INT64_MAX));
+        for (size_t i = 0; i < COUNT(trees); i++) {
+            EQ(atomic_load_explicit(&trees[i].runs, memory_order_relaxed), round);
+        }
+        CHECK(!nb_exec_working(&b.exec));
+    }
+    bench_close(&b);
+}
+
 /* A worker that waits inside the library does not count as work. */
 static void blocked_is_idle(void **state)
 {
@@ -605,6 +652,7 @@ int main(void)
         cmocka_unit_test(frames),
         cmocka_unit_test(the_pool_runs_tasks),
         cmocka_unit_test(the_wait_for_idleness_ends),
+        cmocka_unit_test(idle_means_that_all_is_done),
         cmocka_unit_test(blocked_is_idle),
         cmocka_unit_test(the_pool_grows_when_all_are_blocked),
         cmocka_unit_test(the_pool_does_not_grow_beside_a_busy_worker),
