@@ -138,8 +138,8 @@ typedef struct nimbus_rule_options {
  * @param pattern  an event pattern, JSON, ending in NUL; copied
  * @param options  NULL: all defaults
  * @param err      sticky; NULL: not wanted
- * Returns: NIMBUS_OK. Else nothing was changed: NIMBUS_E_INVALID, NIMBUS_E_PATTERN (err->offset, err->reason), NIMBUS_E_UNSUPPORTED (an
- *          operator this version does not have), NIMBUS_E_OVER_LIMIT (limits.max_rules_per_bus), NIMBUS_E_DELETED, NIMBUS_E_CLOSED,
+ * Returns: NIMBUS_OK. Else nothing was changed: NIMBUS_E_INVALID, NIMBUS_E_PATTERN (err->offset, err->reason), NIMBUS_E_TOO_LARGE,
+ *          NIMBUS_E_TOO_COMPLEX, NIMBUS_E_OVER_LIMIT (limits.max_rules_per_bus), NIMBUS_E_DELETED, NIMBUS_E_CLOSED,
  *          NIMBUS_E_NO_MEMORY.
  * Threads: any. Blocks: no. Allocates: yes.
  * Source: EB-B2, B3.
@@ -154,7 +154,7 @@ NIMBUS_API nimbus_status nimbus_rule_put(nimbus_bus *bus, const char *rule, cons
  * @param rule     NULL: NIMBUS_E_INVALID
  * @param id       1 to 64 letters, digits, '.', '-', '_'; copied
  * @param target   a queue, topic, function, callback or inline callback
- * @param options  NULL: all defaults; filter and envelope do not apply
+ * @param options  NULL: all defaults; filter and envelope do not apply, input does (EB-I1)
  * @param err      sticky; NULL: not wanted
  * Returns: NIMBUS_OK. Else nothing was changed, and a callback's user pointer is still yours: NIMBUS_E_NOT_FOUND (the rule),
  *          NIMBUS_E_INVALID, NIMBUS_E_OVER_LIMIT (limits.max_targets_per_rule), NIMBUS_E_DELETED, NIMBUS_E_CLOSED, NIMBUS_E_NO_MEMORY.

@@ -110,6 +110,27 @@ typedef enum nimbus_filter_scope {
     NIMBUS_FILTER_BODY = 1        /**< the policy is matched on the body, a JSON object (SNS-F3) */
 } nimbus_filter_scope;
 
+/** A value of an event that a template may name. */
+typedef struct nimbus_input_path {
+    const char *name NIMBUS_0; /**< 1 to 256 letters, digits, '-' and '_', not beginning with "AWS" */
+    const char *path NIMBUS_0; /**< "$.detail.items[0].id": names, [n], [*] and .*; at most 256 bytes */
+} nimbus_input_path;
+
+/**
+ * What a rule's target gets in the place of the event: exactly one of constant, path and text (EB-I1). A template names values by <name>:
+ * those of `paths`, and <aws.events.rule-arn>, <aws.events.rule-name>, <aws.events.event.ingestion-time>, <aws.events.event> (the event
+ * without its detail), <aws.events.event.json>. A template that begins with a quote is text: quoted lines, with a newline or \n between
+ * them. Any other is JSON; what comes out must be JSON, or the delivery fails for good.
+ */
+typedef struct nimbus_input {
+    const char *constant NIMBUS_0;           /**< JSON of 1 to 8,192 bytes (EB-I2) */
+    const char *path NIMBUS_0;               /**< the selected part of the event; null if it selects nothing (EB-I2) */
+    const char *text NIMBUS_0;               /**< a template of 1 to 8,192 bytes (EB-I3) */
+    const nimbus_input_path *paths NIMBUS_0; /**< path_count of them, at most 100: the values that text may name */
+    size_t path_count NIMBUS_0;
+    uint64_t reserved_[4] NIMBUS_0;
+} nimbus_input;
+
 /** What happens around a target. A field that does not apply is refused with NIMBUS_E_INVALID. */
 typedef struct nimbus_delivery_options {
     const char *filter NIMBUS_0;               /**< subscriptions only: a filter policy, JSON, copied. NULL: every message (SNS-F1) */
@@ -124,7 +145,8 @@ typedef struct nimbus_delivery_options {
     int32_t max_concurrency NIMBUS_0;          /**< callbacks only: calls at once. 0: 1 */
     size_t capacity_messages NIMBUS_0;         /**< waiting deliveries of a callback, or waiting retries of another target: 65,536;
                                                     above it a delivery fails for good */
-    uint64_t reserved_[8] NIMBUS_0;
+    const nimbus_input *input NIMBUS_0;        /**< rule targets only: what the target gets; copied. NULL: the event */
+    uint64_t reserved_[7] NIMBUS_0;
 } nimbus_delivery_options;
 
 /**

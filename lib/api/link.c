@@ -1,8 +1,10 @@
 #include "api/link.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "api/handle.h"
+#include "bus/bus.h"
 #include "function/function.h"
 #include "queue/queue.h"
 #include "topic/topic.h"
@@ -96,11 +98,13 @@ static nimbus_status check_options(nimbus_target target, const nimbus_delivery_o
     const nimbus_retry_policy *r = &o->retry;
     const char *field = NULL;
 
-    if (!nb_reserved_clear(o->reserved_, 8) || !nb_reserved_clear(target.reserved_, 2)) {
+    if (!nb_reserved_clear(o->reserved_, 7) || !nb_reserved_clear(target.reserved_, 2)) {
         field = "reserved_";
     } else if ((o->filter != NULL && !place->subscription) || (unsigned)o->filter_scope > NIMBUS_FILTER_BODY ||
                (o->filter == NULL && o->filter_scope != NIMBUS_FILTER_ATTRIBUTES)) {
         field = "filter";
+    } else if (o->input != NULL && place->subscription) {
+        field = "input";
     } else if (o->envelope && (!place->subscription || target.kind != NIMBUS_TARGET_QUEUE)) {
         field = "envelope";
     } else if (inline_one && (r->max_retries != 0 || r->max_age != 0 || r->min_delay != 0 || r->max_delay != 0 || r->jitter)) {
@@ -177,7 +181,21 @@ static void free_spec(nimbus_runtime *nb, nb_route_spec *spec)
     nb_name_release(spec->target);
     nb_handler_release(spec->handler);
     nb_pattern_release(spec->filter);
+    nb_transformer_free(spec->transformer);
     nb_dead_letter_free(nb->heap, &spec->dead_letter);
+}
+
+/* place->rule is "bus/rule". */
+static nimbus_status make_transformer(nimbus_runtime *nb, const nimbus_input *input, const nb_link_place *place, const char *call,
+                                      nimbus_error *err, nb_transformer **ret)
+{
+    const char *slash = strrchr(place->rule, '/'); /* the name of a bus may have one, that of a rule has none */
+    size_t bus = (size_t)(slash - place->rule);
+    bool standard = bus == sizeof NB_DEFAULT_BUS - 1 && memcmp(place->rule, NB_DEFAULT_BUS, bus) == 0;
+    char arn[512];
+
+    snprintf(arn, sizeof arn, "arn:aws:events:%s:%s:rule/%s", nb->region, nb->account, standard ? slash + 1 : place->rule);
+    return nb_transformer_make(nb->heap, input, slash + 1, arn, ret, call, err);
 }
 
 static nimbus_status fill_spec(nimbus_runtime *nb, nimbus_target target, const nimbus_delivery_options *o, const nb_link_place *place,
@@ -201,6 +219,9 @@ static nimbus_status fill_spec(nimbus_runtime *nb, nimbus_target target, const n
                                     o->filter_scope == NIMBUS_FILTER_BODY ? NB_PROFILE_SNS_BODY : NB_PROFILE_SNS_ATTRIBUTES,
                                     &spec->filter, err, call);
         nb_error_rename(err, "filter");
+    }
+    if (status == NIMBUS_OK && o->input != NULL) {
+        status = make_transformer(nb, o->input, place, call, err, &spec->transformer);
     }
     spec->filter_scope = o->filter_scope;
     spec->envelope = o->envelope;

@@ -49,7 +49,7 @@ nimbus_status nimbus_function_map(nimbus_function *function, nimbus_queue *queue
         status = resolve(o, __func__, err, &feed);
     }
     if (status == NIMBUS_OK && o->filter != NULL) {
-        status = nb_pattern_compile(function->object.heap, o->filter, strlen(o->filter), NB_PROFILE_EVENT, &feed.filter, err, __func__);
+        status = nb_pattern_compile(function->object.heap, o->filter, strlen(o->filter), NB_PROFILE_MAPPING, &feed.filter, err, __func__);
         nb_error_rename(err, "filter");
     }
     if (status != NIMBUS_OK) {

@@ -121,13 +121,67 @@ static nimbus_status make_message(nimbus_bus *bus, const nimbus_event *event, ni
 
 /* ------------------------------------------------------------------------------------------ delivering */
 
+/* What a target with a transformer gets in the place of the event. NIMBUS_E_JSON: no JSON came out. */
+static nimbus_status transform(nb_heap *heap, const nb_transformer *transformer, const nb_parcel *parcel, nimbus_message **ret)
+{
+    nimbus_bytes event = nb_message_body(parcel->message);
+    nb_message_spec spec = { .body = { .kind = NIMBUS_BODY_COPY } };
+    nimbus_status status;
+    nb_writer writer;
+
+    nb_writer_open(&writer, NULL, 0);
+    nb_transformer_write(transformer, event.data, event.size, parcel->sent, &writer);
+    spec.body.size = writer.size;
+    status = nb_message_make(heap, &spec, ret);
+    if (status == NIMBUS_OK) {
+        nb_writer_open(&writer, nb_message_space(*ret), spec.body.size);
+        nb_transformer_write(transformer, event.data, event.size, parcel->sent, &writer);
+        if (nb_transformer_is_json(transformer) && nb_json_validate(writer.buffer, writer.size, NULL, NULL) != NIMBUS_OK) {
+            nb_message_release(*ret);
+            status = NIMBUS_E_JSON;
+        }
+    }
+    return status;
+}
+
+/* By a walk of its own: it is another message. */
+static void deliver_transformed(nb_walk *walk, const nb_hop *hop)
+{
+    nb_route *route = hop->route;
+    nb_parcel parcel = *walk->parcel;
+    nimbus_status status = transform(route->object.heap, route->transformer, walk->parcel, &parcel.message);
+    nb_walk other;
+
+    if (status != NIMBUS_OK) {
+        switch (nb_route_fail(route, walk->parcel, status == NIMBUS_E_JSON ? &nb_failure_input : &nb_failure_full)) {
+        case NB_ROUTE_PENDING:
+            walk->pending++;
+            break;
+        default:
+            walk->failed++;
+            break;
+        }
+        return;
+    }
+    nb_walk_begin(&other, walk->nb, walk->editions, walk->seat, &parcel, true, walk->source);
+    nb_walk_deliver(&other, hop, &parcel);
+    nb_walk_end(&other, true);
+    walk->delivered += other.delivered;
+    walk->pending += other.pending;
+    walk->failed += other.failed;
+}
+
 static void fire(const nb_rule *rule, nb_walk *walk)
 {
     nb_add_relaxed(&rule->tally->matched, 1); /* a count, ordered with nothing */
     nb_walk_reserve(walk, rule->count);
     for (size_t i = 0; i < rule->count; i++) {
         nb_add_relaxed(&rule->targets[i].hop.route->walked, 1);
-        nb_walk_deliver(walk, &rule->targets[i].hop, walk->parcel);
+        if (rule->targets[i].hop.route->transformer != NULL) {
+            deliver_transformed(walk, &rule->targets[i].hop);
+        } else {
+            nb_walk_deliver(walk, &rule->targets[i].hop, walk->parcel);
+        }
     }
 }
 

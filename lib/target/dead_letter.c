@@ -10,6 +10,7 @@ const nb_failure nb_failure_retries = { "RETRIES_EXHAUSTED", "MaximumRetryAttemp
 const nb_failure nb_failure_age = { "EVENT_AGE_EXCEEDED", "MaximumEventAgeInSeconds", "the next attempt would come too late", 0 };
 const nb_failure nb_failure_full = { "FULL", NULL, "no room to wait for another attempt", 0 };
 const nb_failure nb_failure_stopped = { "STOPPED", NULL, "the function is stopped", 0 };
+const nb_failure nb_failure_input = { "INVALID_INPUT", NULL, "what the template made of the event is no JSON", 0 };
 
 void nb_dead_letter_free(nb_heap *heap, nb_dead_letter *to)
 {

@@ -24,7 +24,7 @@ typedef struct nb_failure {
 
 /* Failures by their cause; attempts is filled in by the caller. */
 extern const nb_failure nb_failure_missing, nb_failure_permanent, nb_failure_rejected, nb_failure_retries, nb_failure_age, nb_failure_full,
-    nb_failure_stopped;
+    nb_failure_stopped, nb_failure_input;
 
 void nb_dead_letter_free(nb_heap *heap, nb_dead_letter *to);
 

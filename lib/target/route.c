@@ -177,6 +177,7 @@ static void free_route(nb_object *object)
     nb_store_fini(&route->backlog);
     nb_lock_fini(&route->lock);
     nb_pattern_release(route->filter);
+    nb_transformer_free(route->transformer);
     nb_name_release(route->target);
     unpin(route->callback);
     unpin(nb_load_relaxed(&route->bound));
@@ -228,6 +229,7 @@ nb_route *nb_route_make(nimbus_runtime *nb, const nb_route_spec *spec)
     route->filter = spec->filter;
     route->filter_scope = spec->filter_scope;
     route->envelope = spec->envelope;
+    route->transformer = spec->transformer;
     route->retry = spec->retry;
     route->dead_letter = spec->dead_letter;
     nb_link_init(&route->leavers);

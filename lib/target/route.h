@@ -30,6 +30,7 @@
 #include "target/dead_letter.h"
 #include "target/edition.h"
 #include "target/handler.h"
+#include "target/transformer.h"
 #include "store/store.h"
 
 typedef struct nimbus_subscription nb_route;
@@ -56,6 +57,7 @@ struct nimbus_subscription {
     nb_pattern *filter;     /* NULL: every message */
     nimbus_filter_scope filter_scope;
     bool envelope;
+    nb_transformer *transformer; /* owned; NULL: the event as it is */
     nb_retry retry;
     nb_dead_letter dead_letter;
     nb_store backlog;
@@ -80,6 +82,7 @@ typedef struct nb_route_spec {
     nb_pattern *filter;     /* a reference to take over */
     nimbus_filter_scope filter_scope;
     bool envelope;
+    nb_transformer *transformer; /* to take over; NULL */
     nb_retry retry;
     size_t capacity;
     nb_dead_letter dead_letter; /* to take over */
