@@ -7,11 +7,11 @@
  *   next and lose the sleepers below. All changes of the word between them are read-modify-writes, which keep the release sequence.
  * - A worker resets its parker, then becomes ASLEEP by release; the waker that finds it so (acquire) sets the parker. Without it, the reset
  *   could come after the set, and the worker would sleep on.
- * - The turn's owner reads next, then marks a sleeper OUT by release; its worker finds OUT by acquire, then writes next for its next place
- *   in the stack. Without it, the owner could read the later next.
+ * - The turn's owner reads next, then marks a sleeper OUT by release; its worker finds OUT by acquire, wherever it comes across it. Without
+ *   it, the owner could read the next of the worker's next place in the stack; and the woken worker would not see what its waker did.
  *
- * All else is relaxed. The state decides by read-modify-writes alone, which never meet an old value. The turn hands nothing on but itself:
- * what its owner needs to know is in the word. Work is seen by the acquire of whoever takes it, not because of the wake.
+ * All else is relaxed. The state decides by read-modify-writes alone, which never meet an old value; and what the owner of the turn needs
+ * to know is in the word.
  */
 #include "sync/lot.h"
 
@@ -74,8 +74,9 @@ void nb_lot_cancel(nb_lot *lot, nb_lot_sleeper *sleeper)
     uint32_t state = ANNOUNCED;
 
     (void)lot;
-    if (!nb_cas_strong_relaxed(&sleeper->state, &state, AWAY)) {
-        sleeper->turn = true; /* it is OUT: chosen */
+    /* Acquire, of a failure: it is OUT, chosen; pairs with the release in claim(). */
+    if (!nb_cas_strong_acquire_acquire(&sleeper->state, &state, AWAY)) {
+        sleeper->turn = true;
     }
 }
 
@@ -88,11 +89,12 @@ nb_lot_result nb_lot_park(nb_lot *lot, nb_lot_sleeper *sleeper, int64_t until, u
         spins--;
     }
     nb_parker_reset(&sleeper->parker); /* nobody sets it before it is ASLEEP */
-    if (nb_cas_strong_release(&sleeper->state, &state, ASLEEP)) { /* pairs with the acquire in claim(), for the reset */
+    /* Release: pairs with the acquire in claim(), for the reset. Acquire, of a failure: as in nb_lot_cancel(). */
+    if (nb_cas_strong_acq_rel_acquire(&sleeper->state, &state, ASLEEP)) {
         (void)nb_add_relaxed(&lot->parks, 1);
         if (!nb_parker_wait(&sleeper->parker, until)) {
             state = ASLEEP;
-            /* This CAS and the exchange in claim() decide between time-out and wake. */
+            /* This CAS and the exchange in claim() decide between time-out and wake. If it is a wake, the parker has the acquire. */
             if (nb_cas_strong_relaxed(&sleeper->state, &state, AWAY)) {
                 return NB_LOT_TIMED_OUT;
             }
@@ -137,7 +139,7 @@ static nb_lot_sleeper *take_off(nb_lot *lot)
 /* Decides against its worker. Returns what state it had: ANNOUNCED and ASLEEP are wakes; AWAY is not. */
 static uint32_t claim(nb_lot_sleeper *sleeper)
 {
-    /* Acquire: pairs with the release of ASLEEP in nb_lot_park(). Release: pairs with the acquire in nb_lot_prepare(). */
+    /* Acquire: pairs with the release of ASLEEP in nb_lot_park(). Release: pairs with the acquires of OUT. */
     return nb_exchange_acq_rel(&sleeper->state, OUT);
 }
 

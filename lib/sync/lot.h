@@ -40,6 +40,8 @@
  * fence both may see nothing, and the worker sleeps beside its work. The same pair holds between who gives up the turn (store, fence, look
  * for work) and who does not tell because the turn is taken. The rest: see lot.c.
  *
+ * Whoever gets the turn has seen what its waker had done before.
+ *
  * A sleeper's memory must stay until nobody notifies any more; a worker that ends leaves its sleeper behind, for another worker to use.
  */
 #ifndef NB_SYNC_LOT_H
