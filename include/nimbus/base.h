@@ -194,7 +194,7 @@ typedef struct nimbus_bytes {
     size_t size;
 } nimbus_bytes;
 
-/** The id of a message, an event or an invocation: unique over all instances, increasing within one. */
+/** The id of a message, an event or an invocation: unique over all instances. Those that one thread of an instance makes increase. */
 typedef struct nimbus_id {
     uint64_t instance; /**< the nonce of the instance that made it */
     uint64_t number;   /**< 1, 2, 3, ...; 0: no id */
