@@ -244,7 +244,6 @@ nb_edition *nb_seat_reopen(nb_editions *editions, nb_seat *seat)
         edition = again;
     }
     nb_editions_sweep(editions); /* whoever swept meanwhile may have found us at the old one, and left it to us */
-    nb_plain_read(edition);
     return edition;
 }
 

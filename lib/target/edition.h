@@ -33,11 +33,12 @@
 #include "runtime/object.h"
 #include "sync/atomic.h"
 
-#define NB_SEAT_CHAINS 8u
 #define NB_SEAT_COUNTS 4u
 #ifdef NB_TESTING
+#define NB_SEAT_CHAINS 1u
 #define NB_SEATS_OWNED 2u
 #else
+#define NB_SEAT_CHAINS 8u /* a power of two */
 #define NB_SEATS_OWNED 16u
 #endif
 
@@ -111,16 +112,17 @@ void nb_seat_recount(nb_editions *editions, nb_seat *seat, const nb_edition *edi
 
 static inline _Atomic(nb_seat *) *nb_seat_chain(nb_editions *editions)
 {
-    return &editions->chains[(nb_self_number() * UINT64_C(0x9e3779b97f4a7c15)) >> 61];
+    return &editions->chains[(nb_self_number() * UINT64_C(0x9e3779b97f4a7c15) >> 58) % NB_SEAT_CHAINS];
 }
 
-/* The fence stands between `held` and what the publisher looks at next, the phase of the instance above all: see nb_editions_inside(). */
+/* Release: who finds the seat taken anew knows that its last walk is over, as if he had found it free. The fence stands between `held` and
+   what the publisher looks at next, the phase of the instance above all: see nb_editions_inside(). */
 static inline bool nb_seat_take_own(nb_seat *seat)
 {
     if (seat->owner != nb_self_number() || nb_load_relaxed(&seat->held) != NULL) {
         return false;
     }
-    nb_store_relaxed(&seat->held, seat);
+    nb_store_release(&seat->held, seat);
     nb_fence_light();
     return true;
 }
@@ -144,7 +146,6 @@ static inline nb_edition *nb_seat_open(nb_editions *editions, nb_seat *seat)
     if (nb_load_acquire(&editions->current) != edition || (before != seat && before != edition)) {
         return nb_seat_reopen(editions, seat);
     }
-    nb_plain_read(edition);
     return edition;
 }
 
@@ -173,12 +174,21 @@ static inline void nb_seat_leave(nb_editions *editions, nb_seat *seat)
     nb_store_release(&seat->held, NULL); /* the next one to take it gets the counts; whoever waits for all to leave sees what we did */
 }
 
+/*
+ * Says that the seat's publisher is at a route, or (NULL) at none; then he looks whether that route, and the one he was at before, is
+ * closed. Release: what the handler of the one before did happens before its destroy function, and before the unsubscribe that waits for
+ * it returns. The fence is the light half of the pair in the head.
+ */
+static inline void nb_seat_point(nb_seat *seat, const void *route)
+{
+    nb_store_release(&seat->running, route);
+    nb_fence_light();
+}
+
 /* By the publisher alone: see the head. Relaxed, since whoever reads them for a metric takes any value between two walks. */
 static inline void nb_seat_add(nb_seat *seat, unsigned which, uint64_t n)
 {
     nb_store_relaxed(&seat->counts[which], nb_load_relaxed(&seat->counts[which]) + n);
 }
-
-_Static_assert(NB_SEAT_CHAINS == 8, "three bits choose the chain");
 
 #endif

@@ -252,7 +252,7 @@ void nb_route_left(nb_route *route)
     nb_handler *handler = NULL;
 
     nb_lock_acquire(&route->lock);
-    if (route->editions == NULL || !nb_editions_running(route->editions, route)) {
+    if (route->fenced && (route->editions == NULL || !nb_editions_running(route->editions, route))) {
         handler = route->handler;
         route->handler = NULL;
     }
@@ -281,6 +281,9 @@ void nb_route_end(nb_route *route)
     nb_store_end(&route->backlog, NIMBUS_E_DELETED, true);
     if (route->is_inline) {
         nb_fence_heavy(); /* pairs with the light one between `running` and `closed`: see the head */
+        nb_lock_acquire(&route->lock);
+        route->fenced = true;
+        nb_lock_release(&route->lock);
         nb_route_left(route);
     }
     callback = route->callback;

@@ -17,8 +17,9 @@
  *
  * Ending an inline handler. nb_route_end() closes the route and looks behind a heavy fence at the seats (edition.h): either a publisher
  * that is at the route has seen that it is closed, or its seat says `running` and the end sees that. So no call starts after the end.
- * Whoever finds the closed route idle, the end or the last call to leave, takes the handler, lets its destroy function run, and then says
- * `gone` to those who wait.
+ * Whoever finds the closed route idle behind that fence, the end or the last call to leave, takes the handler, lets its destroy function
+ * run, and then says `gone` to those who wait. Before the fence a publisher that has seen `closed` must not judge: another one may be
+ * inside on the strength of an older value, with its seat's word still on the way.
  *
  * Who fills the name of a target is looked up once: `bound` is pinned by the route, and used for as long as the name says the same. A
  * publisher uses it without a count of its own, because it is seated. One that was bound before is unpinned when nobody was seated since.
@@ -67,6 +68,7 @@ struct nimbus_subscription {
     bool pumping;           /* the pump is queued or running, under lock */
     bool pump_again;
     nb_list leavers;        /* nb_leaver: who wait until the handler is gone, under lock */
+    bool fenced;            /* closed, and behind the heavy fence of the end: only now do the seats tell who runs; under lock */
     bool gone;              /* the handler: no call runs, and it was destroyed; under lock */
     atomic_bool closed;     /* no new call */
     _Atomic uint64_t walked, skipped, filtered, missed; /* see the head */

@@ -83,21 +83,10 @@ static inline void make_ready(nb_walk *walk)
     walk->ready = true;
 }
 
-/*
- * The seat names another route, or none. Release: what the handler of the one before did happens before its destroy function and before
- * the unsubscribe that waits for it. The fence stands between the name and the look at `closed`, of this route and of the one before: the
- * end closes the route, passes a heavy fence and looks at the names.
- */
-static inline void point(nb_seat *seat, const nb_route *route)
-{
-    nb_store_release(&seat->running, route);
-    nb_fence_light();
-}
-
 /* Off the handlers, to do something that is not theirs: a destroy function, a trace hook. */
 static void step_out(nb_walk *walk, nb_frame *frame, nb_route *before)
 {
-    point(walk->seat, NULL);
+    nb_seat_point(walk->seat, NULL);
     nb_frame_leave(frame);
     if (nb_route_closed(before)) {
         nb_route_left(before);
@@ -134,7 +123,7 @@ static NB_APART bool turn_away(nb_walk *walk, nb_frame *frame, nb_route *before,
     if (before != route && nb_route_closed(before)) {
         step_out(walk, frame, before);
         nb_frame_enter(frame, walk->nb, walk);
-        point(walk->seat, route);
+        nb_seat_point(walk->seat, route);
     }
     if (nb_route_closed(route)) {
         nb_route_count(&route->skipped);
@@ -163,7 +152,7 @@ void nb_walk_inline(nb_walk *walk, const nb_hop *hop, size_t count)
         nb_route *route = hop->route;
         nimbus_outcome outcome;
 
-        point(seat, route);
+        nb_seat_point(seat, route);
         if ((nb_route_closed(before) || nb_route_closed(route)) && turn_away(walk, &frame, before, route)) {
             before = route;
             continue;
