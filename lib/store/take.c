@@ -40,13 +40,14 @@ static inline void give(nb_store *store, nb_slot *slot, uint32_t index, uint64_t
                         nb_delivery *to)
 {
     uint32_t own_receives = nb_load_relaxed(&slot->own_receives) + 1;
+    nimbus_time first_received = slot->first_received;
 
     nb_plain_write(&slot->message);
     nb_store_release(&slot->own_receives, own_receives); /* see slot.h */
     slot->receive_count++;
     slot->taken_at = at->now;
-    if (slot->first_received == 0) {
-        slot->first_received = at->wall;
+    if (first_received == 0) {
+        slot->first_received = first_received = at->wall;
     }
     nb_message_retain_n(slot->message, 1);
     to->message = slot->message; /* one by one: as a whole it would be cleared first */
@@ -57,7 +58,7 @@ static inline void give(nb_store *store, nb_slot *slot, uint32_t index, uint64_t
     to->receipt = (nimbus_receipt){ (uint64_t)store->number << 32 | index, nb_generation_of(word) };
     to->id = (nimbus_id){ store->nonce, nb_load_relaxed(&slot->id) };
     to->sent = slot->sent;
-    to->first_received = slot->first_received;
+    to->first_received = first_received;
     to->visible_at = visible_at;
     to->receive_count = slot->receive_count;
     to->own_receives = own_receives;
