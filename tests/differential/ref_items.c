@@ -220,7 +220,7 @@ static const char *read_operator(ref_arena *arena, ref_text name, const ref_json
 {
     const char *bad;
 
-    if (ref_is(name, "exactly")) {
+    if (ref_is(name, "exactly") && profile == REF_EVENT) {
         return read_string(arena, REF_OP_EXACT, json, ret);
     }
     if (ref_is(name, "prefix") || ref_is(name, "suffix")) {

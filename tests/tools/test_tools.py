@@ -74,7 +74,7 @@ def test_test_pattern(folder):
     expect('invalid', status, 2)
     carets = [i for i, line in enumerate(lines) if line.strip() == '^']
     expect('all errors', len(carets), 2)
-    expect('the caret of the scalar', lines[carets[-1] - 1][lines[carets[-1]].index('^')] if carets else '', '1')
+    expect('the caret of the key', lines[carets[-1] - 1][lines[carets[-1]].index('^'):] if carets else '', '"b":1}')
     expect('a valid pattern alone', run(test_pattern, '{"a":["x"]}'), (0, '', ''))
     status, out, _ = run(test_pattern, '{"a":["x"],"a":["y"]}', '{"a":"y"}')
     expect('a note', (status, out[:8], out.split('\n')[-2]), (0, 'note at ', 'match'))
@@ -84,7 +84,7 @@ def test_test_pattern(folder):
         out_file.write('{\n  "a": ["x"],\n  "b": "oops"\n}\n')
     status, out, _ = run(test_pattern, '@' + path, '{}')
     lines = out.split('\n')
-    expect('the line of a file', (status, lines[1], lines[2]), (2, '    "b": "oops"', '         ^'))
+    expect('the line of a file', (status, lines[1], lines[2]), (2, '    "b": "oops"', '    ^'))
     expect('no such file', run(test_pattern, '@' + path + 'x', '{}')[0], 2)
     expect('no arguments', run(test_pattern)[0], 2)
 
