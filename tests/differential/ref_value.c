@@ -58,6 +58,34 @@ static bool read_decimal(const char *text, decimal *ret)
     return true;
 }
 
+/*
+ * The shortest text that reads as a double, the nearest if there are several. It need not be the nearest text of its length: that may read
+ * as a neighbour while the next one does not.
+ */
+static void say_shortest(double d, char *to, size_t room)
+{
+    for (int digits = 1; digits <= 17; digits++) {
+        char *exponent;
+        long long whole = 0;
+
+        snprintf(to, room, "%.*e", digits - 1, d);
+        exponent = strchr(to, 'e');
+        for (const char *at = to; at < exponent; at++) {
+            whole = *at >= '0' && *at <= '9' ? whole * 10 + (*at - '0') : whole;
+        }
+        for (int off = 0; off < 3; off++) {
+            long power = strtol(exponent + 1, NULL, 10) - digits + 1;
+            char text[64];
+
+            snprintf(text, sizeof text, "%s%llde%ld", d < 0 ? "-" : "", whole + (off == 0 ? 0 : off == 1 ? 1 : -1), power);
+            if (strtod(text, NULL) == d) {
+                snprintf(to, room, "%s", text);
+                return;
+            }
+        }
+    }
+}
+
 bool ref_number(ref_text text, double *ret)
 {
     char shortest[64];
@@ -68,12 +96,7 @@ bool ref_number(ref_text text, double *ret)
     if (!isfinite(d) || !read_decimal(text.data, &written)) {
         return false;
     }
-    for (int digits = 1; digits <= 17; digits++) {
-        snprintf(shortest, sizeof shortest, "%.*e", digits - 1, d);
-        if (strtod(shortest, NULL) == d) {
-            break;
-        }
-    }
+    say_shortest(d, shortest, sizeof shortest);
     read_decimal(shortest, &held);
     *ret = d;
     return written.negative == held.negative && written.exponent == held.exponent && strcmp(written.digits, held.digits) == 0;
