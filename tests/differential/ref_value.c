@@ -275,7 +275,7 @@ static int address4(ref_text text, uint8_t ret[16])
         } else {
             part = part * 10 + (unsigned char)text.data[i] - '0';
             digits++;
-            if (text.data[i] < '0' || text.data[i] > '9' || part > 255) {
+            if (text.data[i] < '0' || text.data[i] > '9' || part > 255 || digits > 3) {
                 return 0;
             }
         }
