@@ -4,8 +4,8 @@
  *     test_pattern PATTERN            checks the pattern only
  *
  * Both are JSON texts, or @FILE for the content of a file. Prints "match", or "no match" and what each field of the pattern found; for a
- * pattern that is not valid, all that is wrong with it, each with a caret under the place. What is legal but looks like a mistake is printed
- * as a note. The exit status is 0 for a match (or a valid pattern), 1 for none, 2 if something is wrong. */
+ * pattern that is not valid, all that is wrong with it, each with a caret under the place. What is legal but looks like a mistake is
+ * printed as a note. The exit status is 0 for a match (or a valid pattern), 1 for none, 2 if something is wrong. */
 #include <nimbus/pattern.h>
 #include <errno.h>
 #include <stdio.h>

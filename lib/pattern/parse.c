@@ -60,6 +60,7 @@ static uint32_t path_of(nb_draft *draft, const char *text, size_t size)
     uint32_t tag = nb_hash_bytes(size, text, size);
     uint32_t at = tag;
     nb_path *path;
+    char *copy;
     void *entry;
 
     while ((entry = nb_rows_next(nb_table_rows(&draft->by_path), tag, &at)) != NULL) {
@@ -75,11 +76,14 @@ static uint32_t path_of(nb_draft *draft, const char *text, size_t size)
         return 0;
     }
     path->size = size;
-    path->text = nb_arena_copy(&draft->arena, text, size);
-    if (path->text == NULL || !nb_table_reserve(&draft->by_path)) {
+    copy = nb_arena_alloc(&draft->arena, size + 1);
+    if (copy == NULL || !nb_table_reserve(&draft->by_path)) {
         nb_draft_starved(draft);
         return 0;
     }
+    memcpy(copy, text, size);
+    copy[size] = '\0'; /* explain shows it */
+    path->text = copy;
     nb_table_add(&draft->by_path, tag, (void *)(uintptr_t)draft->paths.count); /* the number plus 1 */
     return draft->paths.count - 1;
 }
