@@ -10,6 +10,7 @@
 
 #include "base/list.h"
 #include "harness.h"
+#include "target/edition.h"
 
 typedef struct object {
     nb_epoch_item item;
@@ -38,6 +39,42 @@ static double epoch_read(const bench_case *c, const bench_subject *subject, uint
     start = bench_now() - start;
     bench_check(sum == ops, "read");
     nb_epoch_fini(&epoch);
+    nb_heap_close(heap);
+    return (double)start;
+}
+
+/* What a publisher does around its walk. */
+typedef struct issue {
+    nb_edition edition;
+    uint64_t value;
+} issue;
+
+static void nothing(nb_edition *edition)
+{
+    (void)edition;
+}
+
+static double seat_read(const bench_case *c, const bench_subject *subject, uint64_t ops)
+{
+    static const nb_edition_ops nothings = { nothing, nothing };
+    issue first = { .value = 1 };
+    nb_heap *heap = nb_heap_open(NULL, 0);
+    nb_editions editions;
+    uint64_t sum = 0;
+    (void)c;
+    (void)subject;
+    bench_check(heap != NULL, "heap");
+    nb_barrier_init();
+    nb_editions_init(&editions, &nothings, heap, &first.edition);
+    uint64_t start = bench_now();
+    for (uint64_t i = 0; i < ops; i++) {
+        nb_seat *seat = nb_seat_take(&editions);
+        sum += NB_CONTAINER(nb_seat_pass(&editions, seat), issue, edition)->value;
+        nb_seat_leave(&editions, seat);
+    }
+    start = bench_now() - start;
+    bench_check(sum == ops, "read");
+    nb_editions_fini(&editions);
     nb_heap_close(heap);
     return (double)start;
 }
@@ -106,6 +143,7 @@ static double mutex_read(const bench_case *c, const bench_subject *subject, uint
 
 static const bench_subject reads[] = {
     { .name = "nb_epoch and nb_snapshot", .run = epoch_read, .target = BENCH_MAX_NS(5) },
+    { .name = "a seat and its edition, counted", .run = seat_read, .target = BENCH_MAX_NS(5) },
     { .name = "liburcu, membarrier", .run = urcu_read },
     { .name = "rwlock", .run = rwlock_read },
     { .name = "mutex", .run = mutex_read },

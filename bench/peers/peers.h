@@ -21,7 +21,8 @@ extern const bench_pool peer_uv; /**< uv_queue_work with one thread; its loop is
 
 /* c->fanout handlers get each message. */
 bench_run_fn peer_call_array;       /**< an array of function pointers */
-bench_run_fn peer_call_array_mutex; /**< the same under a mutex */
+bench_run_fn peer_call_array_mutex;  /**< the same under a mutex */
+bench_run_fn peer_call_array_rwlock; /**< the same under a rwlock, read-locked */
 bench_run_fn peer_gsignal;
 
 #endif
