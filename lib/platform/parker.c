@@ -104,7 +104,11 @@ void nb_parker_fini(nb_parker *parker)
 
 void nb_parker_reset(nb_parker *parker)
 {
-    atomic_store_explicit(&parker->word, 0, memory_order_relaxed);
+    /*
+     * A read-modify-write, so that a set is either behind it, and counts, or is taken back here, and then acquired: what the setter wrote
+     * before is seen by the look that follows. A store could be late and wipe out a set of which that look has seen nothing.
+     */
+    (void)atomic_exchange_explicit(&parker->word, 0, memory_order_acquire);
 }
 
 bool nb_parker_is_set(nb_parker *parker)

@@ -36,7 +36,10 @@ typedef struct nb_parker {
 void nb_parker_init(nb_parker *parker);
 void nb_parker_fini(nb_parker *parker);
 
-/* Ready for another event; by the waiter. A set that comes later counts. */
+/*
+ * Ready for another event; by the waiter, who then looks whether there is something to do, and waits if not. A set that comes later counts;
+ * what the setter of an earlier one wrote before is seen after the reset.
+ */
 void nb_parker_reset(nb_parker *parker);
 
 /* Waits until it is set or nb_platform_elapsed() reaches until (INT64_MAX: no end). Returns whether it is set. */

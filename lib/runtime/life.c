@@ -120,6 +120,22 @@ static bool working(nimbus_runtime *nb)
     return inside(nb).running > 0 || nb_exec_working(&nb->exec);
 }
 
+/* Drains again what a call has brought that had passed the gate before it was closed, and waits for inline handlers. */
+static bool drain_all(nimbus_runtime *nb, int64_t until)
+{
+    nb_parker never;
+    bool idle = false;
+    int64_t next;
+
+    nb_parker_init(&never);
+    while (drain_work(nb, until) && !(idle = !working(nb)) && (next = nb_platform_elapsed()) < until) {
+        next = nb_add_time(next, 20000);
+        nb_parker_wait(&never, next < until ? next : until);
+    }
+    nb_parker_fini(&never);
+    return idle;
+}
+
 /* Somebody is inside, or about to be: a handler, a task, a call that waits, a driver. */
 static bool busy(nimbus_runtime *nb)
 {
@@ -135,7 +151,7 @@ nimbus_status nb_runtime_shutdown(nimbus_runtime *nb, nimbus_duration drain, nim
         return NIMBUS_E_WOULD_DEADLOCK;
     }
     atomic_compare_exchange_strong(&nb->phase, &open, NB_DRAINING);
-    idle = drain != 0 ? drain_work(nb, deadline(drain)) && !working(nb) : !working(nb);
+    idle = drain != 0 ? drain_all(nb, deadline(drain)) : !working(nb);
     atomic_store(&nb->phase, NB_STOPPED);
     each_object(nb, stop_object, NULL);
     report(nb, ret_left);

@@ -60,7 +60,7 @@ void explore_note(uint64_t value);
 /* A place where another thread may run, where the scenario has no operation of its own. */
 void explore_yield(void);
 
-/* Which scenario thread this is, from 0; in setup and finish: UINT32_MAX. */
+/* Which scenario thread this is, from 0; in setup, finish and threads of the library: UINT32_MAX. */
 uint32_t explore_self(void);
 
 /* The n-th allocation from now on and all later ones fail; 1: the next; 0: none any more. */

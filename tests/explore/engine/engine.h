@@ -45,6 +45,7 @@ typedef enum ex_state { EX_ABSENT, EX_READY, EX_WAITING, EX_DONE } ex_state;
 
 typedef struct ex_thread {
     uint32_t index;
+    uint32_t number; /* of a scenario's thread; UINT32_MAX: the main thread, and threads that the library has started */
     ex_state state;
     ex_clocks now;      /* what it knows */
     ex_clocks acquired; /* what its next acquire fence adds: what relaxed reads have seen */

@@ -22,11 +22,16 @@ const char *ex_site_file(const explore_site *site)
     return in_tests != NULL ? in_tests : in_lib != NULL ? in_lib : site->file;
 }
 
+/* Threads of the scenario are T0, T1 and so on; those that the library has started L1, L2. */
 const char *ex_thread_name(uint32_t index)
 {
-    static const char *const names[] = { "main", "T0", "T1", "T2", "T3", "T4", "T5" };
+    static const char *const scenario[] = { "T0", "T1", "T2", "T3", "T4", "T5" };
+    static const char *const library[] = { "main", "L1", "L2", "L3", "L4", "L5", "L6" };
 
-    return index < EX_THREADS ? names[index] : "nobody";
+    if (index >= EX_THREADS) {
+        return "nobody";
+    }
+    return ex.threads[index].number < EX_THREADS - 1 ? scenario[ex.threads[index].number] : library[index];
 }
 
 const char *ex_order_name(int order)
@@ -50,8 +55,10 @@ void ex_trace_clear(void)
 
 void ex_trace(const explore_site *site, const char *format, ...)
 {
+    static char before[sizeof lines[0]];
     char what[130];
     va_list arguments;
+    char *line;
 
     if (!ex.tracing || lines == NULL || line_count == TRACE_LINES || (ex.steps == 0 && !ex.tracing_setup && !ex.failed)) {
         return;
@@ -59,11 +66,16 @@ void ex_trace(const explore_site *site, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
+    line = lines[line_count];
     if (site != NULL) {
-        snprintf(lines[line_count++], LINE_SIZE, "%5u  %-5s %-80s %s:%d", ex.steps, ex_thread_name(ex.current->index), what,
-                 ex_site_file(site), site->line);
+        snprintf(line, LINE_SIZE, "%5u  %-5s %-80s %s:%d", ex.steps, ex_thread_name(ex.current->index), what, ex_site_file(site),
+                 site->line);
     } else {
-        snprintf(lines[line_count++], LINE_SIZE, "%5u  %-5s %s", ex.steps, ex_thread_name(ex.current->index), what);
+        snprintf(line, LINE_SIZE, "%5u  %-5s %s", ex.steps, ex_thread_name(ex.current->index), what);
+    }
+    if (line_count == 0 || strcmp(line, before) != 0) { /* the same one many times says no more than once */
+        memcpy(before, line, sizeof before);
+        line_count++;
     }
 }
 

@@ -46,7 +46,7 @@ void explore_yield(void)
 
 uint32_t explore_self(void)
 {
-    return ex.current->index - 1;
+    return ex.current->number;
 }
 
 void explore_pass_time(int64_t nanoseconds)
@@ -83,8 +83,8 @@ void ex_catch_crashes(void)
 
 static void run_scenario_thread(void *arg)
 {
-    (void)arg;
-    scenario->thread(ex.current->index - 1);
+    ex.current->number = (uint32_t)(uintptr_t)arg;
+    scenario->thread(ex.current->number);
     ex_self_ends(ex.current);
     ex_thread_done();
 }
@@ -95,6 +95,7 @@ static void begin(const ex_plan *plan)
         ex_thread *thread = &ex.threads[i];
 
         thread->index = i;
+        thread->number = UINT32_MAX;
         thread->state = EX_ABSENT;
         memset(&thread->now, 0, sizeof thread->now);
         memset(&thread->acquired, 0, sizeof thread->acquired);
@@ -136,7 +137,7 @@ static void run_phases(void)
         scenario->setup();
     }
     for (uint32_t i = 0; i < scenario->threads; i++) {
-        if (ex_thread_start(run_scenario_thread, NULL) == NULL) {
+        if (ex_thread_start(run_scenario_thread, (void *)(uintptr_t)i) == NULL) {
             explore_fail("the scenario has too many threads");
         }
     }
