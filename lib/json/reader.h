@@ -62,6 +62,15 @@ nb_json_event nb_json_next(nb_json_reader *reader);
  */
 bool nb_json_skip(nb_json_reader *reader);
 
+/* The same for a text that is known to be well-formed: what is skipped is not looked at. False: it is not, which may well go unseen. */
+bool nb_json_jump(nb_json_reader *reader);
+
+/*
+ * nb_json_next() for who is only interested in some keys: members of the open object whose keys have no bit in the filter (scan.h) may be
+ * read over. dots: but not those with a dot.
+ */
+nb_json_event nb_json_seek(nb_json_reader *reader, uint64_t filter, bool dots);
+
 /* Where the last token starts. */
 static inline size_t nb_json_offset(const nb_json_reader *reader)
 {

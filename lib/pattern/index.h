@@ -20,6 +20,7 @@
 
 #include <string.h>
 
+#include "json/scan.h"
 #include "pattern/draft.h"
 #include "pattern/grace.h"
 #include "pattern/table.h"
@@ -204,14 +205,6 @@ static inline int64_t nb_atom_bound(const nb_atom *atom, unsigned i)
 
     memcpy(&bound, atom->data + i * sizeof bound, sizeof bound);
     return bound;
-}
-
-/* A key's bit in the filter of a node. */
-static inline uint64_t nb_key_bit(const char *key, size_t size)
-{
-    unsigned mixed = size == 0 ? 0 : (unsigned)((unsigned char)key[0] * 7u + (unsigned char)key[size - 1] * 13u + size * 29u);
-
-    return UINT64_C(1) << (mixed & 63);
 }
 
 /* The child of a node; NULL: none. */

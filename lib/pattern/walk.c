@@ -10,6 +10,7 @@
  */
 #include <string.h>
 
+#include "json/scan.h"
 #include "pattern/match.h"
 
 #define LOAD(place) nb_load_acquire((__typeof__(&(place)))(uintptr_t)&(place))
@@ -19,6 +20,7 @@ typedef struct level {
     const nb_node *node;
     uint64_t met;    /* bit n: the member that leads to child n, in an object */
     uint64_t wanted; /* all of them; 0: not known */
+    bool array;
     bool framed;     /* an array that has been entered in the line */
 } level;
 
@@ -32,6 +34,12 @@ typedef struct walk {
     bool line;           /* values are entered in the line */
     level levels[NB_JSON_MAX_DEPTH];
 } walk;
+
+/* Over a value that no rule names. */
+static bool skip(walk *w)
+{
+    return w->trusted ? nb_json_jump(&w->reader) : nb_json_skip(&w->reader);
+}
 
 static void enter(walk *w, nb_entry_kind kind, uint32_t at)
 {
@@ -80,7 +88,7 @@ static bool open_value(walk *w, nb_json_event event)
     level *l = &w->levels[depth - 1];
 
     if (event == NB_JSON_OBJECT && children == 0) {
-        return nb_json_skip(&w->reader); /* only scalars could serve here */
+        return skip(w); /* only scalars could serve here */
     }
     if (is_framed(w, depth - 1)) {
         enter(w, NB_ENTRY_ELEMENT, 0);
@@ -88,6 +96,7 @@ static bool open_value(walk *w, nb_json_event event)
     l->node = node;
     l->met = 0;
     l->wanted = 0;
+    l->array = event == NB_JSON_ARRAY;
     l->framed = false;
     if (event == NB_JSON_OBJECT) {
         l->wanted = !w->trusted || children > MAX_EARLY ? 0 : children == 64 ? UINT64_MAX : (UINT64_C(1) << children) - 1;
@@ -154,17 +163,28 @@ static void take_scalar(walk *w, nb_json_event event)
     nb_fire(w->index, w->scratch, field, &value);
 }
 
+/* Where a key leads. One without a dot is one step. */
+static const nb_node *find(const walk *w, const nb_node *from, const char *key, size_t size)
+{
+    bool inside = !w->reader.escaped; /* key lies in the text of the event */
+
+    if (w->index->flat || !nb_scan_has_dot(key, size, inside ? w->reader.end : key)) {
+        return nb_index_child(w->index, from, key, size);
+    }
+    return nb_index_descend(w->index, from, key, size);
+}
+
 /* Behind a key: where its value lies. False: malformed. */
 static bool take_key(walk *w)
 {
     level *l = &w->levels[w->reader.depth - 1];
     size_t size = 0;
     const char *key = text_of(w, &size);
-    const nb_node *node = key != NULL ? nb_index_descend(w->index, l->node, key, size) : NULL;
+    const nb_node *node = key != NULL ? find(w, l->node, key, size) : NULL;
 
     w->scratch->steps++;
     if (node == NULL) {
-        return nb_json_skip(&w->reader);
+        return skip(w);
     }
     if (node->parent != l->node || node->ordinal >= MAX_EARLY) { /* by way of a dot; or not to be kept apart */
         w->scratch->twins = true;
@@ -193,6 +213,17 @@ static bool step(walk *w, nb_json_event event)
         take_scalar(w, event);
         return true;
     }
+}
+
+/* The next event; members that no path goes to may be left out. */
+static nb_json_event next(walk *w)
+{
+    const level *l = w->reader.depth != 0 ? &w->levels[w->reader.depth - 1] : NULL;
+
+    if (l == NULL || l->array) {
+        return nb_json_next(&w->reader);
+    }
+    return nb_json_seek(&w->reader, nb_load_relaxed((_Atomic uint64_t *)(uintptr_t)&l->node->filter), !w->index->flat);
 }
 
 /* Trusted: whether nothing that is open can hold anything more that a rule names. */
@@ -230,7 +261,7 @@ nimbus_status nb_walk(const nb_index *index, nb_scratch *scratch, const void *js
             event = NB_JSON_END;
             break;
         }
-        event = nb_json_next(&w.reader);
+        event = next(&w);
     }
     scratch->steps += (uint64_t)(w.reader.at - w.reader.start);
     return event == NB_JSON_ERROR ? NIMBUS_E_JSON : scratch->starved ? NIMBUS_E_NO_MEMORY : NIMBUS_OK;

@@ -1,0 +1,231 @@
+/*
+ * scan.h - looking at 16 bytes of JSON at a time: SSE2 or NEON where the compiler has them, 8 bytes of plain C elsewhere.
+ *
+ * All of it is defined by nb_scan_plain_bytes() and nb_scan_digit_bytes(), which go byte by byte; the tests hold the others against them.
+ * Nothing is read behind the end.
+ */
+#ifndef NB_JSON_SCAN_H
+#define NB_JSON_SCAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__SSE2__) && !defined(NB_SCAN_PORTABLE)
+#include <emmintrin.h>
+#define NB_SCAN_SSE2 1
+#define NB_SCAN_NEON 0
+#elif defined(__ARM_NEON) && defined(__aarch64__) && !defined(NB_SCAN_PORTABLE)
+#include <arm_neon.h>
+#define NB_SCAN_SSE2 0
+#define NB_SCAN_NEON 1
+#else
+#define NB_SCAN_SSE2 0
+#define NB_SCAN_NEON 0
+#endif
+
+/* A byte that ends a run of plain bytes in a string: a quote, a backslash, a control character, or the start of more than ASCII. */
+static inline bool nb_is_special(char c)
+{
+    return c == '"' || c == '\\' || (unsigned char)c < 0x20 || (unsigned char)c >= 0x80;
+}
+
+static inline bool nb_is_digit(char c)
+{
+    return (unsigned char)(c - '0') <= 9;
+}
+
+static inline const char *nb_scan_plain_bytes(const char *at, const char *end)
+{
+    while (at < end && !nb_is_special(*at)) {
+        at++;
+    }
+    return at;
+}
+
+static inline const char *nb_scan_digit_bytes(const char *at, const char *end)
+{
+    while (at < end && nb_is_digit(*at)) {
+        at++;
+    }
+    return at;
+}
+
+#if NB_SCAN_SSE2
+#define NB_SCAN_WIDTH 16
+
+/* Bit n: byte n is special. */
+static inline uint64_t nb_scan_specials(const char *at)
+{
+    __m128i v = _mm_loadu_si128((const __m128i *)(const void *)at);
+    __m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"'));
+    __m128i slash = _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'));
+    __m128i other = _mm_cmplt_epi8(v, _mm_set1_epi8(0x20)); /* signed: what is above ASCII is below zero */
+
+    return (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, slash), other));
+}
+
+static inline uint64_t nb_scan_non_digits(const char *at)
+{
+    __m128i v = _mm_loadu_si128((const __m128i *)(const void *)at);
+    __m128i low = _mm_cmplt_epi8(v, _mm_set1_epi8('0'));
+    __m128i high = _mm_cmpgt_epi8(v, _mm_set1_epi8('9'));
+
+    return (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_or_si128(low, high));
+}
+
+static inline unsigned nb_scan_first(uint64_t mask)
+{
+    return (unsigned)__builtin_ctzll(mask);
+}
+
+#elif NB_SCAN_NEON
+#define NB_SCAN_WIDTH 16
+
+/* Four bits for each byte. */
+static inline uint64_t nb_scan_mask(uint8x16_t v)
+{
+    return vget_lane_u64(vreinterpret_u64_u8(vshrn_n_u16(vreinterpretq_u16_u8(v), 4)), 0);
+}
+
+static inline uint64_t nb_scan_specials(const char *at)
+{
+    uint8x16_t v = vld1q_u8((const uint8_t *)at);
+    uint8x16_t named = vorrq_u8(vceqq_u8(v, vdupq_n_u8('"')), vceqq_u8(v, vdupq_n_u8('\\')));
+    uint8x16_t other = vcltq_s8(vreinterpretq_s8_u8(v), vdupq_n_s8(0x20));
+
+    return nb_scan_mask(vorrq_u8(named, other));
+}
+
+static inline uint64_t nb_scan_non_digits(const char *at)
+{
+    uint8x16_t v = vsubq_u8(vld1q_u8((const uint8_t *)at), vdupq_n_u8('0'));
+
+    return nb_scan_mask(vcgtq_u8(v, vdupq_n_u8(9)));
+}
+
+static inline unsigned nb_scan_first(uint64_t mask)
+{
+    return (unsigned)__builtin_ctzll(mask) / 4;
+}
+
+#else
+#define NB_SCAN_WIDTH 8
+#define NB_SCAN_ONES UINT64_C(0x0101010101010101)
+#define NB_SCAN_TOPS UINT64_C(0x8080808080808080)
+
+/* The bytes at `at` as one number, the first byte lowest. */
+static inline uint64_t nb_scan_load(const char *at)
+{
+    uint64_t v;
+
+    memcpy(&v, at, sizeof v);
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    v = __builtin_bswap64(v);
+#endif
+    return v;
+}
+
+/* The top bit of each byte that is zero, and perhaps of bytes behind one that is. */
+static inline uint64_t nb_scan_zeros(uint64_t v)
+{
+    return (v - NB_SCAN_ONES) & ~v & NB_SCAN_TOPS;
+}
+
+static inline uint64_t nb_scan_specials(const char *at)
+{
+    uint64_t v = nb_scan_load(at);
+
+    return (nb_scan_zeros(v ^ NB_SCAN_ONES * '"') | nb_scan_zeros(v ^ NB_SCAN_ONES * '\\') | ((v - NB_SCAN_ONES * 0x20) & ~v) | v) &
+           NB_SCAN_TOPS;
+}
+
+static inline uint64_t nb_scan_non_digits(const char *at)
+{
+    uint64_t v = nb_scan_load(at) ^ NB_SCAN_ONES * '0'; /* 0 to 9 for digits, and for nothing else */
+
+    return (((v & ~NB_SCAN_TOPS) + NB_SCAN_ONES * (0x7F - 9)) | v) & NB_SCAN_TOPS;
+}
+
+static inline unsigned nb_scan_first(uint64_t mask)
+{
+    return (unsigned)__builtin_ctzll(mask) / 8;
+}
+#endif
+
+/* The first special byte; end: there is none. */
+static inline const char *nb_scan_plain(const char *at, const char *end)
+{
+    while (end - at >= NB_SCAN_WIDTH) {
+        uint64_t mask = nb_scan_specials(at);
+
+        if (mask != 0) {
+            return at + nb_scan_first(mask);
+        }
+        at += NB_SCAN_WIDTH;
+    }
+    return nb_scan_plain_bytes(at, end);
+}
+
+/* The first byte that is no digit; end: there is none. */
+static inline const char *nb_scan_digits(const char *at, const char *end)
+{
+    while (end - at >= NB_SCAN_WIDTH) {
+        uint64_t mask = nb_scan_non_digits(at);
+
+        if (mask != 0) {
+            return at + nb_scan_first(mask);
+        }
+        at += NB_SCAN_WIDTH;
+    }
+    return nb_scan_digit_bytes(at, end);
+}
+
+/* Whether a short text has a dot; end: up to where bytes may be read. */
+static inline bool nb_scan_has_dot(const char *at, size_t size, const char *end)
+{
+#if NB_SCAN_SSE2
+    if (size <= 16 && end - at >= 16) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)at);
+        uint32_t dots = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('.')));
+
+        return (dots & ((UINT32_C(1) << size) - 1)) != 0;
+    }
+#endif
+    (void)end;
+    return size != 0 && memchr(at, '.', size) != NULL;
+}
+
+/* A bit that a key has in a small set of keys: what is not in the set is most often told by it. */
+static inline uint64_t nb_key_bit(const char *key, size_t size)
+{
+    unsigned mixed = (unsigned)size * 29u;
+
+    if (size != 0) {
+        mixed += (unsigned char)key[0] * 7u + (unsigned char)key[size - 1] * 13u;
+    }
+    return UINT64_C(1) << (mixed & 63);
+}
+
+static inline bool nb_is_blank(char c)
+{
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
+/* Mostly there is none, or one. */
+static inline const char *nb_scan_blanks(const char *at, const char *end)
+{
+    if (at < end && (unsigned char)*at > ' ') {
+        return at;
+    }
+    if (end - at >= 2 && *at == ' ' && (unsigned char)at[1] > ' ') {
+        return at + 1;
+    }
+    while (at < end && nb_is_blank(*at)) {
+        at++;
+    }
+    return at;
+}
+
+#endif

@@ -1,0 +1,284 @@
+/*
+ * skip.c - over values that nobody asked for: checked as strictly as by nb_json_next(), but without an event for each token; or jumped
+ * over, if they are known to be well-formed.
+ */
+#include "json/jump.h"
+#include "json/token.h"
+
+/*
+ * Members as most of them are: a key and a value of few bytes without escapes, one blank at most between tokens. Whatever is different is
+ * left to the careful functions below. Nothing is looked at behind FAST bytes: before the end of the text nobody calls these.
+ */
+#define FAST 128
+
+/* The key at `at`, its colon and a blank. NULL: it is different. */
+static inline const char *fast_key(const char *at, size_t *ret_size)
+{
+    uint64_t mask = *at == '"' ? nb_scan_specials(at + 1) : 0;
+    const char *behind;
+
+    if (mask == 0) {
+        return NULL;
+    }
+    *ret_size = nb_scan_first(mask);
+    behind = at + 1 + *ret_size;
+    if (*behind != '"' || behind[1] != ':') {
+        return NULL;
+    }
+    return behind + 2 + (behind[2] == ' ');
+}
+
+/* A string or a number. NULL: it is different. */
+static inline const char *fast_value(const char *at)
+{
+    uint64_t mask;
+    unsigned digits;
+
+    if (*at == '"') {
+        mask = nb_scan_specials(at + 1);
+        at += mask != 0 ? 1 + nb_scan_first(mask) : 0;
+        return mask != 0 && *at == '"' ? at + 1 : NULL;
+    }
+    at += *at == '-';
+    mask = nb_scan_non_digits(at);
+    digits = mask != 0 ? nb_scan_first(mask) : 0;
+    if (digits == 0 || (*at == '0' && digits > 1)) {
+        return NULL;
+    }
+    at += digits;
+    if (*at == '.') {
+        mask = nb_scan_non_digits(at + 1);
+        digits = mask != 0 ? nb_scan_first(mask) : 0;
+        if (digits == 0) {
+            return NULL;
+        }
+        at += 1 + digits;
+    }
+    return (*at | 0x20) != 'e' ? at : NULL;
+}
+
+/*
+ * From a key on: as many members as are simple. Returns the key of the first that is not; or with *ret_behind, what stands behind a
+ * value.
+ */
+static inline const char *fast_members(const char *at, const char *end, bool *ret_behind)
+{
+    size_t size;
+
+    while (end - at >= FAST) {
+        const char *value = fast_key(at, &size);
+        const char *behind = value != NULL ? fast_value(value) : NULL;
+
+        if (behind == NULL) {
+            return at;
+        }
+        if (*behind != ',') {
+            *ret_behind = true;
+            return behind;
+        }
+        at = behind + 1 + (behind[1] == ' ');
+    }
+    return at;
+}
+
+/* A value that is no container. */
+static inline const char *skip_scalar(nb_json_reader *reader, const char *at)
+{
+    if (*at == '"') {
+        return nb_token_string(reader, at);
+    }
+    return *at == '-' || nb_is_digit(*at) ? nb_token_number(reader, at) : nb_token_word(reader, at);
+}
+
+/* A key, its colon, and the blanks behind it. */
+static inline const char *skip_key(nb_json_reader *reader, const char *at)
+{
+    if (*at != '"') {
+        return nb_token_fail(reader, at, "a key must be a string");
+    }
+    at = nb_token_string(reader, at);
+    if (at == NULL) {
+        return NULL;
+    }
+    at = nb_scan_blanks(at, reader->end);
+    if (at == reader->end || *at != ':') {
+        return nb_token_fail(reader, at, "':' is missing behind a key");
+    }
+    return nb_scan_blanks(at + 1, reader->end);
+}
+
+/* Opens the container at `at`. */
+static inline const char *skip_open(nb_json_reader *reader, const char *at)
+{
+    return nb_token_open(reader, at, *at == '{') ? nb_scan_blanks(at + 1, reader->end) : NULL;
+}
+
+static const char *wrong_behind(nb_json_reader *reader, const char *at, bool array)
+{
+    if (at == reader->end) {
+        return nb_token_fail(reader, at, "the text ends too early");
+    }
+    return nb_token_fail(reader, at, array ? "',' or ']' is missing" : "',' or '}' is missing");
+}
+
+/* From a value, or the start of an opened container, to where depth is `outside` again. at: behind blanks. */
+static const char *skip_on(nb_json_reader *reader, const char *at, unsigned outside, bool opened)
+{
+    const char *end = reader->end;
+    bool array = reader->depth == outside || nb_json_in_array(reader); /* whether a value stands next, not a key */
+
+    for (;;) {
+        if (!opened || at == end || *at != (array ? ']' : '}')) {
+            bool behind = false;
+
+            if (!array) {
+                at = fast_members(at, end, &behind);
+            }
+            if (!array && !behind && at < end) {
+                at = skip_key(reader, at);
+            }
+            if (at == NULL || at == end) {
+                return at == NULL ? NULL : nb_token_fail(reader, at, "the text ends too early");
+            }
+            opened = !behind && (*at == '{' || *at == '[');
+            if (opened) {
+                array = *at == '[';
+                at = skip_open(reader, at);
+                if (at == NULL) {
+                    return NULL;
+                }
+                continue;
+            }
+            at = behind ? at : skip_scalar(reader, at);
+            if (at == NULL || reader->depth == outside) {
+                return at;
+            }
+            at = nb_scan_blanks(at, end);
+        }
+        opened = false;
+        while (at == end || *at != ',') { /* all containers that end here */
+            if (at == end || *at != (array ? ']' : '}')) {
+                return wrong_behind(reader, at, array);
+            }
+            at++;
+            if (--reader->depth == outside) {
+                return at;
+            }
+            array = nb_json_in_array(reader);
+            at = nb_scan_blanks(at, end);
+        }
+        at = nb_scan_blanks(at + 1, end);
+    }
+}
+
+/* The container or member that is to be skipped: the depth outside of it, whether a container was just opened. False: nothing is. */
+static bool begin(const nb_json_reader *reader, unsigned *outside, bool *opened)
+{
+    *opened = reader->state == NB_STATE_KEY_OR_END || reader->state == NB_STATE_VALUE_OR_END;
+    *outside = *opened ? reader->depth - 1 : reader->depth;
+    return *opened || reader->state == NB_STATE_VALUE; /* behind a key: only there a value is due without a comma before it */
+}
+
+static void finish(nb_json_reader *reader, const char *at)
+{
+    reader->token = at - 1; /* its last byte */
+    reader->size = 1;
+    reader->at = at;
+    reader->state = reader->depth == 0 ? NB_STATE_ROOT_DONE : NB_STATE_BEHIND;
+}
+
+bool nb_json_skip(nb_json_reader *reader)
+{
+    unsigned outside;
+    bool opened;
+    const char *at;
+
+    if (!begin(reader, &outside, &opened)) {
+        return reader->state != NB_STATE_ERROR;
+    }
+    at = skip_on(reader, nb_scan_blanks(reader->at, reader->end), outside, opened);
+    if (at == NULL) {
+        return false;
+    }
+    finish(reader, at);
+    return true;
+}
+
+bool nb_json_jump(nb_json_reader *reader)
+{
+    unsigned outside;
+    bool opened;
+    const char *at = reader->at;
+
+    if (!begin(reader, &outside, &opened)) {
+        return reader->state != NB_STATE_ERROR;
+    }
+    if (!opened) {
+        at = nb_scan_blanks(at, reader->end);
+        opened = at < reader->end && (*at == '{' || *at == '[');
+        at += opened;
+    }
+    if (opened) {
+        at = nb_jump(at, reader->end);
+    } else if (at < reader->end) {
+        at = skip_scalar(reader, at);
+    }
+    if (at == NULL) {
+        return false;
+    }
+    reader->depth = outside;
+    finish(reader, at);
+    return true;
+}
+
+/* Where the next key of the open object must stand; NULL: there is none, or it is not for nb_json_seek() to say. */
+static const char *key_place(const nb_json_reader *reader)
+{
+    const char *at = nb_scan_blanks(reader->at, reader->end);
+
+    if (reader->state == NB_STATE_KEY_OR_END) {
+        return at < reader->end && *at == '"' ? at : NULL;
+    }
+    if (reader->state != NB_STATE_BEHIND || nb_json_in_array(reader) || at == reader->end || *at != ',') {
+        return NULL;
+    }
+    return nb_scan_blanks(at + 1, reader->end);
+}
+
+nb_json_event nb_json_seek(nb_json_reader *reader, uint64_t filter, bool dots)
+{
+    const char *at = key_place(reader);
+    size_t size;
+
+    if (at == NULL) {
+        return nb_json_next(reader);
+    }
+    while (reader->end - at >= FAST) {
+        const char *value = fast_key(at, &size);
+        const char *behind;
+
+        if (value == NULL) {
+            break;
+        }
+        if ((filter & nb_key_bit(at + 1, size)) != 0 || (dots && nb_scan_has_dot(at + 1, size, reader->end))) {
+            reader->token = at;
+            reader->size = size + 2;
+            reader->escaped = false;
+            reader->at = value;
+            reader->state = NB_STATE_VALUE;
+            return NB_JSON_KEY;
+        }
+        behind = fast_value(value);
+        if (behind == NULL) {
+            break;
+        }
+        if (*behind != ',') {
+            reader->at = behind;
+            reader->state = NB_STATE_BEHIND;
+            return nb_json_next(reader);
+        }
+        at = nb_scan_blanks(behind + 1, reader->end);
+    }
+    reader->at = at;
+    return nb_token_key(reader);
+}
