@@ -94,6 +94,13 @@ static void many_references_at_once(void **state)
     nb_message_release_n(message, 2);
     EQ(atomic_load(&buffer.frees), 1);
     message = make(&b, &(nb_message_spec){ .body = adopted_body(&buffer, "hello") });
+    (void)nb_message_retain(message);
+    nb_message_retain_n(message, 1); /* two: 3 */
+    nb_message_release_n(message, 2);
+    EQ(atomic_load(&buffer.frees), 0);
+    nb_message_release(message);
+    EQ(atomic_load(&buffer.frees), 1);
+    message = make(&b, &(nb_message_spec){ .body = adopted_body(&buffer, "hello") });
     shared = make(&b, &(nb_message_spec){ .body = nimbus_share(message) });
     nb_message_retain_n(shared, 2);
     nb_message_release_n(shared, 3); /* lets go of one reference to the other message, not of three */

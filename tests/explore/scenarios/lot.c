@@ -14,7 +14,7 @@ static nb_lot_sleeper sleepers[WORKERS];
 static _Atomic uint32_t work, givers_left;
 static _Atomic uint32_t takers;
 static nb_parker both;
-static uint32_t given, done;
+static uint32_t given, done, handed;
 
 static void setup_givers(uint32_t givers)
 {
@@ -24,7 +24,7 @@ static void setup_givers(uint32_t givers)
     }
     nb_atomic_init(&work, 0);
     nb_atomic_init(&givers_left, givers);
-    given = done = 0;
+    given = done = handed = 0;
 }
 
 static void setup_1(void) { setup_givers(1); }
@@ -242,6 +242,31 @@ static void finish_busy(void)
     finish();
 }
 
+/* Who is woken has seen what its waker did before. Wrong: the orders of claim(), and of the CASes that find it. */
+static void hand_over(uint32_t me)
+{
+    nb_lot_sleeper *mine = &sleepers[0];
+
+    if (me == 0) {
+        nb_plain_write(&handed);
+        handed = 1;
+        nb_store_relaxed(&work, 1);
+        nb_lot_notify(&lot);
+        return;
+    }
+    nb_lot_prepare(&lot, mine);
+    if (nb_load_relaxed(&work) > 0) {
+        nb_lot_cancel(&lot, mine);
+    } else {
+        nb_lot_park(&lot, mine, INT64_MAX, 0);
+    }
+    if (mine->turn) {
+        nb_plain_read(&handed);
+        explore_check(handed == 1);
+    }
+    nb_lot_settle(&lot, mine);
+}
+
 static const explore_scenario scenarios[] = {
     { .name = "lot_park_wake", .threads = 2, .setup = setup_1, .thread = park_wake, .finish = finish },
     { .name = "lot_chain", .threads = 4, .setup = setup_2, .thread = chain, .finish = finish },
@@ -250,6 +275,7 @@ static const explore_scenario scenarios[] = {
     { .name = "lot_spins", .threads = 3, .setup = setup_1, .thread = spins, .finish = finish },
     { .name = "lot_cancel", .threads = 3, .setup = setup_1, .thread = cancel, .finish = finish },
     { .name = "lot_busy", .threads = 3, .setup = setup_busy, .thread = busy, .finish = finish_busy },
+    { .name = "lot_hand_over", .threads = 2, .setup = setup_1, .thread = hand_over, .finish = finish },
 };
 
 static const char *const covers[] = { "lib/sync/lot.h", "lib/sync/lot.c", NULL };
