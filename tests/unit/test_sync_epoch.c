@@ -340,6 +340,73 @@ static void threads_outlive_epochs(void **state)
     reader_end(&other); /* its hook finds nothing to give back */
 }
 
+/* Two that are used by turns are both remembered; epochs end in another order than they began. */
+static void two_epochs_by_turns(void **state)
+{
+    nb_epoch other, third;
+
+    (void)state;
+    bench_open();
+    nb_epoch_init(&other, b.heap);
+    nb_epoch_init(&third, b.heap);
+    nb_epoch_leave(nb_epoch_enter(&third));
+    for (int i = 0; i < 4; i++) {
+        nb_epoch_record *one = nb_epoch_enter(&b.epoch), *two = nb_epoch_enter(&other);
+
+        CHECK(one->epoch == &b.epoch && two->epoch == &other);
+        CHECK(nb_self_get()->epoch[0].mine == two && nb_self_get()->epoch[1].mine == one);
+        nb_epoch_leave(one);
+        nb_epoch_leave(two);
+    }
+    nb_epoch_fini(&other); /* the middle of this thread's list, or its head */
+    nb_epoch_fini(&third);
+    CHECK(nb_self_get()->epoch_records == nb_epoch_find(&b.epoch));
+    bench_close();
+}
+
+static pthread_key_t late_key;
+
+/* A destructor that comes back in the next round, behind all hooks of the library, and calls in once more. */
+static void late(void *value)
+{
+    static char again;
+
+    if (value != &again) {
+        pthread_setspecific(late_key, &again);
+        return;
+    }
+    {
+        nb_epoch_record *inside = nb_epoch_enter(&b.epoch);
+
+        if (inside->shared && nb_self_get()->epoch_records == NULL) {
+            b.gone++; /* the test looks at it */
+        }
+        nb_epoch_leave(inside);
+    }
+}
+
+static void *enter_and_end(void *arg)
+{
+    pthread_setspecific(late_key, arg);
+    return enter_once(NULL);
+}
+
+static void a_thread_that_ends_gets_no_record_again(void **state)
+{
+    pthread_t thread;
+
+    (void)state;
+    bench_open();
+    EQ(pthread_key_create(&late_key, late), 0);
+    EQ(pthread_create(&thread, NULL, enter_and_end, &b), 0);
+    pthread_join(thread, NULL);
+    EQ(b.gone, 1);
+    EQ(heap_calls(&b.own), 2);
+    CHECK(b.epoch.free_records != NULL);
+    pthread_key_delete(late_key);
+    bench_close();
+}
+
 static void no_memory_for_a_record(void **state)
 {
     nb_epoch_record *first, *second, *third;
@@ -435,6 +502,8 @@ int main(void)
         cmocka_unit_test(records_go_from_thread_to_thread),
         cmocka_unit_test(many_epochs),
         cmocka_unit_test(threads_outlive_epochs),
+        cmocka_unit_test(two_epochs_by_turns),
+        cmocka_unit_test(a_thread_that_ends_gets_no_record_again),
         cmocka_unit_test(no_memory_for_a_record),
         cmocka_unit_test(synchronize_waits_for_the_shared_records),
         cmocka_unit_test(snapshots),
