@@ -27,7 +27,7 @@ typedef struct nimbus_queue_options {
     nimbus_duration retention NIMBUS_0;           /**< 4 days; 60 s to 14 days, from the send (SQS-T1) */
     nimbus_duration receive_wait NIMBUS_0;        /**< for receives that pass NIMBUS_DEFAULT: none; up to 20 s (SQS-R3) */
     size_t max_message_size NIMBUS_0;             /**< limits.max_message_size; 1,024 bytes at least (SQS-S4) */
-    size_t capacity_messages NIMBUS_0;            /**< messages held, in any state: 1,048,576 */
+    size_t capacity_messages NIMBUS_0;            /**< messages held, in any state: 1,048,576; at most 2^31 - 1 count */
     size_t capacity_bytes NIMBUS_0;               /**< their bodies and attributes: no bound but the instance's budget */
     nimbus_overflow overflow NIMBUS_0;
     nimbus_queue *dead_letter_queue NIMBUS_0;     /**< of the same instance; binds to its name (SQS-D11). NULL: none */
@@ -388,6 +388,9 @@ typedef struct nimbus_queue_metrics {
 
 /**
  * Looks at the counters of a queue. They are exact with respect to calls that returned before this one began.
+ *
+ * It takes time in proportion to the messages held, for it looks for the oldest (some ms for a million); sends and receives go on
+ * meanwhile. Unless the queue has a capacity in bytes, its bytes are counted from the first look on.
  *
  * @param queue  NULL: NIMBUS_E_INVALID
  * @param ret    written on success; NULL: NIMBUS_E_INVALID
