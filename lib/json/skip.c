@@ -76,7 +76,7 @@ static inline const char *fast_members(const char *at, const char *end, bool *re
             *ret_behind = true;
             return behind;
         }
-        at = behind + 1 + (behind[1] == ' ');
+        at = nb_scan_blanks(behind + 1, end);
     }
     return at;
 }

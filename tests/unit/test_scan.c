@@ -189,7 +189,7 @@ static void seeking_is_as_strict_as_reading(void **state)
 {
     static const char *const values[] = { "1", "-0", "01", "1.", "\"a\"", "\"a\\u00e9\"", "\"\x01\"", "tru", "null", "[1,2]", "[1,]",
                                           "1e5", "1.5e", "12345678901234567890", "\"0123456789abcdef0123\"", "", "{\"x\":1}", "\"a" };
-    static const char *const behind[] = { ",", " ,", ", ", "", ":", ",,", "\t,\n" };
+    static const char *const behind[] = { ",", " ,", ", ", "", ":", ",,", "\t,\n", ",  " };
 
     (void)state;
     for (size_t v = 0; v < sizeof values / sizeof values[0]; v++) {
@@ -215,6 +215,12 @@ static void seeking_is_as_strict_as_reading(void **state)
                 size = strlen(text);
                 block = exact(text, size);
                 status = nb_json_validate(block, size, &offset, NULL);
+                nb_json_open(&reader, block, size, 0);
+                do { /* the careful way: an event for each token */
+                    event = nb_json_next(&reader);
+                } while (event > NB_JSON_END);
+                assert_int_equal(event == NB_JSON_END, status == NIMBUS_OK);
+                assert_true(status == NIMBUS_OK || reader.offset == offset);
                 nb_json_open(&reader, block, size, 0);
                 event = nb_json_next(&reader);
                 while (event > NB_JSON_END) {
