@@ -68,14 +68,15 @@ static bool charge(nb_heap *heap, size_t size)
     return true;
 }
 
-static bool relieved(nb_heap *heap)
+/* Not asked for what could never fit. */
+static bool relieved(nb_heap *heap, size_t size)
 {
-    return heap->relief != NULL && heap->relief(heap);
+    return heap->relief != NULL && (heap->budget == 0 || size <= heap->budget) && heap->relief(heap);
 }
 
 bool nb_heap_charge(nb_heap *heap, size_t size)
 {
-    return charge(heap, size) || (relieved(heap) && charge(heap, size));
+    return charge(heap, size) || (relieved(heap, size) && charge(heap, size));
 }
 
 void nb_heap_uncharge(nb_heap *heap, size_t size)
@@ -101,7 +102,7 @@ void *nb_alloc(nb_heap *heap, size_t size)
 {
     void *block = nb_alloc_spare(heap, size);
 
-    return block == NULL && relieved(heap) ? nb_alloc_spare(heap, size) : block;
+    return block == NULL && relieved(heap, size) ? nb_alloc_spare(heap, size) : block;
 }
 
 void *nb_alloc_zero(nb_heap *heap, size_t size)

@@ -346,6 +346,61 @@ static void three_heaps_in_one_thread(void **state)
     }
 }
 
+#if NB_ASAN
+static void free_blocks_are_poisoned(void **state)
+{
+    place p;
+    char *block;
+
+    (void)state;
+    place_open(&p, 0);
+    block = get(&p, 50, 1);
+    CHECK(!__asan_address_is_poisoned(block + 49));
+    CHECK(__asan_address_is_poisoned(block + 50)); /* of its 56 bytes it has 50 */
+    nb_block_put(block);
+    CHECK(__asan_address_is_poisoned(block + NB_FREE_BYTES));
+    CHECK(__asan_address_is_poisoned(block + 49));
+    for (int i = 0; i < 20; i++) { /* it comes back, perhaps by the depot */
+        char *other = get(&p, 56, 2);
+
+        CHECK(!__asan_address_is_poisoned(other + 55));
+        nb_block_put(other);
+    }
+    place_close(&p);
+}
+#endif
+
+static void a_refusal_beyond_the_budget_costs_nothing(void **state)
+{
+    void *blocks[20];
+    place p;
+    uint64_t calls;
+
+    (void)state;
+    place_open(&p, 100000);
+    for (size_t i = 0; i < COUNT(blocks); i++) {
+        blocks[i] = get(&p, 64, (int)i);
+    }
+    for (size_t i = 0; i < COUNT(blocks); i++) {
+        nb_block_put(blocks[i]);
+    }
+    calls = heap_calls(&p.own);
+    CHECK(nb_alloc(p.heap, 100001) == NULL);
+    CHECK(!nb_heap_charge(p.heap, 100001));
+    for (size_t i = 0; i < 6; i++) {
+        blocks[i] = get(&p, 64, (int)i);
+    }
+    EQ(heap_calls(&p.own), calls); /* they were still there */
+    for (size_t i = 0; i < 6; i++) {
+        nb_block_put(blocks[i]);
+    }
+    CHECK(nb_alloc(p.heap, 99000) == NULL); /* this might have fitted: what is not in use goes */
+    blocks[0] = get(&p, 64, 0);
+    CHECK(heap_calls(&p.own) > calls);
+    nb_block_put(blocks[0]);
+    place_close(&p);
+}
+
 static void numbers_rise(void **state)
 {
     _Atomic uint64_t counter = 0, other = 0;
@@ -391,6 +446,10 @@ int main(void)
         cmocka_unit_test(no_memory_for_the_slabs),
         cmocka_unit_test(blocks_outlive_the_close),
         cmocka_unit_test(three_heaps_in_one_thread),
+#if NB_ASAN
+        cmocka_unit_test(free_blocks_are_poisoned),
+#endif
+        cmocka_unit_test(a_refusal_beyond_the_budget_costs_nothing),
         cmocka_unit_test(numbers_rise),
     };
 
