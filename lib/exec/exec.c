@@ -106,20 +106,37 @@ void nb_exec_drive_end(nb_exec *exec)
     wake_dozers(exec); /* one of them takes over */
 }
 
-static bool run_one(nb_exec *exec, size_t *calls_left)
+/* A task, for who drives. If there is none, what was submitted before is not over yet, or nothing was. */
+static nb_task *look_for_task(nb_exec *exec)
 {
-    nb_turn turn = { .calls_left = *calls_left < NB_TURN_CALLS ? (uint32_t)*calls_left : NB_TURN_CALLS, .end = INT64_MAX };
-    uint32_t granted = turn.calls_left;
     nb_task *task;
 
     nb_worker_enter(&exec->driver, NB_WORKER_LOOKING);
     nb_fence_seq_cst(); /* pairs with the one in nb_exec_idle() */
     task = nb_exec_pop(exec);
-    if (task != NULL) {
-        nb_exec_run_task(exec, &exec->driver, task, &turn);
-        *calls_left -= granted - turn.calls_left;
+    if (task == NULL) {
+        nb_worker_enter(&exec->driver, NB_WORKER_IDLE);
     }
+    return task;
+}
+
+static void run_found(nb_exec *exec, nb_task *task, size_t *calls_left)
+{
+    nb_turn turn = { .calls_left = *calls_left < NB_TURN_CALLS ? (uint32_t)*calls_left : NB_TURN_CALLS, .end = INT64_MAX };
+    uint32_t granted = turn.calls_left;
+
+    nb_exec_run_task(exec, &exec->driver, task, &turn);
+    *calls_left -= granted - turn.calls_left;
     nb_worker_enter(&exec->driver, NB_WORKER_IDLE);
+}
+
+static bool run_one(nb_exec *exec, size_t *calls_left)
+{
+    nb_task *task = look_for_task(exec);
+
+    if (task != NULL) {
+        run_found(exec, task, calls_left);
+    }
     return task != NULL;
 }
 
@@ -166,10 +183,11 @@ static nb_slept sleep_threaded(nb_exec *exec, nb_parker *parker, int64_t until)
 
 /*
  * Sleeps until there is something to do, but not beyond until. The dozer is in the list before it looks, and whoever brings work, ends
- * driving or sets a parker wakes the list afterwards: so nothing is missed.
+ * driving or sets a parker wakes the list afterwards: so nothing is missed. Returns a task that it has found, if it drives.
  */
-static void doze(nb_exec *exec, nb_parker *parker, bool drives, int64_t until)
+static nb_task *doze(nb_exec *exec, nb_parker *parker, bool drives, int64_t until)
 {
+    nb_task *task = NULL;
     int64_t next;
     bool work;
     dozer self;
@@ -179,9 +197,12 @@ static void doze(nb_exec *exec, nb_parker *parker, bool drives, int64_t until)
     nb_lock_acquire(&exec->lock);
     nb_list_push(&exec->dozers, &self.link);
     nb_store_relaxed(&exec->dozing, nb_load_relaxed(&exec->dozing) + 1);
-    nb_fence_seq_cst(); /* announced, then looked; nb_exec_ring(): brought work, then looked for dozers */
-    work = drives ? nb_exec_pending(exec) : !nb_load_seq_cst(&exec->driving); /* whoever changes that takes the lock afterwards */
     nb_lock_release(&exec->lock);
+    nb_fence_seq_cst(); /* announced, then looks; nb_exec_ring(): brought work, then looked for dozers */
+    if (drives) {
+        task = look_for_task(exec);
+    }
+    work = task != NULL || (!drives && !nb_load_seq_cst(&exec->driving));
     next = drives ? nb_timers_next(exec->timers) : INT64_MAX;
     if (!work && !nb_parker_is_set(parker)) {
         nb_parker_wait(&self.parker, next < until ? next : until);
@@ -191,6 +212,7 @@ static void doze(nb_exec *exec, nb_parker *parker, bool drives, int64_t until)
     nb_store_relaxed(&exec->dozing, nb_load_relaxed(&exec->dozing) - 1);
     nb_lock_release(&exec->lock);
     nb_parker_fini(&self.parker);
+    return task;
 }
 
 /* This thread drives. */
@@ -211,7 +233,11 @@ static nb_slept drive_until(nb_exec *exec, nb_parker *parker, int64_t until)
             return NB_SLEPT_WOULD_BLOCK;
         }
         if (!ran) {
-            doze(exec, parker, true, until);
+            nb_task *task = doze(exec, parker, true, until);
+
+            if (task != NULL) {
+                run_found(exec, task, &(size_t){ 1 });
+            }
         }
     }
 }

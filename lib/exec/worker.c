@@ -12,12 +12,13 @@
  * How often a worker that has run out of work looks for more before it announces that it will sleep, and then before it goes to the kernel:
  * pauses of some 25 ns, so about as long as a wake-up takes. Not with one processor, where nobody else could bring work meanwhile.
  */
-#define LOOKS 80u
-#define LAST_LOOKS 40u
-
 #ifdef NB_TESTING
+#define LOOKS 1u
+#define LAST_LOOKS 1u
 #define FIRST_RING 2u
 #else
+#define LOOKS 80u
+#define LAST_LOOKS 40u
 #define FIRST_RING 64u
 #endif
 
@@ -87,7 +88,8 @@ static void *clock_main(void *arg)
 
     for (;;) {
         nb_parker_reset(&exec->clock_parker);
-        if (nb_load_acquire(&exec->stopping)) { /* set before the parker is */
+        nb_fence_seq_cst(); /* pairs with the one in nb_exec_stop(): if the reset has wiped out its set, the sign is seen here */
+        if (nb_load_relaxed(&exec->stopping)) {
             return NULL;
         }
         if (nb_exchange_acq_rel(&exec->refused, false)) {
@@ -304,7 +306,8 @@ void nb_exec_stop(nb_exec *exec)
     nb_task *task;
 
     nb_store_seq_cst(&exec->stopping, true);
-    nb_lot_notify(&exec->lot); /* fences; the sign to stop is work that never runs out */
+    nb_fence_seq_cst(); /* the sign, then the parker: see clock_main() */
+    nb_lot_notify(&exec->lot); /* the sign to stop is work that never runs out */
     nb_parker_set(&exec->clock_parker);
     if (exec->clock_running) {
         nb_thread_join(&exec->clock_thread); /* first: it may start workers */
