@@ -71,11 +71,10 @@ bool nb_exec_idle(nb_exec *exec)
     uint64_t before, after;
 
     /*
-     * The fences keep the three looks apart, and the second one pairs with the fence behind IDLE -> LOOKING: the claim of a task is a
-     * relaxed write behind that one, so who has seen it in the size sees LOOKING, or what came later, in the second look.
+     * Acquire keeps the first look before the size. The fence keeps the second one behind it, and pairs with the fence behind IDLE ->
+     * LOOKING: the claim of a task is a relaxed write behind that one, so who has seen it in the size sees LOOKING, or what came later.
      */
     before = look(exec, &busy);
-    nb_fence_seq_cst();
     pending = nb_exec_pending(exec);
     nb_fence_seq_cst();
     after = look(exec, &busy_again);
