@@ -70,7 +70,8 @@ static void finish(void)
 
 static void open_exec(uint32_t min_workers, uint32_t max_workers, bool manual)
 {
-    nb_exec_options options = { .driven = max_workers == 0, .min_workers = min_workers, .max_workers = max_workers, .thread_refused = refused };
+    nb_exec_options options = { .driven = max_workers == 0, .min_workers = min_workers, .max_workers = max_workers,
+                                .thread_refused = refused };
 
     nb_clock_init(&exec_clock, manual, 0);
     nb_timers_init(&timers, &exec_clock, heap, nb_exec_sooner, &exec);
