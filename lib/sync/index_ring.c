@@ -118,7 +118,7 @@ void nb_index_ring_push_slowly(nb_index_ring *ring, uint32_t index)
         empty = nb_index_turn(part, position);
         turn = turn_of(nb_load_acquire(cell)); /* (2) */
         if (turn == empty) {
-            if (nb_cas_weak_relaxed(&part->tail, &position, position + 1)) { /* (3) */
+            if (nb_cas_weak_release(&part->tail, &position, position + 1)) { /* (3) */
                 nb_store_release(cell, nb_index_cell(empty + 1, index));           /* (1) */
                 return;
             }
@@ -138,7 +138,7 @@ void nb_index_ring_push_many(nb_index_ring *ring, const uint32_t *indices, uint3
            turn_of(nb_load_acquire(&part->cells[(position + empty) & part->mask])) == nb_index_turn(part, position + empty)) { /* (2) */
         empty++;
     }
-    if (empty == count && nb_cas_strong_relaxed(&part->tail, &position, position + count)) { /* (3) */
+    if (empty == count && nb_cas_strong_release(&part->tail, &position, position + count)) { /* (3) */
         for (uint32_t i = 0; i < count; i++) {
             uint32_t full = nb_index_turn(part, position + i) + 1;
 

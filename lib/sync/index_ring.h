@@ -20,7 +20,8 @@
  *     popper. Without it the popper could read the slot as it was before.
  * (2) A pop empties its cell with release, the push of the next lap loads it with acquire. The cell holds no plain data, but the popper's
  *     claim of the slot must not be overtaken by what the pusher does to the same slot.
- * (3) head and tail are moved by relaxed CAS: they only share out positions; cells carry the data.
+ * (3) head and tail are moved by a CAS that orders nothing for the cells, which carry the data. That of tail is a release all the same: who
+ *     reads the number of pushes (nb_index_ring_pushes(), acquire) sees what the pusher counted before, so that counts agree.
  * (4) next is stored with release before CLOSED is set with acquire-release; who finds CLOSED loads next with acquire and sees the whole
  *     new part.
  */
@@ -96,7 +97,7 @@ static inline void nb_index_ring_push(nb_index_ring *ring, uint32_t index)
     uint32_t empty = nb_index_turn(part, position);
 
     if ((position & NB_INDEX_CLOSED) == 0 && (uint32_t)(nb_load_acquire(cell) >> 32) == empty && /* (2) */
-        nb_cas_strong_relaxed(&part->tail, &position, position + 1)) {                          /* (3) */
+        nb_cas_strong_release(&part->tail, &position, position + 1)) {                          /* (3) */
         nb_store_release(cell, nb_index_cell(empty + 1, index));                                /* (1) */
     } else {
         nb_index_ring_push_slowly(ring, index);

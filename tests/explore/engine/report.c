@@ -178,7 +178,7 @@ bool ex_report_coverage(const explore_subject *subject)
         } else if (excuse != NULL) {
             excused++;
         } else {
-            printf("FAILED  %s: never reached: %s %s at %s:%d\n", subject->name, site->operation, site->operand, ex_site_file(site),
+            printf("FAILED  %s: never reached: %s %.60s at %s:%d\n", subject->name, site->operation, site->operand, ex_site_file(site),
                    site->line);
             good = false;
         }

@@ -9,7 +9,7 @@ fi
 failed=0
 for client in *.c; do
     echo "== $client"
-    genmc --disable-estimation -- "$client" || failed=$((failed + 1))
+    genmc -- "$client" || failed=$((failed + 1))
 done
 echo "$failed failed"
 [ "$failed" -eq 0 ]

@@ -161,6 +161,27 @@ static void take_this(uint32_t me)
     }
 }
 
+/* Two run in at once, one alone, and two take. Wrong: a run that is pushed into cells that another push has claimed. */
+static void many(uint32_t me)
+{
+    uint32_t two[2] = { (uint32_t)ledger_value(0, 0), (uint32_t)ledger_value(0, 1) };
+
+    if (me == 0) {
+        for (uint32_t i = 0; i < 2; i++) {
+            nb_plain_write(&slot[0][i]);
+            slot[0][i] = two[i];
+            ledger_put(two[i]);
+        }
+        nb_index_ring_push_many(&ring, two, 2);
+    } else if (me == 1) {
+        push(1, 0);
+        push(1, 1);
+    } else {
+        pop(2);
+        pop(2);
+    }
+}
+
 /* A picture of the ring while it changes: only indices that are or were in it, each at most once. */
 static void list(uint32_t me)
 {
@@ -192,6 +213,7 @@ static const explore_scenario scenarios[] = {
     { .name = "index_ring_grow", .threads = 3, .setup = setup_4, .thread = grow, .finish = finish },
     { .name = "index_ring_first_part", .threads = 3, .setup = setup_nothing, .thread = first_part, .finish = finish },
     { .name = "index_ring_take_this", .threads = 3, .setup = setup_4, .thread = take_this, .finish = finish },
+    { .name = "index_ring_many", .threads = 4, .setup = setup_4, .thread = many, .finish = finish },
     { .name = "index_ring_list", .threads = 3, .setup = setup_4, .thread = list, .finish = finish },
 };
 

@@ -209,6 +209,48 @@ static void told(uint32_t me)
     }
 }
 
+/* Told, and does not come: the claim goes on to the next (wait.c, drop_claim()); and one that takes without having been told. */
+static void not_coming(uint32_t me)
+{
+    visitor *v = &visitors[0];
+    nimbus_receipt receipt;
+
+    if (me == 0) {
+        v->claims = false;
+        v->waiter.max = 0;
+        if (nb_store_wait(&the_shop.store, &v->waiter) == NIMBUS_EMPTY) {
+            nb_parker_wait(&v->parker, 5 * SECOND);
+        }
+        nb_store_unwait(&the_shop.store, &v->waiter, NIMBUS_EMPTY);
+        nb_store_pass_on(&the_shop.store);
+    } else if (me == 1) {
+        receive(1, 5 * SECOND);
+    } else {
+        explore_check(shop_send(0, 0) == NIMBUS_OK);
+        got += shop_take(NIMBUS_HOURS(1), &receipt, NULL);
+    }
+}
+
+/* Told, and takes: the claim is used up (take.c). */
+static void told_takes(uint32_t me)
+{
+    visitor *v = &visitors[0];
+    nimbus_receipt receipt;
+
+    if (me == 0) {
+        v->waiter.max = 0;
+        if (nb_store_wait(&the_shop.store, &v->waiter) == NIMBUS_EMPTY) {
+            nb_parker_wait(&v->parker, INT64_MAX);
+        }
+        explore_check(shop_take(NIMBUS_HOURS(1), &receipt, NULL));
+        got++;
+        nb_lock_acquire(&the_shop.store.lock);
+        nb_lock_release(&the_shop.store.lock);
+    } else {
+        explore_check(shop_send(0, 0) == NIMBUS_OK);
+    }
+}
+
 /* The end, against a send, a wait without end, and a take with its delete. Wrong: somebody still waits; a message is left (life.c). */
 static void end(uint32_t me)
 {
@@ -350,6 +392,8 @@ static const explore_scenario scenarios[] = {
     { .name = "store_wait_take", .threads = 3, .setup = setup, .thread = wait_take, .finish = finish },
     { .name = "store_wait_delete", .threads = 2, .setup = setup_one_in_flight, .thread = wait_delete, .finish = finish },
     { .name = "store_told", .threads = 3, .setup = setup, .thread = told, .finish = finish },
+    { .name = "store_not_coming", .threads = 3, .setup = setup, .thread = not_coming, .finish = finish },
+    { .name = "store_told_takes", .threads = 2, .setup = setup, .thread = told_takes, .finish = finish },
     { .name = "store_end", .threads = 4, .setup = setup_end, .thread = end, .finish = end_finish, .share = 2 },
     { .name = "store_dead_letter", .threads = 3, .setup = setup_dead_letter, .thread = dead_letter, .finish = dead_letter_finish },
     { .name = "store_dead_letter_refused", .threads = 3, .setup = setup_dead_letter, .thread = dead_letter_refused,
@@ -358,5 +402,5 @@ static const explore_scenario scenarios[] = {
     { .name = "store_measure", .threads = 3, .setup = setup_taken, .thread = measure, .finish = measure_finish },
 };
 
-static const explore_subject subject = { "store_wait", NULL, NULL, scenarios, EXPLORE_COUNT(scenarios) };
+static const explore_subject subject = { "store", NULL, NULL, scenarios, EXPLORE_COUNT(scenarios) };
 EXPLORE_SUBJECT(subject);
