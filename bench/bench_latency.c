@@ -191,7 +191,7 @@ static void queue_send(void *end, const void *data, size_t size, size_t count)
 
 static size_t take(nimbus_queue *queue, size_t max)
 {
-    nimbus_delivery deliveries[BENCH_MAX_BATCH] = { { .private_ = { 0 } } };
+    static _Thread_local nimbus_delivery deliveries[BENCH_MAX_BATCH]; /* cleared once, used again */
     size_t got = 0;
     nimbus_status status = nimbus_queue_receive(queue, NIMBUS_MS(BENCH_WAIT_MS), NULL, deliveries, max, &got);
     bench_check(status == NIMBUS_OK || status == NIMBUS_EMPTY, nimbus_status_name(status));
