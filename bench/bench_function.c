@@ -67,8 +67,8 @@ static double ours_invoke(const bench_case *c, const bench_subject *subject, uin
 static const bench_pool ours_pool = { .open = ours_open, .close = ours_close, .submit = ours_submit };
 
 static const bench_subject pools[] = {
-    { .name = "nimbus_invoke_async", .run = bench_run_pool, .impl = &ours_pool },
-    { .name = "mutex+cond pool", .run = bench_run_pool, .impl = &peer_mutex_pool },
+    { .name = "nimbus_invoke_async", .run = bench_run_pool, .impl = &ours_pool, .target = BENCH_MAX_NS(70) },
+    { .name = "mutex+cond pool", .run = bench_run_pool, .impl = &peer_mutex_pool, .target = BENCH_AT_MOST(1.0) },
     { .name = "uv_queue_work", .run = bench_run_pool, .impl = &peer_uv },
     { .name = "GThreadPool", .run = bench_run_pool, .impl = &peer_gthreadpool },
 };

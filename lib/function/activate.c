@@ -50,15 +50,23 @@ void nb_function_note_locked(nimbus_function *function)
     }
 }
 
-/*
- * How many of a mailbox's messages one worker takes at once. They are single events, which others may run beside it: so only where there
- * is no other place, and no more than a turn is likely to have time for.
- */
-static uint32_t mailbox_batch_locked(const nimbus_function *function, bool alone)
-{
-    int64_t batch = function->typical > 0 ? NB_TURN_NS / function->typical : NB_FUNCTION_BATCH;
+#define SHARED_NS 50000
+#define SHARED_BATCH 8
 
-    return !alone || function->batches || batch < 1 ? 1 : batch < NB_FUNCTION_BATCH ? (uint32_t)batch : NB_FUNCTION_BATCH;
+/*
+ * How many of a mailbox's messages one worker takes at once. They are single events, which others may run beside it. Where nobody could,
+ * it takes what a turn is likely to have time for. Where somebody could, it takes one, unless many wait and all that it takes is likely to
+ * be over before another worker would have come.
+ */
+static uint32_t mailbox_batch_locked(const nimbus_function *function, const nb_feed *feed, bool alone)
+{
+    int64_t most = alone ? NB_FUNCTION_BATCH : SHARED_BATCH, batch = alone ? most : 1;
+
+    if (function->typical > 0 && (alone || feed->plenty)) {
+        batch = (alone ? NB_TURN_NS : SHARED_NS) / function->typical;
+        batch = batch < 1 ? 1 : batch < most ? batch : most;
+    }
+    return function->batches ? 1 : (uint32_t)batch;
 }
 
 /* For a worker who has a place. */
@@ -83,7 +91,7 @@ bool nb_function_find_work_locked(nimbus_function *function, nb_work *ret)
     feed->claimed = false;
     feed->gathering = feed->has_timer;
     ret->alone = function->limit == 1 || feed->options.limit == 1;
-    ret->batch = feed->queue == NULL ? mailbox_batch_locked(function, ret->alone) : feed->options.batch;
+    ret->batch = feed->queue == NULL ? mailbox_batch_locked(function, feed, ret->alone) : feed->options.batch;
     ret->source = feed->source;
     nb_object_pin(ret->source);
     nb_link_remove(&feed->link); /* to the end: the others come first next time */

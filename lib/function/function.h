@@ -61,6 +61,7 @@ struct nb_feed {
     nb_object *source;   /* pinned; NULL: nobody fills the name */
     bool signalled, armed, arming, enabled, ended;
     bool claimed;        /* its waiter said that somebody would come for a message, and nobody has yet */
+    bool plenty;         /* the last take left some */
     uint32_t running;
     _Atomic bool quit;   /* as ended, for who does not have the lock: see the head */
     nb_gather *gather;   /* NULL: nothing gathered */

@@ -91,6 +91,7 @@ static void watch(nb_feed *feed, nb_object *source, bool more)
     feed->arming = feed->arming || wait;
     feed->armed = feed->armed || wait;
     feed->signalled = feed->signalled || more;
+    feed->plenty = more;
     nb_function_wake_locked(function);
     nb_lock_release(&function->lock);
     if (wait) {

@@ -240,6 +240,50 @@ static void a_synchronous_call_in_the_middle_of_a_batch(void **state)
     TEXT(p.bodies, "abcdefghij");
 }
 
+#define MANY 3000
+
+typedef struct many_probe {
+    atomic_uint seen[MANY], inside, most, calls;
+} many_probe;
+
+static nimbus_outcome count_once(const nimbus_delivery *delivery, void *user)
+{
+    many_probe *p = user;
+    unsigned number, inside = atomic_fetch_add(&p->inside, 1) + 1, most = atomic_load(&p->most);
+    memcpy(&number, nimbus_delivery_body(delivery).data, sizeof number);
+    while (inside > most && !atomic_compare_exchange_weak(&p->most, &most, inside))
+        ;
+    atomic_fetch_add(&p->seen[number], 1);
+    atomic_fetch_sub(&p->inside, 1);
+    atomic_fetch_add(&p->calls, 1);
+    return NIMBUS_DONE;
+}
+
+/* Several places, short calls, many that wait, the real clock: workers take a few at once, and each is run once. */
+static void several_places_share_what_waits(void **state)
+{
+    static many_probe p;
+    nimbus_error err = { .status = NIMBUS_OK };
+    nimbus_runtime *nb = nimbus_open(&(nimbus_options){ .min_workers = 3 }, &err);
+    nimbus_function *fn = nimbus_function_create(nb, "work", count_once, &p, &(nimbus_function_options){ .max_concurrency = 3 }, &err);
+    nimbus_function_metrics metrics;
+    (void)state;
+    OK(err.status);
+    for (unsigned i = 0; i < MANY; i++)
+        OK(nimbus_invoke_async(fn, nimbus_copy(&i, sizeof i), NULL));
+    OK(nimbus_shutdown(nb, NIMBUS_FOREVER, NULL));
+    metrics = function_metrics(fn);
+    EQ(metrics.invocations, MANY);
+    EQ(metrics.succeeded, MANY);
+    EQ(metrics.waiting, 0);
+    EQ(metrics.running, 0);
+    EQ(atomic_load(&p.calls), MANY);
+    CHECK(atomic_load(&p.most) <= 3);
+    for (unsigned i = 0; i < MANY; i++)
+        EQ(atomic_load(&p.seen[i]), 1);
+    OK(nimbus_close(nb, NIMBUS_SECONDS(5), NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +293,7 @@ int main(void)
         DRIVEN(no_call_begins_after_a_shutdown_in_the_middle),
         DRIVEN(invocations_from_inside_come_after_the_others),
         cmocka_unit_test(a_long_call_among_short_ones_is_seen),
+        cmocka_unit_test(several_places_share_what_waits),
         THREADED(a_synchronous_call_in_the_middle_of_a_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
