@@ -54,17 +54,6 @@ static void retire(size_t i)
     nb_epoch_retire(&b.epoch, &b.objects[i].item, let_go);
 }
 
-/*
- * By way of memory: the linker turns the addition that finds a thread-local block into one that sets no flags, and gcc's check for NULL
- * (-fsanitize=null), put right behind it, reads the flags.
- */
-static nb_self *this_thread(void)
-{
-    nb_self *volatile self = nb_self_get();
-
-    return self;
-}
-
 static void nobody_is_inside(void **state)
 {
     (void)state;
@@ -313,7 +302,7 @@ static void many_epochs(void **state)
             inside[i] = nb_epoch_enter(&more[i]);
             CHECK(inside[i]->epoch == &more[i]);
             CHECK(nb_epoch_find(&more[i]) == inside[i]);
-            CHECK(this_thread()->epoch[0].mine == inside[i]);
+            CHECK(nb_self_get()->epoch[0].mine == inside[i]);
         }
         for (size_t i = 0; i < COUNT(more); i++) {
             nb_epoch_leave(inside[i]);
@@ -324,7 +313,7 @@ static void many_epochs(void **state)
     for (size_t i = 0; i < COUNT(more); i++) {
         nb_epoch_fini(&more[i]);
     }
-    CHECK(this_thread()->epoch_records == NULL);
+    CHECK(nb_self_get()->epoch_records == NULL);
     bench_close();
 }
 
@@ -365,13 +354,13 @@ static void two_epochs_by_turns(void **state)
         nb_epoch_record *one = nb_epoch_enter(&b.epoch), *two = nb_epoch_enter(&other);
 
         CHECK(one->epoch == &b.epoch && two->epoch == &other);
-        CHECK(this_thread()->epoch[0].mine == two && this_thread()->epoch[1].mine == one);
+        CHECK(nb_self_get()->epoch[0].mine == two && nb_self_get()->epoch[1].mine == one);
         nb_epoch_leave(one);
         nb_epoch_leave(two);
     }
     nb_epoch_fini(&other); /* the middle of this thread's list, or its head */
     nb_epoch_fini(&third);
-    CHECK(this_thread()->epoch_records == nb_epoch_find(&b.epoch));
+    CHECK(nb_self_get()->epoch_records == nb_epoch_find(&b.epoch));
     bench_close();
 }
 
@@ -389,7 +378,7 @@ static void late(void *value)
     {
         nb_epoch_record *inside = nb_epoch_enter(&b.epoch);
 
-        if (inside->shared && this_thread()->epoch_records == NULL) {
+        if (inside->shared && nb_self_get()->epoch_records == NULL) {
             b.gone++; /* the test looks at it */
         }
         nb_epoch_leave(inside);
