@@ -276,7 +276,7 @@ static void counts_are_exact_when_the_publishers_have_returned(void **state)
     nimbus_topic_metrics m = { .published = 0 };
     nimbus_subscription *s[4];
     memset(&g, 0, sizeof g);
-    s[0] = subscribe(w, c.topic, nimbus_to_inline(visit, &g, dismiss), NULL);
+    s[0] = subscribe(w, c.topic, nimbus_to_inline(visit, &g, NULL), NULL);
     s[1] = subscribe(w, c.topic, nimbus_to_inline(visit, &g, NULL), &even); /* never: the messages have no attributes */
     s[2] = subscribe(w, c.topic, nimbus_to_inline(every_third_fails, &tried, NULL), NULL);
     s[3] = subscribe(w, c.topic, nimbus_to_queue(queue), NULL);
@@ -376,7 +376,7 @@ static void publishes_inside_publishes_are_counted(void **state)
     world *w = *state;
     nest n = { .topic = make_topic(w, "orders") };
     nimbus_topic_metrics m = { .published = 0 };
-    nimbus_subscription *s = subscribe(w, n.topic, nimbus_to_inline(publish_again, &n, note_depth), NULL);
+    nimbus_subscription *s = subscribe(w, n.topic, nimbus_to_inline(publish_again, &n, NULL), NULL);
     SETUP_OK(w);
     for (uint64_t i = 1; i <= 3; i++) {
         EQ(publish(n.topic, "x").delivered, 1);
