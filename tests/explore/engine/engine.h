@@ -200,6 +200,7 @@ const char *ex_order_name(int order);
 const char *ex_site_file(const explore_site *site); /* from lib/ or tests/ on */
 const char *ex_thread_name(uint32_t index);
 bool ex_report_coverage(const explore_subject *subject);
+uint32_t ex_check_files(void); /* files.c: how many files nobody explores */
 
 static inline void ex_mix(uint64_t value)
 {

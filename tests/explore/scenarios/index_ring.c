@@ -45,7 +45,7 @@ static void took(uint32_t index)
 static uint32_t pop(uint32_t max)
 {
     uint32_t indices[4];
-    uint32_t count = nb_index_ring_pop(&ring, indices, max);
+    uint32_t count = max == 1 ? nb_index_ring_pop_one(&ring, indices) : nb_index_ring_pop(&ring, indices, max);
 
     for (uint32_t i = 0; i < count; i++) {
         took(indices[i]);
@@ -217,6 +217,6 @@ static const explore_scenario scenarios[] = {
     { .name = "index_ring_list", .threads = 3, .setup = setup_4, .thread = list, .finish = finish },
 };
 
-static const char *const covers[] = { "lib/sync/index_ring.c", NULL };
+static const char *const covers[] = { "lib/sync/index_ring.h", "lib/sync/index_ring.c", NULL };
 static const explore_subject subject = { "index_ring", covers, NULL, scenarios, EXPLORE_COUNT(scenarios) };
 EXPLORE_SUBJECT(subject);

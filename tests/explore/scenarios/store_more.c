@@ -78,6 +78,73 @@ static void batch(uint32_t me)
     }
 }
 
+/* Two deletes at once, one of a message that waits for its time, against a purge and a single delete of the same message. */
+static nimbus_receipt both[2];
+
+static void setup_two_taken(void)
+{
+    setup();
+    for (uint32_t i = 0; i < 2; i++) {
+        explore_check(shop_send(i, 0) == NIMBUS_OK);
+        explore_check(shop_take(NIMBUS_HOURS(1), &both[i], NULL));
+    }
+    nb_store_defer(&the_shop.store, both[1], 5 * SECOND, false);
+}
+
+static void batch_delete(uint32_t me)
+{
+    nimbus_status statuses[2];
+    uint64_t purged;
+
+    if (me == 0) {
+        nb_store_delete_many(&the_shop.store, both, 2, statuses);
+        explore_check(statuses[0] == NIMBUS_OK && statuses[1] == NIMBUS_OK);
+    } else if (me == 1) {
+        explore_check(nb_store_delete(&the_shop.store, both[0]) == NIMBUS_OK);
+    } else {
+        nb_store_purge(&the_shop.store, &purged);
+    }
+}
+
+static void batch_delete_finish(void)
+{
+    explore_check(nb_store_places(&the_shop.store) == 0);
+    finish();
+}
+
+/* Two come at once where there is one slot and no memory for more: none of them is in, and the slot is free again. */
+static nb_parcel two_made[2];
+
+static void setup_one_slot_left(void)
+{
+    setup();
+    for (uint32_t i = 0; i + 1 < NB_CHUNK; i++) {
+        explore_check(shop_send(i, 0) == NIMBUS_OK);
+    }
+    two_made[0] = parcel_of(4);
+    two_made[1] = parcel_of(5);
+}
+
+static void batch_no_memory(uint32_t me)
+{
+    nimbus_receipt receipt;
+
+    if (me == 1) {
+        if (shop_take(NIMBUS_HOURS(1), &receipt, NULL)) {
+            nb_store_delete(&the_shop.store, receipt);
+        }
+        return;
+    }
+    explore_refuse_memory(1);
+    if (nb_store_offer_many(&the_shop.store, two_made, 2)) {
+        the_shop.sent += 2;
+    } else {
+        nb_parcel_release(&two_made[0]);
+        nb_parcel_release(&two_made[1]);
+    }
+    explore_refuse_memory(0);
+}
+
 /* Room for two bytes, three who send one each, and one that goes. Wrong: offer.c, reserve_bytes() and what it takes back. */
 static void setup_bytes(void)
 {
@@ -364,6 +431,8 @@ static void doom_refused(uint32_t me)
 
 static const explore_scenario scenarios[] = {
     { .name = "store_batch", .threads = 3, .setup = setup, .thread = batch, .finish = finish },
+    { .name = "store_batch_delete", .threads = 3, .setup = setup_two_taken, .thread = batch_delete, .finish = batch_delete_finish },
+    { .name = "store_batch_no_memory", .threads = 2, .setup = setup_one_slot_left, .thread = batch_no_memory, .finish = finish },
     { .name = "store_bytes", .threads = 4, .setup = setup_bytes, .thread = bytes, .finish = bytes_finish },
     { .name = "store_bytes_drop", .threads = 4, .setup = setup_bytes_drop, .thread = bytes, .finish = bytes_finish },
     { .name = "store_last_receive", .threads = 3, .setup = setup_last_receive, .thread = last_receive, .finish = finish },
