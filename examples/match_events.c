@@ -160,6 +160,9 @@ int main(int argc, char **argv)
     FILE *file = name == argv[at + 1] ? fopen(name, "r") : stdin;
     if (matcher == NULL || file == NULL) {
         fprintf(stderr, "match_events: %s: %s\n", matcher == NULL ? err.call : name, matcher == NULL ? err.reason : strerror(errno));
+        nimbus_matcher_release(matcher);
+        if (file != NULL && file != stdin)
+            fclose(file);
         return 2;
     }
     rule_list rules = { NULL, 0 };
