@@ -66,6 +66,9 @@ uint32_t explore_self(void);
 /* The n-th allocation from now on and all later ones fail; 1: the next; 0: none any more. */
 void explore_refuse_memory(uint32_t after);
 
+/* How many processors the library sees; 1 unless a setup says otherwise. With more, idle workers look around before they park. */
+void explore_processors(uint32_t count);
+
 /* Moves the explorer's clock. */
 void explore_pass_time(int64_t nanoseconds);
 

@@ -196,7 +196,7 @@ void ex_thread_platform_begin(void);
 void ex_trace(const explore_site *site, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void ex_trace_print(FILE *out);
 void ex_trace_clear(void);
-const char *ex_order_name(int order);
+const char *ex_order_name(memory_order order);
 const char *ex_site_file(const explore_site *site); /* from lib/ or tests/ on */
 const char *ex_thread_name(uint32_t index);
 bool ex_report_coverage(const explore_subject *subject);

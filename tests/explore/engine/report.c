@@ -34,7 +34,7 @@ const char *ex_thread_name(uint32_t index)
     return ex.threads[index].number < EX_THREADS - 1 ? scenario[ex.threads[index].number] : library[index];
 }
 
-const char *ex_order_name(int order)
+const char *ex_order_name(memory_order order)
 {
     switch (order) {
     case memory_order_relaxed: return "relaxed";

@@ -4,6 +4,7 @@
 
 static uint32_t starts_left; /* 0: no failure planned */
 static uint64_t entropy;
+static uint32_t processors;
 
 typedef struct start {
     void *(*run)(void *);
@@ -25,6 +26,12 @@ void ex_thread_platform_begin(void)
 {
     starts_left = 0;
     entropy = 0;
+    processors = 1;
+}
+
+void explore_processors(uint32_t count)
+{
+    processors = count;
 }
 
 void nb_thread_fail_after(uint32_t count)
@@ -64,7 +71,7 @@ void nb_thread_join(nb_thread *thread)
 
 uint32_t nb_platform_cpus(void)
 {
-    return 1; /* so that idle workers do not look around for a while before they park, which is many steps and shows nothing */
+    return processors;
 }
 
 void nb_platform_yield(void)

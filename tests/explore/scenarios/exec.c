@@ -49,6 +49,7 @@ static void setup(void)
 {
     heap = nb_heap_open(NULL, 0);
     explore_check(heap != NULL);
+    explore_processors(2);
     nb_parker_init(&opened);
     nb_parker_init(&submitted);
     nb_parker_init(&over);
@@ -323,7 +324,7 @@ static const explore_scenario scenarios[] = {
     { .name = "exec_idle", .threads = 1, .setup = setup, .thread = idle, .finish = finish, .share = 4 },
     { .name = "exec_idle_looked", .threads = 1, .setup = setup, .thread = idle_looked, .finish = finish, .share = 4 },
     { .name = "exec_grow_blocked", .threads = 2, .setup = setup, .thread = grow_blocked, .finish = finish, .share = 4 },
-    { .name = "exec_grow_watched", .threads = 1, .setup = setup, .thread = grow_watched, .finish = finish, .share = 4 },
+    { .name = "exec_grow_watched", .threads = 1, .setup = setup, .thread = grow_watched, .finish = finish },
     { .name = "exec_grow_refused", .threads = 1, .setup = setup, .thread = grow_refused, .finish = finish, .share = 4 },
     { .name = "exec_driven", .threads = 2, .setup = setup, .thread = driven, .finish = finish, .share = 4 },
     { .name = "exec_driven_in_turn", .threads = 3, .setup = setup_driven, .thread = driven_in_turn, .finish = finish_driven, .share = 4 },

@@ -166,6 +166,7 @@ static void finish_three(void)
 /* No memory: each call goes to the depot by itself, or is refused. */
 static void no_memory(uint32_t me)
 {
+    static _Atomic uint64_t counter;
     void *block;
 
     if (me == 0) {
@@ -177,7 +178,7 @@ static void no_memory(uint32_t me)
             put(block);
         }
     }
-    explore_note(nb_number_next(heap, &(_Atomic uint64_t){ 0 }));
+    explore_note(nb_number_next(heap, &counter));
     if (me == 0) {
         explore_refuse_memory(0);
     }
