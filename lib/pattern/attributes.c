@@ -73,7 +73,8 @@ nimbus_status nb_walk_attributes(const nb_index *index, nb_scratch *scratch, con
         const nb_node *node = attribute->kind != NIMBUS_BINARY ? nb_index_child(index, index->root, attribute->name, size) : NULL;
         const nb_field *field = node != NULL ? LOAD(node->field) : NULL;
         nb_value value = { .kind = attribute->kind == NIMBUS_NUMBER ? NB_JSON_NUMBER : NB_JSON_STRING,
-                           .data = attribute->value.data, .size = attribute->value.size };
+                           .data = attribute->value.data, .size = attribute->value.size,
+                           .hollow = attribute->value.size == 0 }; /* exists:true asks for a value that is not empty */
 
         scratch->steps++;
         if (field == NULL) {

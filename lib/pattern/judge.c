@@ -10,6 +10,8 @@
 
 enum { ANSWER_NO = 0, ANSWER_YES = 1 };
 
+#define JUDGED (UINT32_MAX - 1) /* the second mark of an atom whose postings were judged */
+
 /* Whether serial is among parts, which are ordered by it. */
 static bool holds_part(const nb_atom *atom, uint32_t serial)
 {
@@ -162,9 +164,12 @@ static void judge_links(nb_scratch *scratch, const nb_link *link, uint64_t versi
 nimbus_status nb_judge(const nb_index *index, nb_scratch *scratch, uint64_t version, bool keyless)
 {
     for (uint32_t i = 0; !keyless && i < scratch->fired.count; i++) {
-        const nb_posting *postings = LOAD(nb_fired_at(scratch, i)->postings);
+        const nb_atom *atom = nb_fired_at(scratch, i);
+        const nb_posting *postings = LOAD(atom->postings);
 
-        if (postings != NULL) {
+        /* Once, however many values fired it. No value is tried any more, so the second mark is free for this. */
+        if (postings != NULL && nb_mark_get(scratch, nb_second(atom->serial)) != JUDGED) {
+            nb_mark_set(scratch, nb_second(atom->serial), JUDGED);
             judge_postings(scratch, postings, version);
         }
     }
