@@ -314,7 +314,7 @@ static void storm(plan *p, uint64_t expected, uint64_t seed)
 static void set_up(plan *p, size_t capacity, bool fanout)
 {
     nimbus_error err = { .status = NIMBUS_OK };
-    char name[16];
+    char name[32];
 
     p->nb = nimbus_open(&(nimbus_options){ .min_workers = 2, .max_workers = 2 }, &err);
     for (size_t i = 0; i < p->queue_count; i++) {
