@@ -8,7 +8,9 @@ Blocks are fenced by ```json KIND. `pattern` and `policy` are tried on the block
 is left out by a slip.
 """
 import json
+import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -48,7 +50,8 @@ with tempfile.NamedTemporaryFile('w', suffix='.jsonl') as out:
     for vector in vectors:
         out.write(json.dumps(vector) + '\n')
     out.flush()
-    done = subprocess.run([program, out.name], stdout=subprocess.PIPE, check=False)
+    wrapper = shlex.split(os.environ.get('MESON_EXE_WRAPPER', ''))  # an emulator, in a cross build
+    done = subprocess.run(wrapper + [program, out.name], stdout=subprocess.PIPE, check=False)
 answer = done.stdout.decode()
 print(answer, end='')
 # All of them, none skipped.
