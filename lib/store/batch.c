@@ -46,9 +46,7 @@ bool nb_store_offer_many(nb_store *store, const nb_parcel *parcels, uint32_t cou
         return false;
     }
     if (!get_slots(store, indices, count)) {
-        nb_sub_acq_rel(&store->places, count);
-        nb_fence_after_rmw();
-        nb_store_look_around(store, NB_WATCH_SENDERS);
+        nb_store_give_up_places(store, count);
         return false;
     }
     for (uint32_t i = 0; i < count; i++) {

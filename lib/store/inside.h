@@ -61,6 +61,14 @@ static inline void nb_store_look_around(nb_store *store, uint32_t for_whom)
     }
 }
 
+/* Gives places up that were taken and not used. Somebody may have seen no room meanwhile, and waits: the fence pairs with his (wait.c). */
+static inline void nb_store_give_up_places(nb_store *store, uint32_t count)
+{
+    nb_sub_acq_rel(&store->places, count);
+    nb_fence_after_rmw();
+    nb_store_look_around(store, NB_WATCH_SENDERS);
+}
+
 void nb_watch_set_locked(nb_store *store, uint32_t bit, bool on);
 
 static inline void nb_tally(_Atomic uint64_t *counter, uint64_t by)

@@ -54,7 +54,7 @@ static nimbus_status reserve(nb_store *store, size_t size, bool counted, nimbus_
 
     *bound = status == NIMBUS_E_FULL ? NIMBUS_BOUND_MESSAGES : NIMBUS_BOUND_NONE;
     if (status == NIMBUS_OK && counted && !reserve_bytes(store, size)) {
-        nb_sub_acq_rel(&store->places, 1);
+        nb_store_give_up_places(store, 1);
         *bound = NIMBUS_BOUND_BYTES;
         status = NIMBUS_E_FULL;
     }
@@ -66,7 +66,7 @@ static void unreserve(nb_store *store, size_t size, bool counted)
     if (counted) {
         nb_sub_relaxed(&store->bytes, size);
     }
-    nb_sub_acq_rel(&store->places, 1);
+    nb_store_give_up_places(store, 1);
 }
 
 /* Drops the oldest ready message. False: there is none. */
@@ -144,7 +144,6 @@ static nimbus_status no_slot(nb_store *store, size_t size, bool counted, nimbus_
 
     *bound = status == NIMBUS_E_FULL ? NIMBUS_BOUND_MEMORY : NIMBUS_BOUND_NONE;
     unreserve(store, size, counted);
-    nb_store_look_around(store, NB_WATCH_SENDERS);
     return status;
 }
 
