@@ -19,6 +19,26 @@ typedef enum nimbus_overflow {
     NIMBUS_OVERFLOW_DROP_OLDEST = 1 /**< the oldest ready message goes, counted and traced */
 } nimbus_overflow;
 
+/** Whose dead letters a queue takes. It counts when a queue names this one as its dead-letter queue, not later (SQS-D14). */
+typedef enum nimbus_redrive_permission {
+    NIMBUS_REDRIVE_ALLOW_ALL = 0,
+    NIMBUS_REDRIVE_DENY_ALL = 1,
+    NIMBUS_REDRIVE_BY_QUEUE = 2 /**< those of redrive_sources */
+} nimbus_redrive_permission;
+
+/** Why a message is gone that nobody has deleted. */
+typedef enum nimbus_discard_reason {
+    NIMBUS_DISCARD_EXPIRED = 1, /**< older than the retention (SQS-T1, T5) */
+    NIMBUS_DISCARD_DROPPED = 2  /**< the oldest ready one of a full queue (NIMBUS_OVERFLOW_DROP_OLDEST) */
+} nimbus_discard_reason;
+
+/**
+ * Told of each message that expired or was dropped, once, when it has gone; not of deletes, purges, and the end of the queue. Any thread,
+ * the library's own included; nothing is locked. Keep it short; it may call all that does not wait. message lives for the call.
+ */
+typedef void nimbus_discard_fn(nimbus_queue *queue, const nimbus_message *message, nimbus_id id, nimbus_discard_reason why,
+                               void *user) NIMBUS_NOEXCEPT;
+
 /** Options of a queue. 0 takes the default. */
 typedef struct nimbus_queue_options {
     bool fifo NIMBUS_0;                           /**< true: NIMBUS_E_UNSUPPORTED by this version */
@@ -32,6 +52,13 @@ typedef struct nimbus_queue_options {
     nimbus_overflow overflow NIMBUS_0;
     nimbus_queue *dead_letter_queue NIMBUS_0;     /**< of the same instance; binds to its name (SQS-D11). NULL: none */
     uint32_t max_receive_count NIMBUS_0;          /**< 1 to 1,000; needed if and only if there is a dead-letter queue (SQS-D1) */
+    bool eager_dead_letter NIMBUS_0;              /**< dead letters go when the last visibility ends, not at the next receive (SQS-D3) */
+    nimbus_redrive_permission redrive_permission NIMBUS_0; /**< of this queue as a dead-letter queue */
+    const char *const *redrive_sources NIMBUS_0;  /**< with NIMBUS_REDRIVE_BY_QUEUE: names of queues, copied */
+    size_t redrive_source_count NIMBUS_0;         /**< 1 to 10 of them, else 0 */
+    nimbus_discard_fn *on_discard NIMBUS_0;       /**< NULL: nobody is told, but for the trace hook */
+    void *on_discard_user NIMBUS_0;
+    nimbus_destroy_fn *on_discard_destroy NIMBUS_0; /**< called once with on_discard_user after the last call of the hook */
     uint64_t reserved_[8] NIMBUS_0;
 } nimbus_queue_options;
 
@@ -44,9 +71,9 @@ typedef struct nimbus_queue_options {
  * @param err      sticky; NULL: not wanted
  * Returns: a reference; NULL with *err filled: NIMBUS_E_INVALID (name or option; err->field names it), NIMBUS_E_EXISTS (err->field names
  *          the first option that differs), NIMBUS_E_UNSUPPORTED (fifo), NIMBUS_E_DELETED (the dead-letter queue was deleted),
- *          NIMBUS_E_CLOSED, NIMBUS_E_NO_MEMORY.
+ *          NIMBUS_E_CLOSED, NIMBUS_E_NO_MEMORY. on_discard_user is yours still after a failure, and if the queue was there already.
  * Threads: any. Blocks: no. Allocates: yes.
- * Source: SQS-Q1 to Q3, Q9, D1, D2.
+ * Source: SQS-Q1 to Q3, Q9, D1, D2, D14.
  */
 NIMBUS_API NIMBUS_MUST_USE nimbus_queue *nimbus_queue_create(nimbus_runtime *nb, const char *name, const nimbus_queue_options *options,
                                                              nimbus_error *err);
@@ -108,7 +135,7 @@ NIMBUS_API const char *nimbus_queue_name(const nimbus_queue *queue);
  * The options in force, every value spelled out: an effective zero is NIMBUS_ZERO, and no capacity in bytes is SIZE_MAX.
  *
  * @param queue  NULL: NIMBUS_E_INVALID
- * @param ret    written on success; its dead_letter_queue is borrowed and lives as long as this queue has it
+ * @param ret    written on success; its dead_letter_queue and redrive_sources are borrowed and live as long as this queue has them
  * Returns: NIMBUS_OK; NIMBUS_E_DELETED; NIMBUS_E_INVALID.
  * Threads: any. Blocks: no. Allocates: no.
  * Source: SQS-Q13.
@@ -117,14 +144,15 @@ NIMBUS_API nimbus_status nimbus_queue_get_options(nimbus_queue *queue, nimbus_qu
 
 /**
  * Replaces the options: get them, edit, set. 0 is the default, as at the creation. Stored messages keep their delay and their
- * visibility; a new retention applies to them at once.
+ * visibility; a new retention applies to them at once, and so does a new dead-letter queue or count, or none: what waited for one that did
+ * not take it is receivable again if it has no need of it any more.
  *
  * @param queue    NULL: NIMBUS_E_INVALID
  * @param options  NULL: all defaults
  * @param err      sticky; NULL: not wanted
- * Returns: NIMBUS_OK; NIMBUS_E_INVALID, NIMBUS_E_UNSUPPORTED, NIMBUS_E_DELETED: nothing was changed.
- * Threads: any. Blocks: no. Allocates: no.
- * Source: SQS-S8, T3, D15.
+ * Returns: NIMBUS_OK; NIMBUS_E_INVALID, NIMBUS_E_UNSUPPORTED, NIMBUS_E_DELETED, NIMBUS_E_NO_MEMORY: nothing was changed.
+ * Threads: any. Blocks: no. Allocates: for redrive_sources and on_discard, else not.
+ * Source: SQS-S8, T3, D14, D15.
  */
 NIMBUS_API nimbus_status nimbus_queue_set_options(nimbus_queue *queue, const nimbus_queue_options *options, nimbus_error *err);
 

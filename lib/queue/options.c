@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "queue/extras.h"
 
 #define DEFAULT_CAPACITY 1048576
 #define MIN_MESSAGE_SIZE 1024
@@ -38,6 +39,9 @@ static nimbus_status check_dead_letter(nimbus_runtime *nb, const nimbus_queue_op
     if (o->dead_letter_queue != NULL && nb_object_ended(&o->dead_letter_queue->object)) {
         return nb_error_set(err, NIMBUS_E_DELETED, call, "dead_letter_queue", "it was deleted");
     }
+    if (o->eager_dead_letter && o->dead_letter_queue == NULL) {
+        return refuse(err, call, "eager_dead_letter", "there is no dead_letter_queue");
+    }
     return NIMBUS_OK;
 }
 
@@ -46,6 +50,7 @@ nimbus_status nb_queue_options_resolve(nimbus_runtime *nb, const nimbus_queue_op
 {
     static const nimbus_queue_options none;
     nimbus_queue_options o = given != NULL ? *given : none;
+    const char *field, *reason;
 
     if (!nb_reserved_clear(o.reserved_, 8)) {
         return refuse(err, call, "reserved_", "a reserved field is not 0");
@@ -63,6 +68,10 @@ nimbus_status nb_queue_options_resolve(nimbus_runtime *nb, const nimbus_queue_op
     }
     if ((unsigned)o.overflow > NIMBUS_OVERFLOW_DROP_OLDEST) {
         return refuse(err, call, "overflow", "no such policy");
+    }
+    field = nb_queue_extras_check(&o, &reason);
+    if (field != NULL) {
+        return refuse(err, call, field, reason);
     }
     o.capacity_messages = o.capacity_messages != 0 ? o.capacity_messages : DEFAULT_CAPACITY;
     o.capacity_bytes = o.capacity_bytes != 0 ? o.capacity_bytes : SIZE_MAX;
@@ -89,8 +98,14 @@ const char *nb_queue_options_differ(const nimbus_queue_options *given, const nim
            : given->dead_letter_queue != NULL &&
                    (b->dead_letter_queue == NULL || a->dead_letter_queue->object.name != b->dead_letter_queue->object.name)
                ? "dead_letter_queue"
-           : given->max_receive_count != 0 && a->max_receive_count != b->max_receive_count ? "max_receive_count"
-                                                                                            : NULL;
+           : given->max_receive_count != 0 && a->max_receive_count != b->max_receive_count    ? "max_receive_count"
+           : given->eager_dead_letter && !b->eager_dead_letter                                ? "eager_dead_letter"
+           : given->redrive_permission != 0 && a->redrive_permission != b->redrive_permission ? "redrive_permission"
+           : given->redrive_source_count != 0 && !nb_queue_same_sources(a, b)                 ? "redrive_sources"
+           : given->on_discard != NULL && (a->on_discard != b->on_discard || a->on_discard_user != b->on_discard_user ||
+                                           a->on_discard_destroy != b->on_discard_destroy)
+               ? "on_discard"
+               : NULL;
 }
 
 nb_store_config nb_queue_store_config(const nimbus_runtime *nb, const nimbus_queue_options *options)
@@ -103,6 +118,7 @@ nb_store_config nb_queue_store_config(const nimbus_runtime *nb, const nimbus_que
         .max_in_flight = nb->limits.max_in_flight,
         .max_visibility = nb->limits.max_visibility,
         .max_receives = options->max_receive_count,
+        .eager = options->eager_dead_letter,
         .drop_oldest = options->overflow == NIMBUS_OVERFLOW_DROP_OLDEST,
     };
 }

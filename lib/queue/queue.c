@@ -5,52 +5,12 @@
 #include "base/error.h"
 #include "base/number.h"
 #include "memory/attribute.h"
+#include "queue/gone.h"
 #include "queue/options.h"
 
 /* ------------------------------------------------------------------------------- what the store asks of us */
 
-static bool move_to_dead_letter(nb_object *owner, const nb_parcel *parcel, uint32_t own_receives, const void *why)
-{
-    nimbus_queue *queue = nb_queue_of(owner);
-    nb_parcel dead = *parcel;
-    nb_name *name;
-    nb_object *target;
-    const char *said = why != NULL ? why : "received max_receive_count times and not deleted";
-    bool moved = false;
-
-    nb_lock_acquire(&queue->lock);
-    name = nb_name_retain(queue->dead_letter);
-    nb_lock_release(&queue->lock);
-    target = name != NULL ? nb_name_acquire(name) : NULL;
-    if (target != NULL && target != owner) {
-        dead.letter = nb_letter_make(owner->heap, queue->store.name, said, own_receives);
-        moved = dead.letter != NULL && target->ops->offer(target, &dead) == NB_DELIVERED;
-    }
-    nb_trace(queue->store.nb, moved ? NIMBUS_TRACE_DEAD_LETTERED : NIMBUS_TRACE_MOVE_FAILED, "queue", queue->store.name, parcel->id,
-             moved ? NIMBUS_OK : target == NULL ? NIMBUS_E_NOT_FOUND : NIMBUS_E_FULL,
-             moved ? said : "the dead-letter queue did not take it; it stays", 1);
-    if (moved) {
-        nb_letter_release(parcel->letter); /* replaced by the new one */
-    } else if (dead.letter != parcel->letter) {
-        nb_letter_release(dead.letter);
-    }
-    if (target != NULL) {
-        nb_object_release(target);
-    }
-    nb_name_release(name);
-    return moved;
-}
-
-static void trace_gone(nb_object *owner, nimbus_trace_kind kind, const nb_parcel *parcel)
-{
-    nb_trace(owner->runtime, kind, "queue", nb_queue_of(owner)->store.name, parcel->id, NIMBUS_OK,
-             kind == NIMBUS_TRACE_EXPIRED   ? "older than the retention"
-             : kind == NIMBUS_TRACE_DROPPED ? "dropped to make room"
-                                            : "the queue was deleted or closed",
-             1);
-}
-
-static const nb_store_ops store_ops = { move_to_dead_letter, trace_gone };
+static const nb_store_ops store_ops = { .move = nb_queue_move_to_dead_letter, .gone = nb_queue_tell_of_gone };
 
 /* ------------------------------------------------------------------------------------------- the object */
 
@@ -91,12 +51,16 @@ static void stop(nb_object *object, bool closing)
 static void end(nb_object *object)
 {
     nimbus_queue *queue = nb_queue_of(object), *shown;
+    nb_discard_hook *hook;
 
     nb_store_end(&queue->store, NIMBUS_E_DELETED, false);
     nb_lock_acquire(&queue->lock);
+    hook = queue->extras.hook;
+    queue->extras.hook = NULL;
     shown = queue->shown_dead_letter;
     queue->shown_dead_letter = NULL;
     nb_lock_release(&queue->lock);
+    nb_discard_hook_release(hook);
     if (shown != NULL) {
         nb_object_unpin(&shown->object);
     }
@@ -107,6 +71,7 @@ static void free_queue(nb_object *object)
     nimbus_queue *queue = nb_queue_of(object);
 
     nb_name_release(queue->dead_letter);
+    nb_queue_extras_release(&queue->extras);
     nb_store_fini(&queue->store);
     nb_lock_fini(&queue->lock);
     nb_free(object->heap, queue, sizeof *queue);
@@ -186,7 +151,23 @@ const nb_source_ops nb_queue_source = { take, settle, wait_source, unwait_source
 
 /* ------------------------------------------------------------------------------------- create and delete */
 
-static void bind_dead_letter(nimbus_queue *queue, const nimbus_queue_options *options)
+/* Whether the dead-letter queue takes what this name sends (SQS-D14). */
+static nimbus_status check_permission(const nimbus_queue_options *options, const char *name, const char *call, nimbus_error *err)
+{
+    nimbus_queue *dead = options->dead_letter_queue;
+    bool allowed = true;
+
+    if (dead != NULL) {
+        nb_lock_acquire(&dead->lock);
+        allowed = nb_queue_allows_source(&dead->options, name);
+        nb_lock_release(&dead->lock);
+    }
+    return allowed ? NIMBUS_OK
+                   : nb_error_set(err, NIMBUS_E_INVALID, call, "dead_letter_queue", "its redrive_permission does not allow this queue");
+}
+
+/* Puts options and extras in force. Under the queue's lock, or before anybody else knows the queue. */
+static void bind(nimbus_queue *queue, const nimbus_queue_options *options, const nb_queue_extras *extras)
 {
     nimbus_queue *dead = options->dead_letter_queue;
 
@@ -196,17 +177,23 @@ static void bind_dead_letter(nimbus_queue *queue, const nimbus_queue_options *op
     queue->dead_letter = dead != NULL ? nb_name_retain(dead->object.name) : NULL;
     queue->shown_dead_letter = dead;
     queue->options = *options;
+    queue->extras = *extras;
     nb_store_relaxed(&queue->max_message_size, options->max_message_size);
     nb_store_relaxed(&queue->delay, options->delay);
     nb_store_relaxed(&queue->receive_wait, options->receive_wait);
 }
 
-static nimbus_queue *make(nimbus_runtime *nb, nb_name *name, const nimbus_queue_options *options)
+static nimbus_queue *make(nimbus_runtime *nb, nb_name *name, nimbus_queue_options options)
 {
     nimbus_queue *queue = nb_alloc_zero(nb->heap, sizeof *queue);
-    nb_store_config config = nb_queue_store_config(nb, options);
+    nb_store_config config = nb_queue_store_config(nb, &options);
+    nb_queue_extras extras, none = { 0 };
 
     if (queue == NULL) {
+        return NULL;
+    }
+    if (!nb_queue_extras_make(&extras, nb->heap, &options)) {
+        nb_free(nb->heap, queue, sizeof *queue);
         return NULL;
     }
     nb_object_init(&queue->object, &queue_ops, NB_QUEUE, nb, name);
@@ -214,10 +201,12 @@ static nimbus_queue *make(nimbus_runtime *nb, nb_name *name, const nimbus_queue_
     if (!nb_store_init(&queue->store, &queue->object, nb_name_text(name), nb_names_number(&nb->names), &config, &store_ops)) {
         nb_object_forget(&queue->object);
         nb_lock_fini(&queue->lock);
+        nb_queue_extras_release(&extras);
         nb_free(nb->heap, queue, sizeof *queue);
         return NULL;
     }
-    bind_dead_letter(queue, options);
+    nb_queue_extras_begin(&extras, &none, &options);
+    bind(queue, &options, &extras);
     nb_object_publish(&queue->object);
     return queue;
 }
@@ -256,12 +245,18 @@ nimbus_queue *nb_queue_create(nimbus_runtime *nb, const char *text, const nimbus
         return NULL;
     }
     while (queue == NULL && (object = nb_name_acquire(name)) == NULL) {
-        queue = make(nb, name, &options);
+        if (check_permission(&options, text, call, err) != NIMBUS_OK) {
+            break;
+        }
+        queue = make(nb, name, options);
         if (queue == NULL) {
             nb_error_set(err, nb_heap_failure(nb->heap, sizeof *queue), call, NULL, "out of memory");
             break;
         }
         if (!nb_name_fill(name, &queue->object)) { /* somebody else was faster */
+            if (queue->extras.hook != NULL) {
+                queue->extras.hook->destroy = NULL; /* its user pointer is the caller's still */
+            }
             nb_object_end(&queue->object);
             nb_object_release(&queue->object);
             queue = NULL;
@@ -292,28 +287,49 @@ void nb_queue_get_options(nimbus_queue *queue, nimbus_queue_options *ret)
     spell_out(&ret->receive_wait);
 }
 
+/* A dead letter that the queue has already is not asked again. */
+static nimbus_status check_new_permission(nimbus_queue *queue, const nimbus_queue_options *options, const char *call, nimbus_error *err)
+{
+    bool same;
+
+    nb_lock_acquire(&queue->lock);
+    same = options->dead_letter_queue == NULL || options->dead_letter_queue->object.name == queue->dead_letter;
+    nb_lock_release(&queue->lock);
+    return same ? NIMBUS_OK : check_permission(options, queue->store.name, call, err);
+}
+
 nimbus_status nb_queue_set_options(nimbus_queue *queue, const nimbus_queue_options *given, const char *call, nimbus_error *err)
 {
+    nimbus_runtime *nb = queue->object.runtime;
     nimbus_queue_options options;
+    nb_queue_extras extras, old;
     nb_store_config config;
     nb_name *old_name;
     nimbus_queue *old_shown;
-    nimbus_status status = nb_queue_options_resolve(queue->object.runtime, given, &options, call, err);
+    nimbus_status status = nb_queue_options_resolve(nb, given, &options, call, err);
 
+    status = status == NIMBUS_OK ? check_new_permission(queue, &options, call, err) : status;
     if (status != NIMBUS_OK) {
         return status;
     }
-    config = nb_queue_store_config(queue->object.runtime, &options);
+    if (!nb_queue_extras_make(&extras, nb->heap, &options)) {
+        return nb_error_set(err, nb_heap_failure(nb->heap, 256), call, NULL, "out of memory");
+    }
+    config = nb_queue_store_config(nb, &options);
     nb_lock_acquire(&queue->lock);
     if (nb_object_ended(&queue->object)) {
         nb_lock_release(&queue->lock);
+        nb_queue_extras_release(&extras);
         return nb_error_set(err, NIMBUS_E_DELETED, call, NULL, "the queue was deleted");
     }
+    old = queue->extras;
     old_name = queue->dead_letter;
     old_shown = queue->shown_dead_letter;
-    bind_dead_letter(queue, &options);
+    nb_queue_extras_begin(&extras, &old, &options);
+    bind(queue, &options, &extras);
     nb_lock_release(&queue->lock);
     nb_store_configure(&queue->store, &config);
+    nb_queue_extras_release(&old);
     nb_name_release(old_name);
     if (old_shown != NULL) {
         nb_object_unpin(&old_shown->object);

@@ -8,6 +8,7 @@
 #ifndef NB_QUEUE_QUEUE_H
 #define NB_QUEUE_QUEUE_H
 
+#include "queue/extras.h"
 #include "store/store.h"
 #include "target/source.h"
 
@@ -16,8 +17,9 @@ struct nimbus_queue {
     nb_store store;
     _Atomic size_t max_message_size; /* as in options, to be read without the lock: each value alone, relaxed */
     _Atomic int64_t delay, receive_wait;
-    nb_lock lock; /* of options, dead_letter, shown_dead_letter */
+    nb_lock lock; /* of options, extras, dead_letter, shown_dead_letter */
     nimbus_queue_options options; /* every value spelled out: 0 is zero here */
+    nb_queue_extras extras; /* what the options point to */
     nb_name *dead_letter;
     nimbus_queue *shown_dead_letter;
 };

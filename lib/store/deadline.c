@@ -157,6 +157,14 @@ static void lapse(sweep *s, uint32_t index)
         nb_key_note_locked(store, index, key_of(store, slot, state));
         return;
     }
+    if (state == NB_IN_FLIGHT && nb_slot_goes_at_once(store, slot)) {
+        nb_aside aside = { 0, 0 };
+
+        nb_slot_set_aside(store, &aside, slot, index, word);
+        nb_store_add_moves_locked(store, &aside); /* whoever has the lock runs the moves when he leaves it */
+        nb_sub_acq_rel(&store->flow, 1);
+        return;
+    }
     nb_slot_return(store, slot, index, word);
     if (state == NB_DELAYED) {
         nb_sub_relaxed(&store->tally.delayed, 1);
@@ -297,8 +305,10 @@ void nb_store_arm_locked(nb_store *store)
 void nb_store_on_timer(nb_timer *timer)
 {
     nb_store *store = NB_CONTAINER(timer, nb_store, timer);
+    nb_object *owner = store->owner;
     int64_t now;
 
+    nb_object_pin(owner); /* who is told of what has expired may delete it, and let go of it */
     nb_lock_acquire(&store->lock);
     now = nb_clock_elapsed(&store->nb->clock);
     nb_store_relaxed(&store->armed, INT64_MAX);
@@ -311,4 +321,5 @@ void nb_store_on_timer(nb_timer *timer)
         store->move_again = true;
     }
     nb_store_leave(store);
+    nb_object_unpin(owner);
 }

@@ -157,6 +157,7 @@ nimbus_status nb_store_claim(nb_store *store, nimbus_receipt receipt, nb_slot **
 
 /* A claimed slot as it was: publishes it, and notes its key. */
 void nb_slot_restore(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word);
+void nb_slot_restore_locked(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word);
 
 /* ----------------------------------------------------------------------------------------------- take, move */
 
@@ -176,6 +177,20 @@ typedef struct nb_aside {
     uint32_t first, last; /* index + 1 */
 } nb_aside;
 
+/* Received as often as it may be. */
+static inline bool nb_slot_spent(nb_store *store, nb_slot *slot)
+{
+    uint32_t max = nb_load_relaxed(&store->settings.max_receives);
+
+    return max != 0 && nb_load_relaxed(&slot->own_receives) >= max;
+}
+
+/* In flight for the last time: when that is over it goes to the dead letter at once. */
+static inline bool nb_slot_goes_at_once(nb_store *store, nb_slot *slot)
+{
+    return nb_load_relaxed(&store->settings.eager) && nb_slot_spent(store, slot);
+}
+
 /* The clock, coarsely: once for an operation. */
 typedef struct nb_moment {
     int64_t now, wall;
@@ -188,6 +203,12 @@ uint32_t nb_store_take_some(nb_store *store, uint32_t max, int64_t visibility, n
 uint32_t nb_store_allowance(nb_store *store, uint32_t max);
 void nb_store_add_moves_locked(nb_store *store, const nb_aside *aside);
 void nb_store_run_moves(nb_store *store); /* without the lock */
+
+/* A claimed slot belongs to the dead letter: MOVING, at the end of the chain. */
+void nb_slot_set_aside(nb_store *store, nb_aside *aside, nb_slot *slot, uint32_t index, uint64_t word);
+
+/* What waits for a dead letter that it does not need any more is ready again: the configuration has changed. */
+void nb_store_unstick_locked(nb_store *store);
 bool nb_store_moves_wait_locked(const nb_store *store);
 
 /* --------------------------------------------------------------------------------------------------- waiting */

@@ -20,6 +20,7 @@ static void set(nb_store_settings *to, const nb_store_config *config, int64_t ti
     nb_store_relaxed(&to->max_in_flight, config->max_in_flight);
     nb_store_relaxed(&to->max_receives, config->max_receives);
     nb_store_relaxed(&to->drop_oldest, config->drop_oldest);
+    nb_store_relaxed(&to->eager, config->eager);
 }
 
 bool nb_store_init(nb_store *store, nb_object *owner, const char *name, uint32_t number, const nb_store_config *config,
@@ -185,6 +186,7 @@ void nb_store_configure(nb_store *store, const nb_store_config *config)
     if (config->capacity_bytes != SIZE_MAX) {
         nb_store_measure_from_now_locked(store);
     }
+    nb_store_unstick_locked(store);
     nb_keys_forget_locked(store); /* the keys have changed with the retention */
     nb_store_leave(store);
     nb_store_enter(store); /* what is too old by the new one goes at once (SQS-T3) */

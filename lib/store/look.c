@@ -146,17 +146,44 @@ void nb_store_measure_from_now_locked(nb_store *store)
     }
 }
 
+/* Since when a slot's message is here, or INT64_MAX: a dead letter since its move (SQS-D7), any other since it was sent. */
+static int64_t here_since(nb_store *store, uint32_t index)
+{
+    nb_slot *slot = nb_slot_at(store, index);
+    int64_t since = INT64_MIN;
+
+    for (;;) {
+        uint64_t word = nb_slot_word(slot);
+        nb_state state = nb_state_of(word);
+
+        if (state == NB_FREE || state == NB_ZOMBIE) {
+            return INT64_MAX;
+        }
+        if ((word & NB_HAS_PAST) == 0) {
+            break;
+        }
+        if (state == NB_MOVING || state == NB_DOOMING) { /* its mover's until we give the lock back */
+            since = nb_slot_past(store, index, word).arrived;
+            break;
+        }
+        if (nb_slot_claim(slot, word)) {
+            since = nb_slot_past(store, index, word).arrived;
+            nb_slot_restore_locked(store, slot, index, word);
+            break;
+        }
+    }
+    return since != INT64_MIN ? since : nb_load_relaxed(&slot->enqueued);
+}
+
 void nb_store_measure(nb_store *store, uint64_t *ret_bytes, int64_t *ret_oldest_age)
 {
     int64_t oldest = INT64_MAX, now = nb_store_enter(store);
 
     nb_store_measure_from_now_locked(store);
     for (uint32_t i = 0; i < nb_load_acquire(&store->slot_count); i++) {
-        nb_slot *slot = nb_slot_at(store, i);
-        nb_state state = nb_state_of(nb_load_acquire(&slot->word));
-        int64_t enqueued = nb_load_relaxed(&slot->enqueued);
+        int64_t since = here_since(store, i);
 
-        oldest = state != NB_FREE && state != NB_ZOMBIE && enqueued < oldest ? enqueued : oldest;
+        oldest = since < oldest ? since : oldest;
     }
     *ret_bytes = nb_load_relaxed(&store->bytes);
     *ret_oldest_age = oldest == INT64_MAX ? 0 : now - oldest;

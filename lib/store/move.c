@@ -8,6 +8,19 @@
 #include "base/number.h"
 #include "store/inside.h"
 
+void nb_slot_set_aside(nb_store *store, nb_aside *aside, nb_slot *slot, uint32_t index, uint64_t word)
+{
+    slot->taken_at = 0;
+    if (aside->first == 0) {
+        aside->first = index + 1;
+    } else {
+        nb_slot_at(store, aside->last - 1)->taken_at = index + 1;
+    }
+    aside->last = index + 1;
+    nb_store_relaxed(&slot->due, INT64_MAX);
+    nb_slot_publish(slot, nb_with_state(word, NB_MOVING) | NB_HINTED);
+}
+
 void nb_store_add_moves_locked(nb_store *store, const nb_aside *aside)
 {
     if (aside->first == 0) {
@@ -71,6 +84,34 @@ static void make_stuck(nb_store *store, nb_slot *slot, uint32_t index, uint64_t 
     }
 }
 
+static void unstick(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word)
+{
+    int64_t key = nb_slot_key(store, slot, NB_READY);
+
+    nb_slot_return(store, slot, index, word);
+    nb_fence_seq_cst(); /* deadline.h; the waiters are served by who has the lock, when he leaves */
+    nb_key_note_locked(store, index, key);
+}
+
+void nb_store_unstick_locked(nb_store *store)
+{
+    uint32_t first = store->stuck, index;
+    uint64_t word;
+
+    store->stuck = store->stuck_last = 0;
+    while (nb_list_claim_locked(store, &first, NULL, &index, &word)) {
+        nb_slot *slot = nb_slot_at(store, index);
+
+        if (nb_slot_spent(store, slot)) {
+            nb_list_add_locked(store, &store->stuck, &store->stuck_last, index);
+            nb_slot_restore_locked(store, slot, index, word | NB_HINTED);
+        } else {
+            unstick(store, slot, index, word);
+        }
+    }
+    nb_watch_set_locked(store, NB_WATCH_STUCK, store->stuck != 0);
+}
+
 /* The move failed: it stays here (SQS-D11), unless the store has ended or was purged meanwhile. */
 static void put_back(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word, nb_gone *gone)
 {
@@ -89,8 +130,10 @@ static void put_back(nb_store *store, nb_slot *slot, uint32_t index, uint64_t wo
         nb_slot_publish(slot, nb_with_state(word, NB_IN_FLIGHT));
         nb_fence_seq_cst(); /* deadline.h */
         nb_key_note_locked(store, index, nb_slot_key(store, slot, NB_IN_FLIGHT));
-    } else {
+    } else if (nb_slot_spent(store, slot)) {
         make_stuck(store, slot, index, word, nb_clock_elapsed(&store->nb->clock));
+    } else {
+        unstick(store, slot, index, word); /* the configuration has changed meanwhile */
     }
 }
 

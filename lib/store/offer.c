@@ -163,6 +163,9 @@ static nimbus_status put_in(nb_store *store, const nb_parcel *parcel, int64_t du
         nb_slot_put(store, slot, index, nb_load_relaxed(&slot->word));
         return no_slot(store, size, counted, bound);
     }
+    if (parcel->letter != NULL) {
+        nb_slot_set_arrived(store, index, nb_clock_coarse(&store->nb->clock, NULL));
+    }
     key = nb_expiry(store, parcel->enqueued);
     publish(store, slot, index, nb_slot_fill(slot, parcel, flags), due);
     nb_fence_seq_cst(); /* see the head */

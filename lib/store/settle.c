@@ -169,11 +169,20 @@ nimbus_status nb_store_discard(nb_store *store, nimbus_receipt receipt)
 
 /* ----------------------------------------------------------------------------------------- coming back */
 
-/* A claimed one that was in flight is ready again, at the end of the line. */
+/* A claimed one that was in flight is ready again, at the end of the line; or it goes to the dead letter, if the store is eager. */
 static void back_to_ready(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word)
 {
     int64_t key = nb_slot_key(store, slot, NB_READY);
+    nb_aside aside = { 0, 0 };
 
+    if (nb_slot_goes_at_once(store, slot)) {
+        nb_slot_set_aside(store, &aside, slot, index, word);
+        nb_sub_acq_rel(&store->flow, 1);
+        nb_lock_acquire(&store->lock);
+        nb_store_add_moves_locked(store, &aside);
+        nb_store_leave(store);
+        return;
+    }
     nb_slot_return(store, slot, index, word);
     nb_sub_acq_rel(&store->flow, 1);
     nb_fence_after_rmw(); /* deadline.h; and pairs with that of who waits for messages (wait.c) */

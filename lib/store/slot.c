@@ -208,7 +208,7 @@ static nb_past *pasts_of(nb_store *store, nb_slots *chunk)
 
 bool nb_slot_set_past(nb_store *store, uint32_t index, uint64_t *word, nb_letter *letter, nb_letter *note)
 {
-    nb_past *pasts;
+    nb_past *pasts, *past;
 
     if (letter == NULL && note == NULL) {
         *word &= ~NB_HAS_PAST;
@@ -218,13 +218,21 @@ bool nb_slot_set_past(nb_store *store, uint32_t index, uint64_t *word, nb_letter
     if (pasts == NULL) {
         return false;
     }
-    pasts[index & (NB_CHUNK - 1)] = (nb_past){ letter, note };
+    past = &pasts[index & (NB_CHUNK - 1)];
+    past->arrived = (*word & NB_HAS_PAST) != 0 ? past->arrived : INT64_MIN;
+    past->letter = letter;
+    past->note = note;
     *word |= NB_HAS_PAST;
     return true;
 }
 
+void nb_slot_set_arrived(nb_store *store, uint32_t index, int64_t arrived)
+{
+    nb_load_acquire(&nb_slots_of(store, index)->pasts)[index & (NB_CHUNK - 1)].arrived = arrived;
+}
+
 nb_past nb_slot_past(nb_store *store, uint32_t index, uint64_t word)
 {
-    return (word & NB_HAS_PAST) == 0 ? (nb_past){ NULL, NULL }
+    return (word & NB_HAS_PAST) == 0 ? (nb_past){ NULL, NULL, INT64_MIN }
                                      : nb_load_acquire(&nb_slots_of(store, index)->pasts)[index & (NB_CHUNK - 1)];
 }

@@ -58,6 +58,7 @@ struct nb_slot {
 /* What few messages have: where they were dead-lettered, and what the last handler said. Both counted. */
 typedef struct nb_past {
     nb_letter *letter, *note;
+    int64_t arrived; /* as a dead letter: its age counts from here (SQS-D7). INT64_MIN: not one */
 } nb_past;
 
 struct nb_slots {
@@ -194,6 +195,9 @@ void nb_slots_release(nb_store *store); /* frees all memory of slots */
 
 /* Of a claimed slot. With false: no memory, nothing has changed. Takes the references. */
 bool nb_slot_set_past(nb_store *store, uint32_t index, uint64_t *word, nb_letter *letter, nb_letter *note);
+
+/* The same slot, which has a past by now, came as a dead letter. */
+void nb_slot_set_arrived(nb_store *store, uint32_t index, int64_t arrived);
 
 /* What a slot with NB_HAS_PAST has; the references stay the slot's. */
 nb_past nb_slot_past(nb_store *store, uint32_t index, uint64_t word);

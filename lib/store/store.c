@@ -113,6 +113,15 @@ void nb_slot_restore(nb_store *store, nb_slot *slot, uint32_t index, uint64_t wo
     nb_key_note(store, index, key);
 }
 
+void nb_slot_restore_locked(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word)
+{
+    int64_t key = nb_slot_key(store, slot, nb_state_of(word));
+
+    nb_slot_publish(slot, word);
+    nb_fence_seq_cst();
+    nb_key_note_locked(store, index, key);
+}
+
 nb_parcel nb_slot_empty(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word, nb_letter **ret_note)
 {
     nb_past past = nb_slot_past(store, index, word);

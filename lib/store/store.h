@@ -14,11 +14,13 @@
  *   IN_FLIGHT -> READY      nb_store_untake          generation and counts as before the take, at the front
  *   IN_FLIGHT -> DELAYED    nb_store_defer
  *   READY     -> MOVING     take                     received max_receives times here: to the dead letter instead
+ *   IN_FLIGHT -> MOVING     lapse, nb_store_change(0) the same at once, if the store is eager
  *   IN_FLIGHT -> DOOMING    nb_store_doom            rejected
  *   MOVING, DOOMING -> FREE move                     the dead letter took it
  *   MOVING    -> STUCK      move                     it did not (SQS-D11)
  *   DOOMING   -> IN_FLIGHT  move                     it did not
  *   STUCK     -> MOVING     take, timer              another try
+ *   STUCK     -> READY      nb_store_configure       its count is no longer too high, or there is no dead letter any more
  *   READY, DELAYED, IN_FLIGHT, STUCK -> FREE         delete, discard, expiry, purge, drop-oldest, end; ZOMBIE first while a list holds it
  *   ZOMBIE    -> FREE       whoever takes its entry off the list
  *
@@ -64,6 +66,7 @@ typedef struct nb_store_config {
     size_t max_in_flight;
     int64_t max_visibility;        /* from the receive */
     uint32_t max_receives;         /* 0: no dead letter */
+    bool eager;                    /* to the dead letter when the last visibility lapses, not at the receive behind it */
     bool drop_oldest;
 } nb_store_config;
 
@@ -73,7 +76,7 @@ typedef struct nb_store_settings {
     _Atomic int64_t kept; /* the retention, and a tick; INT64_MAX: for ever */
     _Atomic size_t capacity_messages, capacity_bytes, max_in_flight;
     _Atomic uint32_t max_receives;
-    _Atomic bool drop_oldest;
+    _Atomic bool drop_oldest, eager;
 } nb_store_settings;
 
 /* Who waits for messages. The callbacks are called with the store's lock held; they must not call the store. */

@@ -82,18 +82,11 @@ static void hand_out(taking *t, nb_slot *slot, uint32_t index, uint64_t word)
     }
 }
 
-/* The receive after the last one that is allowed does not return the message but moves it (SQS-D3). MOVING is its mover's alone. */
+/* The receive after the last one that is allowed does not return the message but moves it (SQS-D3). */
 static void set_aside(nb_store *store, nb_aside *aside, nb_slot *slot, uint32_t index, uint64_t word)
 {
     nb_tally(&store->tally.unreceived, 1);
-    slot->taken_at = 0;
-    if (aside->first == 0) {
-        aside->first = index + 1;
-    } else {
-        nb_slot_at(store, aside->last - 1)->taken_at = index + 1;
-    }
-    aside->last = index + 1;
-    nb_slot_publish(slot, nb_with_state(word, NB_MOVING) | NB_HINTED);
+    nb_slot_set_aside(store, aside, slot, index, word);
 }
 
 static void take_entry(taking *t, uint32_t index)
@@ -168,7 +161,11 @@ static void bring_back(taking *t, bool locked)
         uint64_t word = nb_load_relaxed(&slot->word); /* CLAIMED by us */
 
         word = (word & NB_FLAGS) | t->to[i].receipt.generation << NB_GENERATION_SHIFT;
-        nb_slot_return(store, slot, index, word);
+        if (nb_slot_goes_at_once(store, slot)) {
+            nb_slot_set_aside(store, t->aside, slot, index, word);
+        } else {
+            nb_slot_return(store, slot, index, word);
+        }
     }
     nb_fence_seq_cst();
     for (uint32_t i = 0; i < t->count; i++) {
