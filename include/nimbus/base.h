@@ -70,6 +70,7 @@ typedef enum nimbus_status {
     NIMBUS_STALE = 1,   /**< the receipt was superseded by a newer receive: nothing was changed (SQS-V9, V17) */
     NIMBUS_PARTIAL = 2, /**< some entries of a batch failed: look at each entry's own status (X-5) */
     NIMBUS_EMPTY = 3,   /**< nothing came within the wait (SQS-R7) */
+    NIMBUS_DUPLICATE = 4, /**< accepted, but the same was sent within the last 5 minutes: nothing was stored (SQS-F16) */
 
     /* Failures: nothing was changed. */
     NIMBUS_E_INVALID = -1,         /**< an argument is NULL, out of range or malformed */
@@ -102,7 +103,10 @@ typedef enum nimbus_status {
     NIMBUS_E_SYSTEM = -28,         /**< the operating system refused a resource (a file descriptor) */
     NIMBUS_E_TOO_DEEP = -29,       /**< publish inside publish inside publish: more than 16 levels */
     NIMBUS_E_CANCELLED = -30,      /**< cancelled before it was done */
-    NIMBUS_E_TOO_COMPLEX = -31     /**< a pattern with more combinations or wildcards than its limit, or a matcher above its budget */
+    NIMBUS_E_TOO_COMPLEX = -31,    /**< a pattern with more combinations or wildcards than its limit, or a matcher above its budget */
+    NIMBUS_E_RECEIPT_EXPIRED = -32, /**< FIFO: the visibility of this receipt has lapsed, and with it the right to delete (SQS-V10) */
+    NIMBUS_E_DEDUP_FULL = -33,     /**< the memory for deduplication ids is used up, and none may be forgotten yet (SQS-F23) */
+    NIMBUS_E_ATTEMPT = -34         /**< a receive attempt that cannot be repeated: one of its messages was deleted or changed (SQS-F25) */
 } nimbus_status;
 
 /**

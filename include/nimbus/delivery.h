@@ -62,6 +62,9 @@ typedef struct nimbus_delivery_info {
     const char *dead_letter_source NIMBUS_0; /**< where it failed, if it was dead-lettered; NULL: it was not */
     const char *dead_letter_reason NIMBUS_0; /**< one sentence; NULL */
     uint32_t dead_letter_attempts NIMBUS_0;  /**< receives or attempts before it was dead-lettered */
+    uint64_t sequence NIMBUS_0;              /**< FIFO: the message's place in the order of sends, from 1 (SQS-A7); else 0 */
+    const char *group_id NIMBUS_0;           /**< as it was sent; NULL: none (SQS-A6) */
+    const char *deduplication_id NIMBUS_0;   /**< FIFO; NULL: none */
     uint64_t reserved_[4] NIMBUS_0;
 } nimbus_delivery_info;
 

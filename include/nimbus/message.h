@@ -135,7 +135,11 @@ typedef struct nimbus_entry {
     const char *subject NIMBUS_0;                /**< topics only: 1 to 99 characters without control characters; NULL: none */
     nimbus_duration delay NIMBUS_0;              /**< queues only. 0: the queue's delay; NIMBUS_ZERO: none; up to 15 min */
     nimbus_duration wait NIMBUS_0;               /**< queues only: how long to wait for room in a full queue. 0: not at all */
-    uint64_t reserved_[4] NIMBUS_0;
+    /** Queues only: 1 to 128 letters, digits and ASCII punctuation; copied (SQS-S15). FIFO: needed; messages of one group are handed out
+     * one behind the other (SQS-F1, F3). Standard: carried, and shown to the receiver (SQS-S16). NULL: none */
+    const char *group_id NIMBUS_0;
+    const char *deduplication_id NIMBUS_0;       /**< FIFO queues only; like group_id; NULL: none */
+    uint64_t reserved_[2] NIMBUS_0;
 } nimbus_entry;
 
 /* ---------------------------------------------------------------------------------------- the message */

@@ -41,7 +41,7 @@ typedef void nimbus_discard_fn(nimbus_queue *queue, const nimbus_message *messag
 
 /** Options of a queue. 0 takes the default. */
 typedef struct nimbus_queue_options {
-    bool fifo NIMBUS_0;                           /**< true: NIMBUS_E_UNSUPPORTED by this version */
+    bool fifo NIMBUS_0;                           /**< true: NIMBUS_E_UNSUPPORTED by this version. The name must end in ".fifo" (SQS-Q1) */
     nimbus_duration visibility_timeout NIMBUS_0;  /**< 30 s; up to 12 h; NIMBUS_ZERO: none (SQS-Q9, R10) */
     nimbus_duration delay NIMBUS_0;               /**< of messages that say none: none; up to 15 min */
     nimbus_duration retention NIMBUS_0;           /**< 4 days; 60 s to 14 days, from the send (SQS-T1) */
@@ -66,7 +66,7 @@ typedef struct nimbus_queue_options {
  * Creates a queue, or finds the one of that name if each option that is given (not 0) agrees with it.
  *
  * @param nb       NULL: NIMBUS_E_INVALID
- * @param name     1 to 80 letters, digits, '-', '_'; copied
+ * @param name     1 to 80 letters, digits, '-', '_'; a FIFO queue's ends in ".fifo", which counts; copied
  * @param options  NULL: all defaults
  * @param err      sticky; NULL: not wanted
  * Returns: a reference; NULL with *err filled: NIMBUS_E_INVALID (name or option; err->field names it), NIMBUS_E_EXISTS (err->field names
@@ -171,6 +171,8 @@ typedef struct nimbus_sent {
     nimbus_status status NIMBUS_0; /**< of this entry */
     nimbus_bound bound NIMBUS_0;   /**< with NIMBUS_E_FULL */
     nimbus_id id NIMBUS_0;         /**< with NIMBUS_OK */
+    uint64_t sequence NIMBUS_0;    /**< FIFO, with NIMBUS_OK: the message's place in the order of sends, from 1 (SQS-A7); else 0 */
+    nimbus_receipt place NIMBUS_0; /**< with NIMBUS_OK: names the message while nobody has received it; no receipt. Else zero */
     uint64_t reserved_[4] NIMBUS_0;
 } nimbus_sent;
 
@@ -182,10 +184,10 @@ typedef struct nimbus_sent {
  * @param ret    written in every case but NIMBUS_E_INVALID for a NULL; NULL: not wanted
  * Returns: NIMBUS_OK: stored. Else it is not, and an adopted body is still yours: NIMBUS_E_MISSING (empty body, SQS-S2),
  *          NIMBUS_E_TOO_LARGE (SQS-S4), NIMBUS_E_ATTRIBUTE, NIMBUS_E_OVER_LIMIT (too many attributes), NIMBUS_E_INVALID (delay out of
- *          range, a subject, a reserved field), NIMBUS_E_FULL (ret->bound says which), NIMBUS_E_WOULD_BLOCK (entry->wait where nothing
- *          could make room), NIMBUS_E_DELETED, NIMBUS_E_CLOSED, NIMBUS_E_NO_MEMORY.
+ *          range, a subject, a malformed group id, a deduplication id, a reserved field), NIMBUS_E_FULL (ret->bound says which),
+ *          NIMBUS_E_WOULD_BLOCK (entry->wait where nothing could make room), NIMBUS_E_DELETED, NIMBUS_E_CLOSED, NIMBUS_E_NO_MEMORY.
  * Threads: any. Blocks: up to entry->wait, if the queue is full; a driven instance is driven meanwhile. Allocates: yes.
- * Source: SQS-S1 to S6, S9, A1 to A4.
+ * Source: SQS-S1 to S6, S9, S15, S16, A1 to A4.
  */
 NIMBUS_API nimbus_status nimbus_queue_send(nimbus_queue *queue, const nimbus_entry *entry, nimbus_sent *ret);
 

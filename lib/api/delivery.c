@@ -41,6 +41,9 @@ nimbus_status nimbus_delivery_get_info(const nimbus_delivery *delivery, nimbus_d
     ret->first_received = d->first_received;
     ret->visible_at = d->visible_at;
     ret->source = d->source_name;
+    ret->sequence = d->sequence;
+    ret->group_id = nb_message_group(d->message, NULL);
+    ret->deduplication_id = nb_message_deduplication_id(d->message);
     if (d->letter != NULL) {
         ret->dead_letter_source = nb_letter_source(d->letter);
         ret->dead_letter_reason = nb_letter_reason(d->letter);
@@ -153,7 +156,7 @@ nimbus_status nimbus_batch_mark(nimbus_batch *batch, size_t index, nimbus_outcom
     if (batch == NULL || index >= batch->count || (unsigned)outcome > NIMBUS_REJECT) {
         return NIMBUS_E_INVALID;
     }
-    batch->slots[index].mark = (uint64_t)outcome;
+    batch->slots[index].mark = (uint32_t)outcome;
     return NIMBUS_OK;
 }
 

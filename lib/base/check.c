@@ -4,6 +4,8 @@
 
 #include "base/error.h"
 
+#define MAX_KEY 128
+
 static bool letter_or_digit(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -22,6 +24,19 @@ bool nb_name_valid(const char *name, size_t max, const char *extra)
         }
     }
     return length > 0;
+}
+
+bool nb_key_valid(const char *key)
+{
+    size_t length = 0;
+
+    if (key == NULL) {
+        return false;
+    }
+    while (length <= MAX_KEY && key[length] > ' ' && key[length] <= '~') {
+        length++;
+    }
+    return length > 0 && length <= MAX_KEY && key[length] == '\0';
 }
 
 bool nb_reserved_clear(const uint64_t *reserved, size_t count)

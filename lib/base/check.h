@@ -7,6 +7,9 @@
 /* 1 to max bytes, each a letter, a digit or one of extra. */
 bool nb_name_valid(const char *name, size_t max, const char *extra);
 
+/* 1 to 128 letters, digits and ASCII punctuation: a group or deduplication id. NULL is none. */
+bool nb_key_valid(const char *key);
+
 /* All count words are zero. */
 bool nb_reserved_clear(const uint64_t *reserved, size_t count);
 

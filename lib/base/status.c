@@ -15,6 +15,7 @@ static const status_row rows[] = {
     ROW(NIMBUS_STALE, "the receipt was superseded; nothing was changed", ""),
     ROW(NIMBUS_PARTIAL, "some entries of the batch failed", ""),
     ROW(NIMBUS_EMPTY, "nothing came within the wait", ""),
+    ROW(NIMBUS_DUPLICATE, "a duplicate: accepted, and nothing was stored", ""),
     ROW(NIMBUS_E_INVALID, "an argument is NULL, out of range or malformed", "InvalidParameterValue"),
     ROW(NIMBUS_E_MISSING, "a required part is absent", "MissingParameter"),
     ROW(NIMBUS_E_NOT_FOUND, "nothing has that name", "ResourceNotFoundException"),
@@ -46,6 +47,9 @@ static const status_row rows[] = {
     ROW(NIMBUS_E_TOO_DEEP, "too many publishes inside one another", ""),
     ROW(NIMBUS_E_CANCELLED, "cancelled before it was done", ""),
     ROW(NIMBUS_E_TOO_COMPLEX, "the pattern is too complex, or there are too many", "InvalidEventPatternException"),
+    ROW(NIMBUS_E_RECEIPT_EXPIRED, "the receipt has expired: its visibility lapsed before the delete", "InvalidParameterValue"),
+    ROW(NIMBUS_E_DEDUP_FULL, "no room to remember another deduplication id", "OverLimit"),
+    ROW(NIMBUS_E_ATTEMPT, "the receive attempt cannot be repeated", "InvalidParameterValue"),
 };
 
 static const status_row unknown = { NIMBUS_OK, "NIMBUS_E_UNKNOWN", "a status that this version does not know", "" };

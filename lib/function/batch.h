@@ -9,7 +9,7 @@ struct nimbus_batch {
     uint32_t count;
 };
 
-#define NB_UNMARKED UINT64_MAX /* nb_delivery.mark: else an outcome */
+#define NB_UNMARKED UINT32_MAX /* nb_delivery.mark: else an outcome */
 
 /* call.c: calls the handler and settles what it answers. Whether a call may begin has been looked at. */
 void nb_call_run_single(nb_function_call *at, nimbus_delivery *slot);

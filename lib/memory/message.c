@@ -1,44 +1,34 @@
-#include "memory/message.h"
+#include "memory/parts.h"
 
 #include <string.h>
 
 #include "memory/attribute.h"
 #include "memory/block.h"
 
-typedef struct event_part {
-    nimbus_event_view view;
-    const char *const *resources;
-} event_part;
-
-/* What a plain message does not have. */
-typedef struct extra_part {
-    const char *body;
-    size_t size; /* of body and attributes */
-    nimbus_free_fn *free_fn; /* of an adopted body; NULL: nothing to free */
-    union {
-        void *free_user;
-        nimbus_message *shared; /* counted: whose body this is */
-    } from;
-    const char *subject;
-    const nimbus_attribute *attributes;
-    size_t attribute_count;
-    event_part *event;
-} extra_part;
-
-enum { EXTRA = 1, ADOPTED = 2, SHARED = 4 }; /* the last two only with the first */
-
-struct nimbus_message {
-    void *home; /* the slabs' */
-    size_t body_size;
-    _Atomic uint32_t references;
-    uint32_t flags;
-    /* The extra part or, without one, the body. */
-};
-
-/* Nobody but the maker writes here, and then only before the message is shared. */
-static extra_part *extra_of(const nimbus_message *message)
+static size_t key_length(const char *key)
 {
-    return message->flags == 0 ? NULL : (extra_part *)(uintptr_t)(message + 1);
+    return key != NULL ? strlen(key) : 0;
+}
+
+static bool has_keys(const nb_message_spec *spec)
+{
+    return spec->group_id != NULL || spec->deduplication_id != NULL;
+}
+
+static size_t keys_size(const nb_message_spec *spec)
+{
+    return has_keys(spec) ? 4 + key_length(spec->group_id) + key_length(spec->deduplication_id) : 0;
+}
+
+/* No key is longer than NB_KEY_MAX, so a byte holds its length. */
+static void write_keys(char *to, const nb_message_spec *spec)
+{
+    size_t group = key_length(spec->group_id), id = key_length(spec->deduplication_id);
+
+    to[0] = (char)(unsigned char)group;
+    to[1] = (char)(unsigned char)id;
+    memcpy(to + 2, group > 0 ? spec->group_id : "", group + 1);
+    memcpy(to + 3 + group, id > 0 ? spec->deduplication_id : "", id + 1);
 }
 
 /* A cursor over the block. The first pass, with base NULL, only counts. */
@@ -134,6 +124,7 @@ static void lay_out(layout *at, const nb_message_spec *spec)
     nimbus_attribute *attributes = reserve(at, count * sizeof *attributes, _Alignof(nimbus_attribute));
     event_part *event = spec->event != NULL ? put_event(at, spec->event) : NULL;
     const char *subject, *copy = NULL;
+    char *keys;
 
     put_attributes(at, attributes, spec->attributes, spec->attribute_count);
     put_attributes(at, attributes != NULL ? attributes + spec->attribute_count : NULL, spec->more, spec->more_count);
@@ -141,11 +132,15 @@ static void lay_out(layout *at, const nb_message_spec *spec)
     if (spec->body.kind == NIMBUS_BODY_COPY) {
         copy = put_bytes(at, spec->body.data, spec->body.size, false);
     }
+    keys = reserve(at, keys_size(spec), 1);
     if (message != NULL) {
+        if (has_keys(spec)) {
+            write_keys(keys, spec);
+        }
         message->body_size = spec->body.size;
-        message->flags = EXTRA;
+        message->flags = has_keys(spec) ? EXTRA | KEYS : EXTRA;
         *extra = (extra_part){ .body = copy, .size = spec->body.size + nb_attributes_size(attributes, count), .subject = subject,
-                               .attributes = attributes, .attribute_count = count, .event = event };
+                               .attributes = attributes, .attribute_count = count, .event = event, .keys = keys };
     }
 }
 
@@ -202,16 +197,17 @@ static __attribute__((noinline)) nimbus_status make_whole(nb_heap *heap, const n
     return NIMBUS_OK;
 }
 
-nimbus_status nb_message_copy(nb_heap *heap, const void *data, size_t size, nimbus_message **ret)
+/* A message without an extra part, with room for more bytes behind its body. */
+static inline nimbus_status make_plain(nb_heap *heap, const void *data, size_t size, size_t more, nimbus_message **ret)
 {
     nimbus_message *message;
 
     if (size > SIZE_MAX / 4) {
         return NIMBUS_E_TOO_LARGE;
     }
-    message = nb_block_get(heap, sizeof *message + size);
+    message = nb_block_get(heap, sizeof *message + size + more);
     if (message == NULL) {
-        return nb_block_failure(heap, sizeof *message + size);
+        return nb_block_failure(heap, sizeof *message + size + more);
     }
     message->body_size = size;
     message->flags = 0;
@@ -223,11 +219,30 @@ nimbus_status nb_message_copy(nb_heap *heap, const void *data, size_t size, nimb
     return NIMBUS_OK;
 }
 
+nimbus_status nb_message_copy(nb_heap *heap, const void *data, size_t size, nimbus_message **ret)
+{
+    return make_plain(heap, data, size, 0, ret);
+}
+
+static nimbus_status make_keyed(nb_heap *heap, const nb_message_spec *spec, nimbus_message **ret)
+{
+    nimbus_status status = make_plain(heap, spec->body.data, spec->body.size, keys_size(spec), ret);
+
+    if (status == NIMBUS_OK) {
+        (*ret)->flags = KEYS;
+        write_keys((char *)(*ret + 1) + spec->body.size, spec);
+    }
+    return status;
+}
+
 nimbus_status nb_message_make(nb_heap *heap, const nb_message_spec *spec, nimbus_message **ret)
 {
     if (spec->body.kind != NIMBUS_BODY_COPY || spec->attribute_count + spec->more_count > 0 || spec->subject != NULL ||
         spec->event != NULL) {
         return make_whole(heap, spec, ret);
+    }
+    if (has_keys(spec)) {
+        return make_keyed(heap, spec, ret);
     }
     return nb_message_copy(heap, spec->body.data, spec->body.size, ret);
 }
@@ -240,6 +255,8 @@ nimbus_status nb_message_extend(nb_heap *heap, nimbus_message *message, const ni
     nb_message_spec spec = { .body = { .kind = NIMBUS_BODY_SHARE, .message = message }, .more = more, .more_count = count };
     nimbus_status status;
 
+    spec.group_id = nb_message_group(message, NULL);
+    spec.deduplication_id = nb_message_deduplication_id(message);
     if (extra != NULL) {
         spec.attributes = extra->attributes;
         spec.attribute_count = extra->attribute_count;
@@ -331,66 +348,4 @@ void nb_message_unmake(nimbus_message *message)
         extra_of(message)->free_fn = NULL;
     }
     nb_message_release(message);
-}
-
-nimbus_bytes nb_message_body(const nimbus_message *message)
-{
-    const extra_part *extra = extra_of(message);
-
-    return (nimbus_bytes){ extra != NULL ? extra->body : (const char *)(message + 1), message->body_size };
-}
-
-size_t nb_message_size(const nimbus_message *message)
-{
-    return message->flags == 0 ? message->body_size : extra_of(message)->size;
-}
-
-const nimbus_attribute *nb_message_attributes(const nimbus_message *message, size_t *ret_count)
-{
-    const extra_part *extra = extra_of(message);
-
-    *ret_count = extra != NULL ? extra->attribute_count : 0;
-    return extra != NULL ? extra->attributes : NULL;
-}
-
-const nimbus_attribute *nb_message_find_attribute(const nimbus_message *message, const char *name)
-{
-    size_t count;
-    const nimbus_attribute *attributes = nb_message_attributes(message, &count);
-
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(attributes[i].name, name) == 0) {
-            return &attributes[i];
-        }
-    }
-    return NULL;
-}
-
-const char *nb_message_subject(const nimbus_message *message)
-{
-    return message->flags == 0 ? NULL : extra_of(message)->subject;
-}
-
-/* NULL: it is no event. */
-static const event_part *event_of(const nimbus_message *message)
-{
-    return message->flags == 0 ? NULL : extra_of(message)->event;
-}
-
-bool nb_message_event(const nimbus_message *message, nimbus_event_view *ret)
-{
-    const event_part *event = event_of(message);
-
-    if (event == NULL) {
-        return false;
-    }
-    *ret = event->view;
-    return true;
-}
-
-const char *nb_message_resource(const nimbus_message *message, size_t index)
-{
-    const event_part *event = event_of(message);
-
-    return event != NULL && index < event->view.resource_count ? event->resources[index] : NULL;
 }

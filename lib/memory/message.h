@@ -2,7 +2,8 @@
  * message.h - the counted, immutable message: one block that holds the header, attributes, subject, event parts and a copied body.
  *
  * A plain message is a header of three words and its body. Whatever else a message may have (attributes, a subject, the parts of an event,
- * a body that lies elsewhere) is described by an extra part between the two.
+ * a body that lies elsewhere) is described by an extra part between the two. The keys (group and deduplication id) are no reason for one:
+ * they lie behind the body as two texts and their lengths.
  *
  * A message is filled by its maker alone and never changes once it is shared. It belongs to a heap, not to an instance, and may outlive
  * both its queue and its instance.
@@ -42,7 +43,10 @@ typedef struct nb_message_spec {
     size_t more_count;
     const char *subject;
     const nb_event_spec *event;
+    const char *group_id, *deduplication_id; /* at most NB_KEY_MAX characters; NULL: none */
 } nb_message_spec;
+
+#define NB_KEY_MAX 128u
 
 /* NIMBUS_OK, NIMBUS_E_FULL (budget), NIMBUS_E_NO_MEMORY, NIMBUS_E_TOO_LARGE (a size overflows). *ret only on NIMBUS_OK. */
 nimbus_status nb_message_make(nb_heap *heap, const nb_message_spec *spec, nimbus_message **ret);
@@ -70,6 +74,8 @@ void nb_message_release_n(nimbus_message *message, uint32_t n);
 void nb_message_unmake(nimbus_message *message);
 
 nimbus_bytes nb_message_body(const nimbus_message *message);
+const char *nb_message_group(const nimbus_message *message, size_t *ret_length); /* NULL, 0: none */
+const char *nb_message_deduplication_id(const nimbus_message *message);          /* NULL: none */
 size_t nb_message_size(const nimbus_message *message); /* body and attributes: what limits and capacities count (SQS-A4) */
 const nimbus_attribute *nb_message_attributes(const nimbus_message *message, size_t *ret_count);
 const nimbus_attribute *nb_message_find_attribute(const nimbus_message *message, const char *name); /* NULL: none */

@@ -21,6 +21,11 @@ static size_t body_size(const nimbus_body *body)
                                              : body->size;
 }
 
+static bool keys_valid(const nimbus_entry *entry)
+{
+    return (entry->group_id == NULL || nb_key_valid(entry->group_id)) && entry->deduplication_id == NULL; /* SQS-S15, S16 */
+}
+
 nimbus_status nb_queue_check(nimbus_queue *queue, const nimbus_entry *entry, size_t *ret_size)
 {
     const nimbus_limits *limits = &queue->object.runtime->limits;
@@ -29,7 +34,7 @@ nimbus_status nb_queue_check(nimbus_queue *queue, const nimbus_entry *entry, siz
     nimbus_status status;
 
     *ret_size = size;
-    if (!nb_reserved_clear(entry->reserved_, 4) || entry->subject != NULL || !body_valid(&entry->body) ||
+    if (!nb_reserved_clear(entry->reserved_, 2) || entry->subject != NULL || !keys_valid(entry) || !body_valid(&entry->body) ||
         !nb_duration_argument(&delay) || delay > limits->max_delay || !nb_duration_argument(&wait)) {
         return NIMBUS_E_INVALID;
     }
@@ -48,15 +53,15 @@ nimbus_status nb_queue_check(nimbus_queue *queue, const nimbus_entry *entry, siz
 
 /* Offers until there is room, the wait is over or something else is wrong. */
 static nimbus_status offer_patiently(nimbus_queue *queue, const nb_parcel *parcel, nimbus_duration delay, nimbus_duration wait,
-                                     nimbus_bound *ret_bound)
+                                     nb_offered *ret)
 {
     nimbus_runtime *nb = queue->object.runtime;
     int64_t until = wait > 0 ? nb_add_time(nb_clock_elapsed(&nb->clock), wait) : 0;
     nimbus_status status, waited = NIMBUS_OK;
 
     for (;;) {
-        status = nb_store_offer(&queue->store, parcel, delay, false, ret_bound);
-        if (status != NIMBUS_E_FULL || wait == 0 || *ret_bound == NIMBUS_BOUND_MEMORY || waited != NIMBUS_OK) {
+        status = nb_store_offer(&queue->store, parcel, delay, false, ret);
+        if (status != NIMBUS_E_FULL || wait == 0 || ret->bound == NIMBUS_BOUND_MEMORY || waited != NIMBUS_OK) {
             break;
         }
         nb_waiting_begin(nb);
@@ -71,17 +76,17 @@ static nimbus_status offer_patiently(nimbus_queue *queue, const nb_parcel *parce
 
 bool nb_queue_plain(const nimbus_queue *queue, const nimbus_entry *entry)
 {
-    uint64_t others = (uint64_t)entry->delay | (uint64_t)entry->wait | entry->attribute_count | entry->reserved_[0] | entry->reserved_[1] |
-                      entry->reserved_[2] | entry->reserved_[3];
+    uint64_t others = (uint64_t)entry->delay | (uint64_t)entry->wait | entry->attribute_count | entry->reserved_[0] | entry->reserved_[1];
 
-    return others == 0 && entry->body.kind == NIMBUS_BODY_COPY && entry->body.data != NULL && entry->attributes == NULL &&
+    return others == 0 && entry->group_id == NULL && entry->deduplication_id == NULL &&
+           entry->body.kind == NIMBUS_BODY_COPY && entry->body.data != NULL && entry->attributes == NULL &&
            entry->subject == NULL && entry->body.size > 0 && entry->body.size <= nb_load_relaxed(&queue->max_message_size);
 }
 
 nimbus_status nb_queue_send_plain(nimbus_queue *queue, const nimbus_entry *entry, nimbus_sent *ret)
 {
     nimbus_runtime *nb = queue->object.runtime;
-    nimbus_bound bound = NIMBUS_BOUND_NONE;
+    nb_offered offered = { .bound = NIMBUS_BOUND_NONE };
     nb_parcel parcel;
     nimbus_status status = nb_message_copy(nb->heap, entry->body.data, entry->body.size, &parcel.message);
 
@@ -91,17 +96,18 @@ nimbus_status nb_queue_send_plain(nimbus_queue *queue, const nimbus_entry *entry
         parcel.first_received = 0;
         parcel.receive_count = 0;
         parcel.enqueued = nb_clock_coarse(&nb->clock, &parcel.sent);
-        status = nb_store_offer(&queue->store, &parcel, nb_load_relaxed(&queue->delay), false, &bound);
+        status = nb_store_offer(&queue->store, &parcel, nb_load_relaxed(&queue->delay), false, &offered);
         if (status != NIMBUS_OK) {
             nb_message_unmake(parcel.message);
         }
     } else if (status == NIMBUS_E_FULL) {
-        bound = NIMBUS_BOUND_MEMORY;
+        offered.bound = NIMBUS_BOUND_MEMORY;
     }
     if (ret != NULL) {
-        *ret = (nimbus_sent){ .status = status, .bound = bound };
+        *ret = (nimbus_sent){ .status = status, .bound = offered.bound };
         if (status == NIMBUS_OK) {
             ret->id = parcel.id;
+            ret->place = offered.place;
         }
     }
     return status;
@@ -129,6 +135,7 @@ static uint32_t wrap(nimbus_queue *queue, const nimbus_entry *entries, uint32_t 
 bool nb_queue_send_run(nimbus_queue *queue, const nimbus_entry *entries, uint32_t count, nimbus_sent *ret)
 {
     nb_parcel parcels[NB_BATCH_RUN];
+    nimbus_receipt places[NB_BATCH_RUN];
     uint32_t made = 0;
     bool stored;
 
@@ -141,12 +148,12 @@ bool nb_queue_send_run(nimbus_queue *queue, const nimbus_entry *entries, uint32_
         return false;
     }
     made = wrap(queue, entries, count, parcels);
-    stored = made == count && nb_store_offer_many(&queue->store, parcels, count);
+    stored = made == count && nb_store_offer_many(&queue->store, parcels, count, places);
     for (uint32_t i = 0; i < made; i++) {
         if (!stored) {
             nb_message_unmake(parcels[i].message);
         } else if (ret != NULL) {
-            ret[i] = (nimbus_sent){ .status = NIMBUS_OK, .id = parcels[i].id };
+            ret[i] = (nimbus_sent){ .status = NIMBUS_OK, .id = parcels[i].id, .place = places[i] };
         }
     }
     return stored;
@@ -155,9 +162,11 @@ bool nb_queue_send_run(nimbus_queue *queue, const nimbus_entry *entries, uint32_
 nimbus_status nb_queue_send(nimbus_queue *queue, const nimbus_entry *entry, nimbus_sent *ret)
 {
     nimbus_runtime *nb = queue->object.runtime;
-    nb_message_spec spec = { .body = entry->body, .attributes = entry->attributes, .attribute_count = entry->attribute_count };
+    nb_message_spec spec = { .body = entry->body, .attributes = entry->attributes, .attribute_count = entry->attribute_count,
+                             .group_id = entry->group_id };
     nimbus_duration delay = entry->delay, wait = entry->wait == NIMBUS_ZERO ? 0 : entry->wait;
     nb_parcel parcel = { 0 };
+    nb_offered offered;
     nimbus_status status = nb_message_make(nb->heap, &spec, &parcel.message);
 
     if (status != NIMBUS_OK) {
@@ -169,10 +178,11 @@ nimbus_status nb_queue_send(nimbus_queue *queue, const nimbus_entry *entry, nimb
     }
     parcel.id = nb_new_id(nb);
     parcel.enqueued = nb_clock_coarse(&nb->clock, &parcel.sent);
-    status = offer_patiently(queue, &parcel, delay == NIMBUS_ZERO ? 0 : delay, wait, &ret->bound);
+    status = offer_patiently(queue, &parcel, delay == NIMBUS_ZERO ? 0 : delay, wait, &offered);
+    ret->bound = offered.bound;
     if (status == NIMBUS_OK) {
-        ret->bound = NIMBUS_BOUND_NONE;
         ret->id = parcel.id;
+        ret->place = offered.place;
     } else {
         nb_message_unmake(parcel.message);
     }

@@ -38,7 +38,7 @@ static bool get_slots(nb_store *store, uint32_t *indices, uint32_t count)
     return false;
 }
 
-bool nb_store_offer_many(nb_store *store, const nb_parcel *parcels, uint32_t count)
+bool nb_store_offer_many(nb_store *store, const nb_parcel *parcels, uint32_t count, nimbus_receipt *places)
 {
     uint32_t indices[NB_BATCH_RUN];
 
@@ -51,8 +51,10 @@ bool nb_store_offer_many(nb_store *store, const nb_parcel *parcels, uint32_t cou
     }
     for (uint32_t i = 0; i < count; i++) {
         nb_slot *slot = nb_slot_at(store, indices[i]);
+        uint64_t word = nb_slot_fill(slot, &parcels[i], 0);
 
-        nb_slot_publish(slot, nb_with_state(nb_slot_fill(slot, &parcels[i], 0), NB_READY) | NB_HINTED);
+        places[i] = nb_place_of(store, indices[i], word);
+        nb_slot_publish(slot, nb_with_state(word, NB_READY) | NB_HINTED);
     }
     nb_index_ring_push_many(&store->ready, indices, count);
     nb_fence_seq_cst(); /* as in offer.c */

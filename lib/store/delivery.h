@@ -20,8 +20,9 @@ typedef struct nb_delivery {
     uint32_t receive_count;
     uint32_t own_receives;   /* of these: from this store */
     int64_t enqueued;
-    uint64_t mark;           /* a batch handler's, see function/batch.h */
-    uint64_t failed;         /* for good: it only waits for its dead letter */
+    uint64_t sequence;       /* of an ordered store; else 0 */
+    uint32_t mark;           /* a batch handler's, see function/batch.h */
+    uint32_t failed;         /* for good: it only waits for its dead letter */
 } nb_delivery;
 
 _Static_assert(sizeof(nb_delivery) == sizeof(nimbus_delivery), "arrays of the public slot are arrays of deliveries");

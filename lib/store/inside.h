@@ -109,6 +109,12 @@ bool nb_store_any_ready(nb_store *store); /* or a zombie given back to the front
 bool nb_store_takeable(nb_store *store);  /* and there is room in flight */
 bool nb_store_has_room(nb_store *store, size_t size);
 
+/* What names the message that was put into this slot with this word, until it is received. */
+static inline nimbus_receipt nb_place_of(const nb_store *store, uint32_t index, uint64_t word)
+{
+    return (nimbus_receipt){ (uint64_t)store->number << 32 | index, nb_generation_of(word) | NB_PLACE };
+}
+
 /* Counts the bytes of a message that was put in while that began. */
 void nb_store_count_late(nb_store *store, uint32_t index, uint64_t id);
 

@@ -148,26 +148,28 @@ static nimbus_status no_slot(nb_store *store, size_t size, bool counted, nimbus_
 }
 
 /* Puts the parcel into a slot; its place is reserved. */
-static nimbus_status put_in(nb_store *store, const nb_parcel *parcel, int64_t due, size_t size, bool counted, nimbus_bound *bound)
+static nimbus_status put_in(nb_store *store, const nb_parcel *parcel, int64_t due, size_t size, bool counted, nb_offered *ret)
 {
-    uint64_t flags = counted ? NB_COUNTED : 0;
+    uint64_t flags = counted ? NB_COUNTED : 0, word;
     uint32_t index = nb_slot_get(store);
     nb_slot *slot;
     int64_t key;
 
     if (index == NB_NO_SLOT) {
-        return no_slot(store, size, counted, bound);
+        return no_slot(store, size, counted, &ret->bound);
     }
     slot = nb_slot_at(store, index);
     if (parcel->letter != NULL && !nb_slot_set_past(store, index, &flags, parcel->letter, NULL)) {
         nb_slot_put(store, slot, index, nb_load_relaxed(&slot->word));
-        return no_slot(store, size, counted, bound);
+        return no_slot(store, size, counted, &ret->bound);
     }
     if (parcel->letter != NULL) {
         nb_slot_set_arrived(store, index, nb_clock_coarse(&store->nb->clock, NULL));
     }
     key = nb_expiry(store, parcel->enqueued);
-    publish(store, slot, index, nb_slot_fill(slot, parcel, flags), due);
+    word = nb_slot_fill(slot, parcel, flags);
+    ret->place = nb_place_of(store, index, word);
+    publish(store, slot, index, word, due);
     nb_fence_seq_cst(); /* see the head */
     if (!counted && (nb_load_relaxed(&store->mode) & NB_MODE_BYTES) != 0) {
         nb_store_count_late(store, index, parcel->id.number);
@@ -177,9 +179,9 @@ static nimbus_status put_in(nb_store *store, const nb_parcel *parcel, int64_t du
 }
 
 /* The common case, straight: no delay, no past, nothing counted, and nobody comes between. False: nothing has happened. */
-static inline bool offer_plainly(nb_store *store, const nb_parcel *parcel)
+static inline bool offer_plainly(nb_store *store, const nb_parcel *parcel, nb_offered *ret)
 {
-    uint64_t places = nb_load_relaxed(&store->places);
+    uint64_t places = nb_load_relaxed(&store->places), word;
     uint32_t index;
     nb_slot *slot;
 
@@ -192,7 +194,11 @@ static inline bool offer_plainly(nb_store *store, const nb_parcel *parcel)
         return false;
     }
     slot = nb_slot_at(store, index);
-    nb_slot_make_ready(store, slot, index, nb_slot_fill(slot, parcel, 0));
+    word = nb_slot_fill(slot, parcel, 0);
+    if (ret != NULL) {
+        *ret = (nb_offered){ .place = nb_place_of(store, index, word) };
+    }
+    nb_slot_make_ready(store, slot, index, word);
     nb_fence_seq_cst(); /* see the head */
     if ((nb_load_relaxed(&store->mode) & NB_MODE_BYTES) != 0) {
         nb_store_count_late(store, index, parcel->id.number);
@@ -202,20 +208,20 @@ static inline bool offer_plainly(nb_store *store, const nb_parcel *parcel)
     return true;
 }
 
-static nimbus_status offer_specially(nb_store *store, const nb_parcel *parcel, int64_t delay, bool redriven, nimbus_bound *ret_bound)
+static nimbus_status offer_specially(nb_store *store, const nb_parcel *parcel, int64_t delay, bool redriven, nb_offered *ret)
 {
     bool counted = (nb_load_acquire(&store->mode) & NB_MODE_BYTES) != 0;
     size_t size = counted ? nb_message_size(parcel->message) : 0;
-    nimbus_bound bound;
-    nimbus_status status = reserve(store, size, counted, &bound);
+    nb_offered offered = { 0 };
+    nimbus_status status = reserve(store, size, counted, &offered.bound);
     int64_t due = 0;
 
-    status = status == NIMBUS_E_FULL ? make_room(store, size, counted, &bound) : status;
+    status = status == NIMBUS_E_FULL ? make_room(store, size, counted, &offered.bound) : status;
     if (status == NIMBUS_OK) {
         if (delay > 0) {
             due = nb_add_time(nb_clock_coarse(&store->nb->clock, NULL), nb_add_time(delay, nb_clock_tick(&store->nb->clock)));
         }
-        status = put_in(store, parcel, due, size, counted, &bound);
+        status = put_in(store, parcel, due, size, counted, &offered);
         if (redriven && status == NIMBUS_OK) {
             nb_tally(&store->tally.redriven_in, 1);
         }
@@ -223,16 +229,16 @@ static nimbus_status offer_specially(nb_store *store, const nb_parcel *parcel, i
     } else if (status == NIMBUS_E_FULL) {
         nb_tally(&store->tally.refused, 1);
     }
-    if (ret_bound != NULL && bound != NIMBUS_BOUND_NONE) {
-        *ret_bound = bound;
+    if (ret != NULL) {
+        *ret = offered;
     }
     return status;
 }
 
-nimbus_status nb_store_offer(nb_store *store, const nb_parcel *parcel, int64_t delay, bool redriven, nimbus_bound *ret_bound)
+nimbus_status nb_store_offer(nb_store *store, const nb_parcel *parcel, int64_t delay, bool redriven, nb_offered *ret)
 {
-    if (delay <= 0 && !redriven && parcel->letter == NULL && nb_load_acquire(&store->mode) == 0 && offer_plainly(store, parcel)) {
+    if (delay <= 0 && !redriven && parcel->letter == NULL && nb_load_acquire(&store->mode) == 0 && offer_plainly(store, parcel, ret)) {
         return NIMBUS_OK;
     }
-    return offer_specially(store, parcel, delay, redriven, ret_bound);
+    return offer_specially(store, parcel, delay, redriven, ret);
 }

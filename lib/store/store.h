@@ -60,6 +60,15 @@ typedef struct nb_store_ops {
     void (*gone)(nb_object *owner, nimbus_trace_kind kind, const nb_parcel *parcel);
 } nb_store_ops;
 
+/* What an offer says of a message that it stored, and of one that it did not. */
+typedef struct nb_offered {
+    nimbus_bound bound;   /* with NIMBUS_E_FULL */
+    uint64_t sequence;    /* of an ordered store; else 0 */
+    nimbus_receipt place; /* names the message while it has not been received: generation has the bit NB_PLACE */
+} nb_offered;
+
+#define NB_PLACE (UINT64_C(1) << 63) /* in the generation of a place: no receipt has it */
+
 typedef struct nb_store_config {
     int64_t visibility, retention; /* INT64_MAX: for ever */
     size_t capacity_messages, capacity_bytes; /* messages: at most 2^31 - 1 */
@@ -167,13 +176,15 @@ void nb_store_fini(nb_store *store);
 void nb_store_stop(nb_store *store); /* wakes everybody who waits; nobody waits from now on */
 void nb_store_configure(nb_store *store, const nb_store_config *config);
 
-/* Takes the parcel's references on NIMBUS_OK. NIMBUS_E_FULL (*ret_bound), NIMBUS_E_NO_MEMORY, or why the store has ended. */
-nimbus_status nb_store_offer(nb_store *store, const nb_parcel *parcel, int64_t delay, bool redriven, nimbus_bound *ret_bound);
+/* Takes the parcel's references on NIMBUS_OK. NIMBUS_E_FULL (ret->bound), NIMBUS_E_NO_MEMORY, or why the store has ended. ret: written
+ * in any case; NULL: not wanted. */
+nimbus_status nb_store_offer(nb_store *store, const nb_parcel *parcel, int64_t delay, bool redriven, nb_offered *ret);
 
 #define NB_BATCH_RUN 16u
 
-/* Up to NB_BATCH_RUN fresh messages without delay, in order: all of them, with their references, or (false) none; then one by one. */
-bool nb_store_offer_many(nb_store *store, const nb_parcel *parcels, uint32_t count);
+/* Up to NB_BATCH_RUN fresh messages without delay, in order: all of them, with their references, or (false) none; then one by one.
+ * places: count of them, written with true. */
+bool nb_store_offer_many(nb_store *store, const nb_parcel *parcels, uint32_t count, nimbus_receipt *places);
 
 /* Waits until there may be room for size bytes, or the clock reaches until. NIMBUS_OK; NIMBUS_E_FULL: there will never be;
  * NIMBUS_E_TIMEOUT, NIMBUS_E_WOULD_BLOCK, NIMBUS_E_CLOSED, or why the store has ended. */

@@ -63,6 +63,7 @@ static inline void give(nb_store *store, nb_slot *slot, uint32_t index, uint64_t
     to->receive_count = slot->receive_count;
     to->own_receives = own_receives;
     to->enqueued = nb_load_relaxed(&slot->enqueued);
+    to->sequence = 0;
     to->mark = 0;
     to->failed = (word & NB_FAILED) != 0;
 }

@@ -106,7 +106,8 @@ nimbus_status nb_topic_check(const nimbus_topic *topic, const nimbus_entry *entr
     nimbus_status status;
 
     *ret_size = size;
-    if (!nb_reserved_clear(entry->reserved_, 4) || entry->delay != 0 || entry->wait != 0 || (unsigned)body->kind > NIMBUS_BODY_SHARE ||
+    if (!nb_reserved_clear(entry->reserved_, 2) || entry->group_id != NULL || entry->deduplication_id != NULL ||
+        entry->delay != 0 || entry->wait != 0 || (unsigned)body->kind > NIMBUS_BODY_SHARE ||
         (body->kind != NIMBUS_BODY_SHARE && size > 0 && body->data == NULL) ||
         (entry->subject != NULL && !subject_valid(entry->subject))) {
         return NIMBUS_E_INVALID;
@@ -130,7 +131,7 @@ static inline bool only_bytes(const nimbus_topic *topic, const nimbus_entry *e)
 {
     return e->body.kind == NIMBUS_BODY_COPY && e->attribute_count == 0 && e->subject == NULL && e->body.data != NULL &&
            e->body.size - 1 < topic->max_message_size && e->delay == 0 && e->wait == 0 &&
-           (e->reserved_[0] | e->reserved_[1] | e->reserved_[2] | e->reserved_[3]) == 0;
+           e->group_id == NULL && e->deduplication_id == NULL && (e->reserved_[0] | e->reserved_[1]) == 0;
 }
 
 static NB_APART nimbus_status check_and_make(nimbus_topic *topic, const nimbus_entry *entry, nimbus_message **ret)

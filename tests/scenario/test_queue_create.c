@@ -344,7 +344,7 @@ static void sqs_q7_fifo_is_unsupported(void **state)
     nimbus_error err = { 0 };
     char field[48];
 
-    IS(create_status(w, "f", &(nimbus_queue_options){ .fifo = true }, field), NIMBUS_E_UNSUPPORTED);
+    IS(create_status(w, "f.fifo", &(nimbus_queue_options){ .fifo = true }, field), NIMBUS_E_UNSUPPORTED);
     TEXT(field, "fifo");
     IS(nimbus_queue_set_options(queue, &(nimbus_queue_options){ .fifo = true }, &err), NIMBUS_E_UNSUPPORTED);
     TEXT(err.field, "fifo");

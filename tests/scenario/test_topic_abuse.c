@@ -192,7 +192,9 @@ static void entries_that_are_refused(void **state)
     REFUSED(topic, NIMBUS_E_MISSING, .body = nimbus_share(NULL));
     REFUSED(topic, NIMBUS_E_INVALID, .body = nimbus_text("x"), .delay = NIMBUS_SECONDS(1));
     REFUSED(topic, NIMBUS_E_INVALID, .body = nimbus_text("x"), .wait = NIMBUS_SECONDS(1));
-    REFUSED(topic, NIMBUS_E_INVALID, .body = nimbus_text("x"), .reserved_ = { 0, 0, 0, 1 });
+    REFUSED(topic, NIMBUS_E_INVALID, .body = nimbus_text("x"), .reserved_ = { 0, 1 });
+    REFUSED(topic, NIMBUS_E_INVALID, .body = nimbus_text("x"), .group_id = "g");
+    REFUSED(topic, NIMBUS_E_INVALID, .body = nimbus_text("x"), .deduplication_id = "d");
     REFUSED(topic, NIMBUS_E_INVALID, .body = nimbus_text("x"), .subject = "");
     REFUSED(topic, NIMBUS_E_INVALID, .body = nimbus_text("x"), .subject = "two\nlines");
     REFUSED(topic, NIMBUS_E_INVALID, .body = nimbus_text("x"), .subject = long_name(subject, 100));

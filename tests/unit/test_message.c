@@ -521,6 +521,47 @@ static void attribute_lists(void **state)
     TEXT(nb_attribute_type(NIMBUS_BINARY), "Binary");
 }
 
+/* The keys stand in the message whatever else it has, and take no part in its size. */
+static void keys(void **state)
+{
+    nimbus_attribute attribute = nimbus_string("name", "value");
+    char long_key[NB_KEY_MAX + 1];
+    size_t length;
+    bench b;
+    nimbus_message *message, *more;
+
+    (void)state;
+    bench_open(&b, 0);
+    memset(long_key, 'k', NB_KEY_MAX);
+    long_key[NB_KEY_MAX] = '\0';
+    message = make(&b, &(nb_message_spec){ .body = nimbus_text("body"), .group_id = long_key, .deduplication_id = "d" });
+    TEXT(nb_message_group(message, &length), long_key);
+    EQ(length, NB_KEY_MAX);
+    TEXT(nb_message_deduplication_id(message), "d");
+    CHECK(bytes_are(nb_message_body(message), "body"));
+    EQ(nb_message_size(message), 4);
+    CHECK(nb_message_subject(message) == NULL && !nb_message_event(message, &(nimbus_event_view){ .source = NULL }));
+    OK(nb_message_extend(b.heap, message, &attribute, 1, &more));
+    nb_message_release(message);
+    TEXT(nb_message_group(more, NULL), long_key);
+    TEXT(nb_message_deduplication_id(more), "d");
+    CHECK(bytes_are(nb_message_body(more), "body"));
+    CHECK(nb_message_find_attribute(more, "name") != NULL);
+    nb_message_release(more);
+    message = make(&b, &(nb_message_spec){ .body = nimbus_text("body"), .subject = "s", .deduplication_id = "only" });
+    CHECK(nb_message_group(message, &length) == NULL && length == 0);
+    TEXT(nb_message_deduplication_id(message), "only");
+    nb_message_release(message);
+    message = make(&b, &(nb_message_spec){ .body = nimbus_copy("", 0), .group_id = "g" });
+    TEXT(nb_message_group(message, NULL), "g");
+    CHECK(nb_message_deduplication_id(message) == NULL);
+    nb_message_release(message);
+    message = make(&b, &(nb_message_spec){ .body = nimbus_text("b") });
+    CHECK(nb_message_group(message, NULL) == NULL && nb_message_deduplication_id(message) == NULL);
+    nb_message_release(message);
+    bench_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -540,6 +581,7 @@ int main(void)
         cmocka_unit_test(letters),
         cmocka_unit_test(attribute_names),
         cmocka_unit_test(attribute_values),
+        cmocka_unit_test(keys),
         cmocka_unit_test(attribute_labels),
         cmocka_unit_test(attribute_numbers),
         cmocka_unit_test(attribute_lists),

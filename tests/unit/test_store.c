@@ -196,8 +196,12 @@ static nb_parcel parcel_of(shop *s, const char *text)
 
 static nimbus_status offer_parcel(shop *s, const nb_parcel *parcel, int64_t delay, bool redriven, nimbus_bound *bound)
 {
-    nimbus_status status = nb_store_offer(&s->store, parcel, delay, redriven, bound);
+    nb_offered offered;
+    nimbus_status status = nb_store_offer(&s->store, parcel, delay, redriven, bound != NULL ? &offered : NULL);
 
+    if (bound != NULL && offered.bound != NIMBUS_BOUND_NONE) {
+        *bound = offered.bound;
+    }
     if (status != NIMBUS_OK) {
         nb_parcel_release(parcel);
     }
@@ -1414,6 +1418,7 @@ static void offered_together(void **state)
 {
     nb_store_config config = standard;
     nb_parcel parcels[NB_BATCH_RUN];
+    nimbus_receipt places[NB_BATCH_RUN];
     uint64_t sent = 0;
     shop s;
 
@@ -1425,8 +1430,10 @@ static void offered_together(void **state)
         for (uint32_t i = 0; i < count; i++) {
             parcels[i] = parcel_of(&s, count % 2 == 0 ? "even" : "odd");
         }
-        CHECK(nb_store_offer_many(&s.store, parcels, count));
+        CHECK(nb_store_offer_many(&s.store, parcels, count, places));
         sent += count;
+        CHECK((places[count - 1].generation & NB_PLACE) != 0);
+        IS(nb_store_delete(&s.store, places[count - 1]), NIMBUS_E_RECEIPT); /* a place is no receipt */
         GAUGES(&s, sent, 0, 0);
     }
     EQ(counts_of(&s).accepted, sent);
@@ -1445,6 +1452,7 @@ static void none_of_them(void **state)
 {
     nb_store_config config = standard;
     nb_parcel parcels[3];
+    nimbus_receipt places[3];
     shop s;
 
     (void)state;
@@ -1455,18 +1463,18 @@ static void none_of_them(void **state)
         parcels[i] = parcel_of(&s, "m");
     }
     heap_fail(&s.own, 1, true);
-    CHECK(!nb_store_offer_many(&s.store, parcels, 2));
+    CHECK(!nb_store_offer_many(&s.store, parcels, 2, places));
     heap_fail(&s.own, 0, false);
     GAUGES(&s, 0, 0, 0);
-    CHECK(!nb_store_offer_many(&s.store, parcels, 3));
+    CHECK(!nb_store_offer_many(&s.store, parcels, 3, places));
     GAUGES(&s, 0, 0, 0);
-    CHECK(nb_store_offer_many(&s.store, parcels, 2));
+    CHECK(nb_store_offer_many(&s.store, parcels, 2, places));
     OK(nb_store_purge(&s.store, NULL));
     config.capacity_bytes = 100;
     nb_store_configure(&s.store, &config);
-    CHECK(!nb_store_offer_many(&s.store, &parcels[2], 1));
+    CHECK(!nb_store_offer_many(&s.store, &parcels[2], 1, places));
     shop_end(&s.object);
-    CHECK(!nb_store_offer_many(&s.store, &parcels[2], 1));
+    CHECK(!nb_store_offer_many(&s.store, &parcels[2], 1, places));
     GAUGES(&s, 0, 0, 0);
     nb_parcel_release(&parcels[2]);
     shop_close(&s);

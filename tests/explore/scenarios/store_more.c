@@ -50,6 +50,7 @@ static nb_parcel parcel_of(uint32_t number)
 static void batch(uint32_t me)
 {
     nb_parcel two[2];
+    nimbus_receipt places[2];
     nb_delivery slots[3] = { { 0 } };
     uint32_t count = 0;
     bool more;
@@ -57,7 +58,7 @@ static void batch(uint32_t me)
     if (me == 0) {
         two[0] = parcel_of(0);
         two[1] = parcel_of(1);
-        if (nb_store_offer_many(&the_shop.store, two, 2)) {
+        if (nb_store_offer_many(&the_shop.store, two, 2, places)) {
             the_shop.sent += 2;
         } else {
             nb_parcel_release(&two[0]);
@@ -127,7 +128,7 @@ static void setup_one_slot_left(void)
 
 static void batch_no_memory(uint32_t me)
 {
-    nimbus_receipt receipt;
+    nimbus_receipt receipt, places[2];
 
     if (me == 1) {
         if (shop_take(NIMBUS_HOURS(1), &receipt, NULL)) {
@@ -136,7 +137,7 @@ static void batch_no_memory(uint32_t me)
         return;
     }
     explore_refuse_memory(1);
-    if (nb_store_offer_many(&the_shop.store, two_made, 2)) {
+    if (nb_store_offer_many(&the_shop.store, two_made, 2, places)) {
         the_shop.sent += 2;
     } else {
         nb_parcel_release(&two_made[0]);
