@@ -43,7 +43,8 @@ typedef enum nimbus_trace_kind {
     NIMBUS_TRACE_MOVE_FAILED = 4,   /**< it could not go there and stays where it is (SQS-D11) */
     NIMBUS_TRACE_RETRY = 5,         /**< a delivery failed and waits for its next try */
     NIMBUS_TRACE_DISCARDED = 6,     /**< a delivery failed for good and nothing takes it (EB-R4), or its holder was deleted */
-    NIMBUS_TRACE_THREAD = 7         /**< a worker thread could not be started; the pool stays as it is */
+    NIMBUS_TRACE_THREAD = 7,        /**< a worker thread could not be started; the pool stays as it is */
+    NIMBUS_TRACE_DEDUP_NEARLY_FULL = 8 /**< a FIFO queue has used four fifths of its deduplication memory (SQS-F23) */
 } nimbus_trace_kind;
 
 /** One thing that happened. All pointers live for the call. */

@@ -27,6 +27,7 @@ typedef struct nb_parcel {
     nimbus_time first_received; /* wall; 0: never */
     int64_t enqueued;           /* elapsed: retention counts from here */
     uint32_t receive_count;     /* over all queues (SQS-D5) */
+    const uint64_t *dedup;      /* two words that stand for the deduplication id, lent for an offer to a FIFO queue; NULL: not asked */
 } nb_parcel;
 
 /* Takes, or gives back, the references that a parcel holds. */

@@ -92,6 +92,7 @@ nimbus_status nb_queue_send_plain(nimbus_queue *queue, const nimbus_entry *entry
 
     if (status == NIMBUS_OK) {
         parcel.letter = NULL;
+        parcel.dedup = NULL;
         parcel.id = nb_new_id(nb);
         parcel.first_received = 0;
         parcel.receive_count = 0;

@@ -164,6 +164,7 @@ static inline __attribute__((always_inline)) nimbus_status publish(nimbus_topic 
     parcel.id.instance = parcel.id.number = 0;
     parcel.sent = parcel.first_received = parcel.enqueued = 0;
     parcel.receive_count = 0;
+    parcel.dedup = NULL;
     nb_walk_begin(&walk, nb, &topic->rosters, seat, &parcel, false, topic->text);
     fan_out(topic, &walk);
     if (ret != NULL) {
