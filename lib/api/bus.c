@@ -102,7 +102,7 @@ nimbus_status nimbus_rule_put(nimbus_bus *bus, const char *rule, const char *pat
                               nimbus_error *err)
 {
     nimbus_status status = nb_setup_on(bus != NULL ? &bus->object : NULL, __func__, "bus", err);
-    nb_pattern *compiled = NULL;
+    nb_draft *draft = NULL;
 
     if (status == NIMBUS_OK) {
         status = check_name(rule, __func__, "rule", err);
@@ -115,15 +115,13 @@ nimbus_status nimbus_rule_put(nimbus_bus *bus, const char *rule, const char *pat
         status = nb_error_set(err, NIMBUS_E_PATTERN, __func__, "pattern", "longer than 4,096 bytes");
     }
     if (status == NIMBUS_OK) {
-        status = nb_pattern_compile(bus->object.heap, pattern, strlen(pattern), NB_PROFILE_EVENT, &compiled, err, __func__);
+        status = nb_matcher_draft(bus->rules, pattern, &draft, err, __func__);
     }
     if (status != NIMBUS_OK) {
         return status;
     }
-    status = nb_rule_put(bus, rule, compiled, options != NULL && options->disabled);
-    if (status != NIMBUS_OK) {
-        nb_pattern_release(compiled);
-    }
+    status = nb_rule_put(bus, rule, draft, options != NULL && options->disabled);
+    nb_matcher_draft_free(bus->rules, draft);
     return explain(status, __func__, "the bus has as many rules as it may", err);
 }
 
@@ -215,7 +213,7 @@ nimbus_status nimbus_rule_get_metrics(nimbus_bus *bus, const char *rule, nimbus_
         return status != NIMBUS_OK ? status : NIMBUS_E_INVALID;
     }
     nb_lock_acquire(&bus->change);
-    found = nb_ruleset_find(nb_bus_rules(bus), rule);
+    found = nb_bus_find_rule(bus, rule);
     if (found != NULL) {
         memset(ret, 0, sizeof *ret);
         ret->matched_events = nb_load_relaxed(&found->tally->matched);
@@ -236,10 +234,10 @@ nimbus_status nimbus_bus_get_metrics(nimbus_bus *bus, nimbus_bus_metrics *ret)
     }
     memset(ret, 0, sizeof *ret);
     nb_lock_acquire(&bus->change);
-    ret->rules = nb_bus_rules(bus)->count;
+    ret->rules = bus->count;
     nb_lock_release(&bus->change);
-    ret->put = nb_editions_count(&bus->sets, NB_BUS_PUT);
-    ret->unmatched = nb_editions_count(&bus->sets, NB_BUS_UNMATCHED);
+    ret->put = nb_editions_count(&bus->seats, NB_BUS_PUT);
+    ret->unmatched = nb_editions_count(&bus->seats, NB_BUS_UNMATCHED);
     ret->refused = nb_load_relaxed(&bus->refused);
     return NIMBUS_OK;
 }

@@ -149,7 +149,7 @@ nimbus_matcher *nimbus_matcher_create(const nimbus_matcher_options *options, nim
     nb_heap *heap;
 
     options = options != NULL ? options : &defaults;
-    spec = (nb_matcher_spec){ options->destroy, options->patterns };
+    spec = (nb_matcher_spec){ .destroy = options->destroy, .patterns = options->patterns };
     if (nb_error_blocked(err) || nimbus_failed(check_options(options, err, call))) {
         return NULL;
     }

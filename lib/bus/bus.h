@@ -1,15 +1,20 @@
 /*
  * bus.h - the bus: rules, and the put that matches events against them.
  *
- * Rules are immutable and counted; every change makes a new rule and a new rule set, an edition (target/edition.h), and swaps it in. A put
- * takes a seat and walks the set without lock; so handlers may change rules meanwhile, and a change that runs out of memory changes
- * nothing. Who changes or lists rules does so under `change`, under which the set stays.
+ * The patterns of all rules lie in one matcher (pattern/matcher.h), each with its rule. A rule is immutable and counted; every change
+ * makes a new one and puts it in the place of the old one, under `change`, and what runs out of memory changes nothing. A put matches
+ * without waiting for anybody, takes a reference of each rule that it finds, and then delivers: so handlers may change rules meanwhile, or
+ * never return.
+ *
+ * Seats. A put takes a seat (target/edition.h), and holds no edition on it: there is only one, of nothing. The seat says which inline
+ * handler runs, lets targets be used without a count, makes the close wait, and counts.
  */
 #ifndef NB_BUS_BUS_H
 #define NB_BUS_BUS_H
 
 #include <nimbus/bus.h>
 
+#include "pattern/matcher.h"
 #include "target/edition.h"
 #include "target/route.h"
 
@@ -29,28 +34,21 @@ typedef struct nb_rule_entry {
 
 typedef struct nb_rule {
     nb_heap *heap;
-    atomic_size_t references;
-    char *name;
-    nb_pattern *pattern;
+    atomic_size_t references; /* the matcher's, and of puts that found it */
     nb_tally *tally;
     bool disabled;
     size_t room, count;      /* of targets, ordered by id */
     nb_rule_entry targets[];
 } nb_rule;
 
-typedef struct nb_ruleset {
-    nb_edition edition;
-    nb_heap *heap;           /* NULL: it lies in its owner */
-    size_t room, count;      /* of rules, in order of creation */
-    nb_rule *rules[1];       /* room of them */
-} nb_ruleset;
-
 struct nimbus_bus {
     nb_object object;
-    nb_lock change;      /* one change at a time; taken before the lock of sets */
-    nb_editions sets;
-    nb_ruleset last;     /* the one after the end: no rules */
-    bool ended;          /* under the lock of sets */
+    nb_lock change;      /* one change at a time; taken before the locks of the matcher */
+    nb_matcher *rules;   /* nb_rule, by name, in order of creation */
+    size_t count;        /* of rules; under change */
+    bool ended;          /* under change */
+    nb_editions seats;
+    nb_edition only;     /* of the seats */
     _Atomic uint64_t refused;
 };
 
@@ -71,14 +69,27 @@ size_t nb_event_size(const nimbus_event *event);                                
 /* One after the other, ret (NULL: not wanted) getting one answer each. The status of the last one that failed, or NIMBUS_OK. */
 nimbus_status nb_bus_put(nimbus_bus *bus, const nimbus_event *events, size_t count, nimbus_put_result *ret);
 
-/* rules.c: reading */
-extern const nb_edition_ops nb_ruleset_ops;
-nb_ruleset *nb_ruleset_make(nb_heap *heap, size_t room); /* without rules; NULL: out of memory */
-const nb_ruleset *nb_bus_rules(nimbus_bus *bus);         /* under change */
-const nb_rule *nb_ruleset_find(const nb_ruleset *set, const char *name);
+/* find.c: the rules that an event matches, in order of creation, all held until the release. */
+typedef struct nb_finds {
+    nb_heap *heap;
+    nb_rule **rules;
+    uint32_t count, room;
+    size_t targets;  /* of all of them */
+    bool starved;
+    nb_rule *few[8];
+} nb_finds;
 
-/* rules.c: changing. NIMBUS_OK, NIMBUS_E_NOT_FOUND, NIMBUS_E_OVER_LIMIT, NIMBUS_E_IN_USE, NIMBUS_E_DELETED, NIMBUS_E_NO_MEMORY. */
-nimbus_status nb_rule_put(nimbus_bus *bus, const char *name, nb_pattern *pattern, bool disabled); /* takes over the pattern on NIMBUS_OK */
+/* NIMBUS_E_JSON: the detail is no object; NIMBUS_E_NO_MEMORY, NIMBUS_E_FULL. The release is to follow in any case. */
+nimbus_status nb_bus_match(nimbus_bus *bus, const nimbus_event *event, nimbus_id id, nimbus_time time, nb_finds *ret);
+void nb_finds_release(nb_finds *finds);
+
+/* rules.c */
+void nb_rule_release(nb_rule *rule); /* NULL: nothing. Without a lock: it may run a destroy function */
+void nb_rule_destroy(void *rule);    /* the same, for the matcher */
+const nb_rule *nb_bus_find_rule(nimbus_bus *bus, const char *name); /* under change */
+
+/* Changing. NIMBUS_OK, NIMBUS_E_NOT_FOUND, NIMBUS_E_OVER_LIMIT, NIMBUS_E_IN_USE, NIMBUS_E_DELETED, NIMBUS_E_NO_MEMORY, NIMBUS_E_FULL. */
+nimbus_status nb_rule_put(nimbus_bus *bus, const char *name, const nb_draft *pattern, bool disabled);
 nimbus_status nb_rule_set_target(nimbus_bus *bus, const char *name, const char *id, nb_route *route); /* route NULL: remove; else pins it */
 nimbus_status nb_rule_enable(nimbus_bus *bus, const char *name, bool enabled);
 nimbus_status nb_rule_delete(nimbus_bus *bus, const char *name, bool force);

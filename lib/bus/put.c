@@ -31,9 +31,6 @@ static nimbus_status at_fault(nimbus_put_result *ret, nimbus_status status, cons
 
 nimbus_status nb_bus_check(const nimbus_bus *bus, const nimbus_event *event, nimbus_put_result *ret)
 {
-    const char *reason;
-    size_t offset = 0;
-
     if (!nb_reserved_clear(event->reserved_, 4)) {
         return at_fault(ret, NIMBUS_E_INVALID, "reserved_");
     }
@@ -57,10 +54,18 @@ nimbus_status nb_bus_check(const nimbus_bus *bus, const nimbus_event *event, nim
     if (nb_event_size(event) > bus->object.runtime->limits.max_event_size) {
         return at_fault(ret, NIMBUS_E_TOO_LARGE, "detail");
     }
-    if (nb_json_validate_object(event->detail.data, event->detail.size, &offset, &reason) != NIMBUS_OK) {
-        ret->offset = offset;
+    return NIMBUS_OK;
+}
+
+/* Whether the detail is a JSON object; if not, ret says where. */
+static nimbus_status check_detail(const nimbus_event *event, nimbus_put_result *ret)
+{
+    const char *reason;
+
+    if (nb_json_validate_object(event->detail.data, event->detail.size, &ret->offset, &reason) != NIMBUS_OK) {
         return at_fault(ret, NIMBUS_E_JSON, "detail");
     }
+    ret->offset = 0;
     return NIMBUS_OK;
 }
 
@@ -97,9 +102,8 @@ static size_t render(nb_writer *to, const nimbus_bus *bus, const nimbus_event *e
     return detail;
 }
 
-static nimbus_status make_message(nimbus_bus *bus, const nimbus_event *event, nimbus_id id, nimbus_message **ret)
+static nimbus_status make_message(nimbus_bus *bus, const nimbus_event *event, nimbus_id id, nimbus_time time, nimbus_message **ret)
 {
-    nimbus_time time = event->time != 0 ? event->time : nb_clock_wall(&bus->object.runtime->clock);
     nb_event_spec parts = { .id = id, .source = event->source, .detail_type = event->detail_type, .resources = event->resources,
                             .resource_count = event->resource_count, .time = time };
     nb_message_spec spec = { .body = { .kind = NIMBUS_BODY_COPY }, .event = &parts };
@@ -173,7 +177,6 @@ static void deliver_transformed(nb_walk *walk, const nb_hop *hop)
 
 static void fire(const nb_rule *rule, nb_walk *walk)
 {
-    nb_add_relaxed(&rule->tally->matched, 1); /* a count, ordered with nothing */
     nb_walk_reserve(walk, rule->count);
     for (size_t i = 0; i < rule->count; i++) {
         nb_add_relaxed(&rule->targets[i].hop.route->walked, 1);
@@ -185,50 +188,52 @@ static void fire(const nb_rule *rule, nb_walk *walk)
     }
 }
 
-/* Finds the rules that match, and fires them. Returns how many. */
-static uint32_t match_all(const nb_ruleset *set, nb_walk *walk)
-{
-    nimbus_bytes body = nb_message_body(walk->parcel->message);
-    uint32_t matched = 0;
-
-    for (size_t i = 0; i < set->count; i++) {
-        bool match = false;
-
-        if (!set->rules[i]->disabled && nb_pattern_match(set->rules[i]->pattern, body.data, body.size, &match) == NIMBUS_OK && match) {
-            fire(set->rules[i], walk);
-            matched++;
-        }
-    }
-    return matched;
-}
-
 /* On a seat. */
 static void put(nimbus_bus *bus, nb_seat *seat, const nimbus_event *event, nimbus_put_result *ret)
 {
     nimbus_runtime *nb = bus->object.runtime;
     nb_parcel parcel = { .id = nb_new_id(nb) };
+    nimbus_time time;
+    nb_finds finds;
     nb_walk walk;
 
     parcel.enqueued = nb_clock_coarse(&nb->clock, &parcel.sent);
-    ret->status = make_message(bus, event, parcel.id, &parcel.message);
+    time = event->time != 0 ? event->time : parcel.sent;
+    ret->status = nb_bus_match(bus, event, parcel.id, time, &finds);
+    if (ret->status == NIMBUS_OK && finds.targets > 0) {
+        ret->status = make_message(bus, event, parcel.id, time, &parcel.message);
+    }
     if (ret->status != NIMBUS_OK) {
+        if (ret->status == NIMBUS_E_JSON) {
+            check_detail(event, ret);
+        }
+        nb_finds_release(&finds);
         return;
     }
     ret->id = parcel.id;
-    nb_walk_begin(&walk, nb, &bus->sets, seat, &parcel, true, NULL);
-    ret->rules = match_all(NB_CONTAINER(nb_seat_open(&bus->sets, seat), nb_ruleset, edition), &walk);
-    nb_walk_end(&walk, true);
-    ret->delivered = walk.delivered;
-    ret->pending = walk.pending;
-    ret->failed = walk.failed;
-    ret->matched = walk.delivered + walk.pending + walk.failed;
+    ret->rules = finds.count;
+    for (uint32_t i = 0; i < finds.count; i++) {
+        nb_add_relaxed(&finds.rules[i]->tally->matched, 1); /* a count, ordered with nothing */
+    }
+    if (finds.targets > 0) {
+        nb_walk_begin(&walk, nb, &bus->seats, seat, &parcel, true, NULL);
+        for (uint32_t i = 0; i < finds.count; i++) {
+            fire(finds.rules[i], &walk);
+        }
+        nb_walk_end(&walk, true);
+        ret->delivered = walk.delivered;
+        ret->pending = walk.pending;
+        ret->failed = walk.failed;
+        ret->matched = walk.delivered + walk.pending + walk.failed;
+    }
+    nb_finds_release(&finds);
     nb_seat_add(seat, NB_BUS_PUT, 1);
     nb_seat_add(seat, NB_BUS_UNMATCHED, ret->rules == 0);
 }
 
 nimbus_status nb_bus_put(nimbus_bus *bus, const nimbus_event *events, size_t count, nimbus_put_result *ret)
 {
-    nb_seat *seat = nb_seat_take(&bus->sets); /* first of all: from here on the close waits for us */
+    nb_seat *seat = nb_seat_take(&bus->seats); /* first of all: from here on the close waits for us */
     bool nested = seat != NULL && nb_nest_enter();
     nimbus_status worst = NIMBUS_OK;
     nimbus_put_result one;
@@ -239,7 +244,7 @@ nimbus_status nb_bus_put(nimbus_bus *bus, const nimbus_event *events, size_t cou
         if (one.status == NIMBUS_OK && nb_bus_check(bus, &events[i], &one) == NIMBUS_OK) {
             if (nested) {
                 put(bus, seat, &events[i], &one);
-            } else {
+            } else if (check_detail(&events[i], &one) == NIMBUS_OK) {
                 one.status = seat != NULL ? NIMBUS_E_TOO_DEEP : nb_heap_failure(bus->object.heap, sizeof *seat);
             }
         }
@@ -255,7 +260,7 @@ nimbus_status nb_bus_put(nimbus_bus *bus, const nimbus_event *events, size_t cou
         nb_nest_leave();
     }
     if (seat != NULL) {
-        nb_seat_leave(&bus->sets, seat);
+        nb_seat_leave(&bus->seats, seat);
     }
     return worst;
 }

@@ -25,25 +25,12 @@ static bool is_array_of_scalars(const void *data, size_t size)
     return event == NB_JSON_ARRAY_END && nb_json_next(&reader) == NB_JSON_END;
 }
 
-/* Takes note that something was sent which satisfies no test. */
-static void fire_nothing(nb_scratch *scratch, const nb_field *field)
-{
-    uint32_t before = nb_mark_get(scratch, field->serial);
-
-    if (nb_space_has(scratch, &scratch->found, 1, sizeof(nb_found))) {
-        uint32_t at = scratch->found.count++;
-
-        *nb_found_at(scratch, at) = (nb_found){ field, scratch->fired.count, scratch->fired.count, before, 0, 0, true };
-        nb_mark_set(scratch, field->serial, at);
-    }
-}
-
 static void fire_array(const nb_index *index, nb_scratch *scratch, const nb_field *field, const nimbus_attribute *attribute)
 {
     nb_json_reader reader;
     nb_json_event event;
 
-    fire_nothing(scratch, field); /* an empty array was sent, too */
+    nb_fire_nothing(scratch, field); /* an empty array was sent, too */
     if (!is_array_of_scalars(attribute->value.data, attribute->value.size)) {
         return;
     }

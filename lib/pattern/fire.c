@@ -371,3 +371,21 @@ void nb_fire(const nb_index *index, nb_scratch *scratch, const nb_field *field, 
     }
     nb_found_at(scratch, f.value)->fired_end = scratch->fired.count;
 }
+
+void nb_fire_nothing(nb_scratch *scratch, const nb_field *field)
+{
+    uint32_t before = nb_mark_get(scratch, field->serial);
+    uint32_t at = scratch->found.count;
+    bool line = scratch->entries.count != 0; /* it has begun */
+
+    if (!nb_space_has(scratch, &scratch->found, 1, sizeof(nb_found)) ||
+        (line && !nb_space_has(scratch, &scratch->entries, 1, sizeof(nb_entry)))) {
+        return;
+    }
+    scratch->found.count++;
+    *nb_found_at(scratch, at) = (nb_found){ field, scratch->fired.count, scratch->fired.count, before, 0, 0, true };
+    nb_mark_set(scratch, field->serial, at);
+    if (line) {
+        ((nb_entry *)scratch->entries.items)[scratch->entries.count++] = (nb_entry){ NB_ENTRY_VALUE, at };
+    }
+}

@@ -16,4 +16,7 @@ typedef struct nb_value {
 /* Takes note of a value of a field, and fires its atoms. Out of memory: the scratch is starved. */
 void nb_fire(const nb_index *index, nb_scratch *scratch, const nb_field *field, const nb_value *value);
 
+/* Takes note that a field has something that satisfies no test. */
+void nb_fire_nothing(nb_scratch *scratch, const nb_field *field);
+
 #endif

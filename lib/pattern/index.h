@@ -133,6 +133,7 @@ typedef struct nb_rule_in {
     _Atomic uint64_t died;           /* NB_FOREVER: it lives */
     uint32_t serial;
     uint32_t count;                  /* conjunctions behind this */
+    bool asleep;                     /* it hangs nowhere, so that it matches nothing */
     struct nb_conjunction *first;
 } nb_rule_in;
 
@@ -166,11 +167,18 @@ bool nb_index_open(nb_index *index, nb_heap *heap, nb_grace *grace, uint64_t key
 void nb_index_close(nb_index *index);
 size_t nb_index_bytes(const nb_index *index);
 
-/* Adds a rule that is visible from version `born` on. NULL: out of memory, nothing visible was changed. */
-nb_rule_in *nb_index_add(nb_index *index, const nb_draft *draft, void *card, uint64_t born);
+/* What a rule is beside its pattern. */
+typedef struct nb_rule_as {
+    void *card;
+    uint64_t born;  /* it is visible from this version on */
+    bool asleep;
+} nb_rule_as;
 
-/* Adds a rule of another index. */
-nb_rule_in *nb_index_copy(nb_index *index, const nb_rule_in *rule);
+/* Adds a rule. NULL: out of memory, nothing visible was changed. */
+nb_rule_in *nb_index_add(nb_index *index, const nb_draft *draft, const nb_rule_as *as);
+
+/* Adds a rule with the pattern of one of this or another index. */
+nb_rule_in *nb_index_copy(nb_index *index, const nb_rule_in *rule, const nb_rule_as *as);
 
 /* ------------------------------------------------------------------------------------------------ readers */
 

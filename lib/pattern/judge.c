@@ -54,6 +54,9 @@ static bool fired_atom(nb_scratch *scratch, const nb_found *found, const nb_atom
 
 bool nb_found_satisfies(nb_scratch *scratch, const nb_found *found, const nb_atom *atom)
 {
+    if (found->dead) {
+        return false;
+    }
     switch (atom->kind) {
     case NB_ABSENT:
         return false;

@@ -5,9 +5,16 @@
 #define NB_PATTERN_MATCH_H
 
 #include "pattern/fire.h"
+#include "pattern/member.h"
 
 /* Walks through a JSON text. NIMBUS_E_JSON: malformed or no object; NIMBUS_E_NO_MEMORY. trusted: as in nimbus_match_options. */
 nimbus_status nb_walk(const nb_index *index, nb_scratch *scratch, const void *json, size_t size, bool trusted);
+
+/* The same from the value of a node on. bare: it may be an array, too, and scalars of the node itself do not count. */
+nimbus_status nb_walk_at(const nb_index *index, nb_scratch *scratch, const nb_node *node, const void *json, size_t size, bool bare);
+
+/* The same with an event in parts: member.h. */
+nimbus_status nb_walk_members(const nb_index *index, nb_scratch *scratch, const nb_member *members, size_t count);
 
 /* The same with attributes in the place of members. */
 nimbus_status nb_walk_attributes(const nb_index *index, nb_scratch *scratch, const nimbus_attribute *attributes, size_t count);

@@ -1,13 +1,11 @@
+/* matcher.c - the matcher as a thing: its rules by id, its editions, its beginning and end. */
 #include <stddef.h>
 #include <string.h>
 
-#include "base/error.h"
 #include "base/number.h"
 #include "pattern/editions.h"
 #include "pattern/hash.h"
 #include "platform/self.h"
-
-#define MIN_GARBAGE 64u /* conjunctions of dead rules before an index is built anew */
 
 /* -------------------------------------------------------------------------------------------------- cards */
 
@@ -16,7 +14,12 @@ static size_t card_block(size_t id_size)
     return sizeof(nb_card) + id_size + 1;
 }
 
-static void end_card(nb_retired *retired, nb_heap *heap, void *owner)
+void nb_card_free(nb_matcher *matcher, nb_card *card)
+{
+    nb_free(matcher->heap, card, card_block(card->id_size));
+}
+
+void nb_card_end(nb_retired *retired, nb_heap *heap, void *owner)
 {
     nb_card *c = (nb_card *)(void *)((char *)retired - offsetof(nb_card, retired));
     nb_matcher *matcher = owner;
@@ -24,11 +27,13 @@ static void end_card(nb_retired *retired, nb_heap *heap, void *owner)
     if (matcher->destroy != NULL) {
         matcher->destroy(c->user);
     }
-    nb_free(heap, c, card_block(c->id_size));
+    (void)heap;
+    nb_card_free(matcher, c);
 }
 
-static nb_card *make_card(nb_matcher *matcher, const char *id, size_t id_size, void *user)
+nb_card *nb_card_make(nb_matcher *matcher, const char *id, void *user)
 {
+    size_t id_size = strlen(id);
     nb_card *c = nb_alloc(matcher->heap, card_block(id_size));
 
     if (c != NULL) {
@@ -38,25 +43,20 @@ static nb_card *make_card(nb_matcher *matcher, const char *id, size_t id_size, v
     return c;
 }
 
-static uint32_t tag_of(const nb_matcher *matcher, const char *id, size_t id_size)
+uint32_t nb_matcher_tag(const nb_matcher *matcher, const char *id)
 {
-    return nb_hash_bytes(matcher->key, id, id_size);
+    return nb_hash_bytes(matcher->key, id, strlen(id));
 }
 
-static bool is_alive(const nb_rule_in *rule)
+nb_rule_in *nb_matcher_rule(const nb_matcher *matcher, const char *id)
 {
-    return nb_load_relaxed((_Atomic uint64_t *)(uintptr_t)&rule->died) == NB_FOREVER;
-}
-
-/* The living rule of an id; NULL: there is none. */
-static nb_rule_in *find_rule(const nb_matcher *matcher, const char *id, size_t id_size)
-{
-    uint32_t tag = tag_of(matcher, id, id_size);
+    uint32_t tag = nb_matcher_tag(matcher, id);
+    size_t id_size = strlen(id);
     uint32_t at = tag;
     nb_rule_in *rule;
 
     while ((rule = nb_rows_next(nb_table_rows(&matcher->ids), tag, &at)) != NULL) {
-        const nb_card *c = is_alive(rule) ? rule->card : NULL; /* the card of a dead one may be gone */
+        const nb_card *c = nb_rule_lives(rule) ? rule->card : NULL; /* the card of a dead one may be gone */
 
         if (c != NULL && c->id_size == id_size && memcmp(c->id, id, id_size) == 0) {
             return rule;
@@ -97,10 +97,12 @@ static bool copy_rules(nb_matcher *matcher, nb_edition *to, nb_table *ids)
         const nb_rule_in *rule = nb_load_relaxed(&rows->entries[i]);
         nb_rule_in *copy;
 
-        if (rule == NULL || !is_alive(rule)) {
+        if (rule == NULL || !nb_rule_lives(rule)) {
             continue;
         }
-        copy = nb_table_reserve(ids) ? nb_index_copy(&to->index, rule) : NULL;
+        copy = nb_table_reserve(ids)
+                   ? nb_index_copy(&to->index, rule, &(nb_rule_as){ .card = rule->card, .born = rule->born, .asleep = rule->asleep })
+                   : NULL;
         if (copy == NULL) {
             return false;
         }
@@ -109,8 +111,7 @@ static bool copy_rules(nb_matcher *matcher, nb_edition *to, nb_table *ids)
     return true;
 }
 
-/* Builds the index anew without what dead rules left. Without memory the old one stays, and a later change tries again. */
-static void rebuild(nb_matcher *matcher)
+void nb_matcher_rebuild(nb_matcher *matcher)
 {
     nb_edition *old = nb_load_relaxed(&matcher->current);
     nb_edition *e = make_edition(matcher, 2048);
@@ -136,7 +137,14 @@ static void rebuild(nb_matcher *matcher)
     nb_grace_retire(&matcher->grace, &old->retired, end_edition);
 }
 
-/* ------------------------------------------------------------------------------------------------ changes */
+/* ---------------------------------------------------------------------------------- beginning and end */
+
+static void close_heap(nb_heap *heap, bool inside)
+{
+    if (!inside) {
+        nb_heap_close(heap);
+    }
+}
 
 nb_matcher *nb_matcher_create(nb_heap *heap, const nb_matcher_spec *spec, nimbus_status *ret_status)
 {
@@ -147,6 +155,7 @@ nb_matcher *nb_matcher_create(nb_heap *heap, const nb_matcher_spec *spec, nimbus
     if (matcher != NULL) {
         matcher->heap = heap;
         matcher->destroy = spec->destroy;
+        matcher->inside = spec->inside;
         nb_draft_limits(spec->patterns, &matcher->limits, &field);
         matcher->key = nb_random_mix((uint64_t)(uintptr_t)matcher ^ nb_random_mix(nb_self_number()));
         nb_grace_open(&matcher->grace, heap, matcher);
@@ -162,7 +171,7 @@ nb_matcher *nb_matcher_create(nb_heap *heap, const nb_matcher_spec *spec, nimbus
             nb_lock_fini(&matcher->change);
             nb_free(heap, matcher, sizeof *matcher);
         }
-        nb_heap_close(heap);
+        close_heap(heap, spec->inside);
         return NULL;
     }
     nb_store_release(&matcher->current, e);
@@ -173,6 +182,7 @@ void nb_matcher_release(nb_matcher *matcher)
 {
     const nb_rows *rows;
     nb_heap *heap;
+    bool inside;
 
     if (matcher == NULL) {
         return;
@@ -183,8 +193,8 @@ void nb_matcher_release(nb_matcher *matcher)
     for (uint32_t i = 0; i <= rows->mask; i++) {
         nb_rule_in *rule = nb_load_relaxed(&rows->entries[i]);
 
-        if (rule != NULL && is_alive(rule)) {
-            end_card(&((nb_card *)rule->card)->retired, heap, matcher);
+        if (rule != NULL && nb_rule_lives(rule)) {
+            nb_card_end(&((nb_card *)rule->card)->retired, heap, matcher);
         }
     }
     end_edition(&nb_load_relaxed(&matcher->current)->retired, matcher->heap, matcher);
@@ -198,104 +208,9 @@ void nb_matcher_release(nb_matcher *matcher)
     }
     nb_table_close(&matcher->ids);
     nb_lock_fini(&matcher->change);
+    inside = matcher->inside;
     nb_free(heap, matcher, sizeof *matcher);
-    nb_heap_close(heap);
-}
-
-static nimbus_status no_memory(nb_matcher *matcher, nimbus_error *err, const char *call)
-{
-    nimbus_status status = nb_heap_failure(matcher->heap, 64 * 1024) == NIMBUS_E_FULL ? NIMBUS_E_TOO_COMPLEX : NIMBUS_E_NO_MEMORY;
-
-    return nb_error_set(err, status, call, status == NIMBUS_E_TOO_COMPLEX ? "memory_budget" : "pattern", "no memory for one more rule");
-}
-
-/* The rule is out of sight for all versions from `version` on. Locked. */
-static void bury(nb_matcher *matcher, nb_rule_in *rule, uint64_t version)
-{
-    nb_store_relaxed(&rule->died, version); /* published with the version */
-    matcher->rules--;
-    matcher->conjunctions -= rule->count;
-    matcher->garbage += rule->count;
-}
-
-static nimbus_status insert(nb_matcher *matcher, const nb_draft *draft, nb_card *c)
-{
-    uint64_t version = nb_load_relaxed(&matcher->version) + 1;
-    nb_rule_in *old = find_rule(matcher, c->id, c->id_size);
-    nb_card *old_card = old != NULL ? old->card : NULL;
-    nb_rule_in *rule;
-
-    c->order = old_card != NULL ? old_card->order : matcher->order;
-    rule = nb_table_reserve(&matcher->ids) ? nb_index_add(&nb_load_relaxed(&matcher->current)->index, draft, c, version) : NULL;
-    if (rule == NULL) {
-        return NIMBUS_E_NO_MEMORY;
-    }
-    nb_table_add(&matcher->ids, tag_of(matcher, c->id, c->id_size), rule);
-    matcher->rules++;
-    matcher->conjunctions += rule->count;
-    matcher->order += old == NULL;
-    if (old != NULL) {
-        bury(matcher, old, version);
-    }
-    nb_store_release(&matcher->version, version); /* pairs with the acquire of a match */
-    if (matcher->garbage > matcher->conjunctions + MIN_GARBAGE) {
-        rebuild(matcher);
-    }
-    if (old_card != NULL) {
-        nb_grace_retire(&matcher->grace, &old_card->retired, end_card);
-    }
-    return NIMBUS_OK;
-}
-
-nimbus_status nb_matcher_add(nb_matcher *matcher, const char *id, const char *pattern, void *user, nimbus_error *err, const char *call)
-{
-    nimbus_status status;
-    nb_draft draft;
-    nb_card *c;
-
-    status = nb_draft_open(&draft, matcher->heap, &matcher->limits, pattern, strlen(pattern), NULL, err, call);
-    if (status == NIMBUS_OK) {
-        c = make_card(matcher, id, strlen(id), user);
-        if (c == NULL) {
-            status = no_memory(matcher, err, call);
-        } else {
-            nb_lock_acquire(&matcher->change);
-            status = insert(matcher, &draft, c);
-            nb_lock_release(&matcher->change);
-            nb_grace_collect(&matcher->grace);
-            if (status != NIMBUS_OK) {
-                nb_free(matcher->heap, c, card_block(c->id_size));
-                status = no_memory(matcher, err, call);
-            }
-        }
-    }
-    nb_draft_close(&draft);
-    return status == NIMBUS_E_FULL ? NIMBUS_E_TOO_COMPLEX : status;
-}
-
-nimbus_status nb_matcher_remove(nb_matcher *matcher, const char *id)
-{
-    nb_rule_in *rule;
-    nb_card *c = NULL;
-
-    nb_lock_acquire(&matcher->change);
-    rule = find_rule(matcher, id, strlen(id));
-    if (rule != NULL) {
-        uint64_t version = nb_load_relaxed(&matcher->version) + 1;
-
-        c = rule->card;
-        bury(matcher, rule, version);
-        nb_store_release(&matcher->version, version); /* pairs with the acquire of a match */
-        if (matcher->garbage > matcher->conjunctions + MIN_GARBAGE) {
-            rebuild(matcher);
-        }
-    }
-    if (c != NULL) {
-        nb_grace_retire(&matcher->grace, &c->retired, end_card);
-    }
-    nb_lock_release(&matcher->change);
-    nb_grace_collect(&matcher->grace);
-    return c != NULL ? NIMBUS_OK : NIMBUS_E_NOT_FOUND;
+    close_heap(heap, inside);
 }
 
 void nb_matcher_metrics(nb_matcher *matcher, nimbus_matcher_metrics *ret)
@@ -313,4 +228,25 @@ void nb_matcher_metrics(nb_matcher *matcher, nimbus_matcher_metrics *ret)
     metrics.rebuilds = matcher->rebuilds;
     nb_lock_release(&matcher->change);
     *ret = metrics;
+}
+
+void *nb_matcher_get(nb_matcher *matcher, const char *id)
+{
+    const nb_rule_in *rule = nb_matcher_rule(matcher, id);
+
+    return rule != NULL ? ((const nb_card *)rule->card)->user : NULL;
+}
+
+void *nb_matcher_next(nb_matcher *matcher, uint32_t *at)
+{
+    const nb_rows *rows = nb_table_rows(&matcher->ids);
+
+    while (*at <= rows->mask) {
+        const nb_rule_in *rule = nb_load_relaxed(&rows->entries[(*at)++]);
+
+        if (rule != NULL && nb_rule_lives(rule)) {
+            return ((const nb_card *)rule->card)->user;
+        }
+    }
+    return NULL;
 }

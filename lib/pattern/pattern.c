@@ -32,7 +32,7 @@ nimbus_status nb_pattern_compile_with(nb_heap *heap, const char *text, size_t si
                            limits.profile == NIMBUS_PROFILE_SNS_ATTRIBUTES, 512)) {
             nb_free(heap, pattern, block);
             pattern = NULL;
-        } else if ((pattern->rule = nb_index_add(&pattern->index, &draft, pattern, 0)) == NULL) {
+        } else if ((pattern->rule = nb_index_add(&pattern->index, &draft, &(nb_rule_as){ .card = pattern })) == NULL) {
             nb_index_close(&pattern->index);
             nb_free(heap, pattern, block);
             pattern = NULL;

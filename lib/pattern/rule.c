@@ -205,7 +205,7 @@ static void reveal(nb_index *index, nb_rule_in *rule, nb_posting *spare)
         for (unsigned i = 0; i < c->count; i++) {
             nb_atom *atom = nb_conjunction_atom(c, i);
 
-            for (uint32_t j = 0; j < part_count(atom); j++) {
+            for (uint32_t j = 0; !rule->asleep && j < part_count(atom); j++) {
                 part_of(atom, j)->uses++;
             }
         }
@@ -220,13 +220,14 @@ static void reveal(nb_index *index, nb_rule_in *rule, nb_posting *spare)
     index->conjunctions += rule->count;
 }
 
-static nb_rule_in *make_rule(nb_index *index, void *card, uint64_t born)
+static nb_rule_in *make_rule(nb_index *index, const nb_rule_as *as)
 {
     nb_rule_in *rule = nb_arena_zero(&index->arena, sizeof *rule);
 
     if (rule != NULL) {
-        rule->card = card;
-        rule->born = born;
+        rule->card = as->card;
+        rule->born = as->born;
+        rule->asleep = as->asleep;
         nb_atomic_init(&rule->died, NB_FOREVER);
         rule->serial = ++index->serial;
     }
@@ -244,7 +245,7 @@ static bool add_conjunction(nb_index *index, nb_rule_in *rule, nb_atom *const *a
     conjunction->next = rule->first;
     rule->first = conjunction;
     rule->count++;
-    return each_place(index, conjunction, true, spare);
+    return rule->asleep || each_place(index, conjunction, true, spare);
 }
 
 /* --------------------------------------------------------------------------------------------------- rules */
@@ -302,10 +303,10 @@ static nb_atom **atoms_of_leaves(nb_index *index, const nb_draft *draft)
     return atoms;
 }
 
-nb_rule_in *nb_index_add(nb_index *index, const nb_draft *draft, void *card, uint64_t born)
+nb_rule_in *nb_index_add(nb_index *index, const nb_draft *draft, const nb_rule_as *as)
 {
     nb_atom **atoms = atoms_of_leaves(index, draft);
-    nb_rule_in *rule = atoms != NULL ? make_rule(index, card, born) : NULL;
+    nb_rule_in *rule = atoms != NULL ? make_rule(index, as) : NULL;
     nb_posting *spare = NULL;
     bool done = rule != NULL;
 
@@ -344,9 +345,9 @@ static nb_field *same_field(nb_index *index, const nb_field *field)
     return node != NULL ? nb_index_field(index, node) : NULL;
 }
 
-nb_rule_in *nb_index_copy(nb_index *index, const nb_rule_in *rule)
+nb_rule_in *nb_index_copy(nb_index *index, const nb_rule_in *rule, const nb_rule_as *as)
 {
-    nb_rule_in *copy = make_rule(index, rule->card, rule->born);
+    nb_rule_in *copy = make_rule(index, as);
     nb_posting *spare = NULL;
 
     for (const nb_conjunction *c = rule->first; copy != NULL && c != NULL; c = c->next) {

@@ -39,7 +39,7 @@ static void sort_rules(const nb_rule_in **rules, uint32_t count)
 {
     static const uint32_t gaps[] = { 1391376, 463792, 198768, 86961, 33936, 13776, 4592, 1968, 861, 336, 112, 48, 21, 7, 3, 1 };
 
-    for (size_t g = 0; g < sizeof gaps / sizeof gaps[0]; g++) {
+    for (size_t g = 0; count > 1 && g < sizeof gaps / sizeof gaps[0]; g++) {
         for (uint32_t i = gaps[g]; i < count; i++) {
             const nb_rule_in *rule = rules[i];
             uint32_t j = i;
@@ -64,8 +64,9 @@ static nimbus_status find_matches(nb_matcher *matcher, nb_scratch *scratch, cons
     bool body = matcher->limits.profile == NIMBUS_PROFILE_SNS_BODY;
     nimbus_status status;
 
-    status = subject->flat ? nb_walk_attributes(index, scratch, subject->attributes, subject->count)
-                           : nb_walk(index, scratch, subject->json, subject->size, subject->trusted);
+    status = subject->flat              ? nb_walk_attributes(index, scratch, subject->attributes, subject->count)
+             : subject->members != NULL ? nb_walk_members(index, scratch, subject->members, subject->member_count)
+                                        : nb_walk(index, scratch, subject->json, subject->size, subject->trusted);
     if (status == NIMBUS_E_JSON && body) { /* only policies without keys take what is no JSON */
         nb_scratch_clear(scratch);
         keyless = true;

@@ -29,6 +29,7 @@ typedef struct walk {
     const nb_index *index;
     nb_scratch *scratch;
     const nb_node *here; /* of the value to come */
+    const nb_node *mute; /* scalars there do not count; NULL: they do everywhere */
     uint32_t framed;     /* arrays that are open and framed */
     bool trusted;
     bool line;           /* values are entered in the line */
@@ -148,7 +149,7 @@ static void take_scalar(walk *w, nb_json_event event)
     nb_value value = { .kind = event, .data = w->reader.token, .size = w->reader.size, .offset = nb_json_offset(&w->reader),
                        .token = w->reader.size };
 
-    if (field == NULL) {
+    if (field == NULL || w->here == w->mute) {
         return;
     }
     if (event == NB_JSON_STRING) {
@@ -239,30 +240,52 @@ static bool is_done(const walk *w)
     return true;
 }
 
-nimbus_status nb_walk(const nb_index *index, nb_scratch *scratch, const void *json, size_t size, bool trusted)
+static nimbus_status walk_through(walk *w, const void *json, size_t size, bool any)
 {
-    walk w;
     nb_json_event event;
 
-    nb_json_open(&w.reader, json, size, 0);
-    w.index = index;
-    w.scratch = scratch;
-    w.here = index->root;
-    w.framed = 0;
-    w.trusted = trusted;
-    w.line = false;
-    event = nb_json_next(&w.reader) == NB_JSON_OBJECT ? NB_JSON_OBJECT : NB_JSON_ERROR;
+    nb_json_open(&w->reader, json, size, 0);
+    w->framed = 0;
+    w->line = false;
+    event = nb_json_next(&w->reader);
+    if (event != NB_JSON_OBJECT && (!any || event != NB_JSON_ARRAY)) {
+        event = NB_JSON_ERROR;
+    }
     while (event > NB_JSON_END) {
-        if (!step(&w, event)) {
+        if (!step(w, event)) {
             event = NB_JSON_ERROR;
             break;
         }
-        if (trusted && event != NB_JSON_KEY && is_done(&w)) {
+        if (w->trusted && event != NB_JSON_KEY && is_done(w)) {
             event = NB_JSON_END;
             break;
         }
-        event = next(&w);
+        event = next(w);
     }
-    scratch->steps += (uint64_t)(w.reader.at - w.reader.start);
-    return event == NB_JSON_ERROR ? NIMBUS_E_JSON : scratch->starved ? NIMBUS_E_NO_MEMORY : NIMBUS_OK;
+    w->scratch->steps += (uint64_t)(w->reader.at - w->reader.start);
+    return event == NB_JSON_ERROR ? NIMBUS_E_JSON : w->scratch->starved ? NIMBUS_E_NO_MEMORY : NIMBUS_OK;
+}
+
+nimbus_status nb_walk(const nb_index *index, nb_scratch *scratch, const void *json, size_t size, bool trusted)
+{
+    walk w;
+
+    w.index = index;
+    w.scratch = scratch;
+    w.here = index->root;
+    w.mute = NULL;
+    w.trusted = trusted;
+    return walk_through(&w, json, size, false);
+}
+
+nimbus_status nb_walk_at(const nb_index *index, nb_scratch *scratch, const nb_node *node, const void *json, size_t size, bool bare)
+{
+    walk w;
+
+    w.index = index;
+    w.scratch = scratch;
+    w.here = node;
+    w.mute = bare ? node : NULL;
+    w.trusted = false;
+    return walk_through(&w, json, size, bare);
 }

@@ -1,6 +1,6 @@
 /*
  * edition.h - editions: an immutable list that is replaced as a whole while publishers walk it, also through handlers that may block for
- * ever. A topic's roster and a bus's rule set are editions.
+ * ever. A topic's roster is an edition; a bus uses the seats alone.
  *
  * A publisher takes a *seat* of the owner's, opens the current edition in it, walks it without lock and leaves. The seat says what its
  * publisher looks at (`held`) and which route's inline handler it is inside of (`running`): who changes something swaps the edition, or

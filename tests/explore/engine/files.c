@@ -24,7 +24,7 @@ static const struct {
     { "lib/json/", ALONE },
     { "lib/memory/message.c", "its operations on counts are explored by the subject memory; those of shared bodies are the same" },
     { "lib/memory/parcel.c", "a count of references like that of messages" },
-    { "lib/pattern/", "a rule set is an edition of sync/snapshot.h, which is explored" },
+    { "lib/pattern/", BY_INSTANCES },
     { "lib/queue/", BY_INSTANCES },
     { "lib/runtime/", BY_INSTANCES },
     { "lib/target/", BY_INSTANCES },
