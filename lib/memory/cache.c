@@ -210,7 +210,7 @@ void nb_block_put_slowly(nb_block *block)
     }
 }
 
-uint64_t nb_number_next(nb_heap *heap, _Atomic uint64_t *counter)
+uint64_t nb_number_next_slowly(nb_heap *heap, _Atomic uint64_t *counter)
 {
     uint64_t serial = heap->serial;
     nb_cache *cache = nb_cache_of(nb_self_get(), serial);

@@ -57,11 +57,17 @@ void nb_slabs_close(nb_heap *heap);
 void *nb_block_get_slowly(nb_heap *heap, size_t size);
 void nb_block_put_slowly(nb_block *block);
 void nb_cache_spill(nb_cache *cache, uint32_t class);
+uint64_t nb_number_next_slowly(nb_heap *heap, _Atomic uint64_t *counter);
 
 /*
  * The next number of a counter that all threads share, from a handful that this thread has set aside. In one thread they rise; no two are
  * equal. One counter for each heap. The first is the counter's value plus 1.
  */
-uint64_t nb_number_next(nb_heap *heap, _Atomic uint64_t *counter);
+static inline uint64_t nb_number_next(nb_heap *heap, _Atomic uint64_t *counter)
+{
+    nb_cache *cache = nb_cache_of(nb_self_get(), heap->serial);
+
+    return cache != NULL && cache->next_number != cache->end_number ? ++cache->next_number : nb_number_next_slowly(heap, counter);
+}
 
 #endif

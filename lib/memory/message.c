@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "memory/attribute.h"
-#include "memory/block.h"
+#include "memory/copy.h"
 
 static size_t key_length(const char *key)
 {
@@ -197,36 +197,9 @@ static __attribute__((noinline)) nimbus_status make_whole(nb_heap *heap, const n
     return NIMBUS_OK;
 }
 
-/* A message without an extra part, with room for more bytes behind its body. */
-static inline nimbus_status make_plain(nb_heap *heap, const void *data, size_t size, size_t more, nimbus_message **ret)
-{
-    nimbus_message *message;
-
-    if (size > SIZE_MAX / 4) {
-        return NIMBUS_E_TOO_LARGE;
-    }
-    message = nb_block_get(heap, sizeof *message + size + more);
-    if (message == NULL) {
-        return nb_block_failure(heap, sizeof *message + size + more);
-    }
-    message->body_size = size;
-    message->flags = 0;
-    nb_atomic_init(&message->references, 1);
-    if (size > 0 && data != NULL) {
-        memcpy(message + 1, data, size);
-    }
-    *ret = message;
-    return NIMBUS_OK;
-}
-
-nimbus_status nb_message_copy(nb_heap *heap, const void *data, size_t size, nimbus_message **ret)
-{
-    return make_plain(heap, data, size, 0, ret);
-}
-
 static nimbus_status make_keyed(nb_heap *heap, const nb_message_spec *spec, nimbus_message **ret)
 {
-    nimbus_status status = make_plain(heap, spec->body.data, spec->body.size, keys_size(spec), ret);
+    nimbus_status status = nb_message_copy_with(heap, spec->body.data, spec->body.size, keys_size(spec), ret);
 
     if (status == NIMBUS_OK) {
         (*ret)->flags = KEYS;
@@ -294,21 +267,6 @@ nimbus_message *nb_message_retain(nimbus_message *message)
     return message;
 }
 
-void nb_message_retain_n(nimbus_message *message, uint32_t n)
-{
-    if (nb_load_acquire(&message->references) == 1) { /* pairs with the releases of all others: see the head of message.h */
-        nb_store_relaxed(&message->references, n + 1);
-    } else {
-        nb_add_relaxed(&message->references, n);
-    }
-}
-
-/* Gives n references back. Whether they were the last ones. The acquires pair with the releases of all other holders: see message.h. */
-static bool let_go(nimbus_message *message, uint32_t n)
-{
-    return nb_load_acquire(&message->references) == n || nb_sub_acq_rel(&message->references, n) == n;
-}
-
 /* Returns the message whose body this one shared; NULL: none. */
 static nimbus_message *dispose(nimbus_message *message)
 {
@@ -329,11 +287,19 @@ static nimbus_message *dispose(nimbus_message *message)
     return shared;
 }
 
-void nb_message_release_n(nimbus_message *message, uint32_t n)
+/* Kept out of line, so that a message without parts does not pay for it. */
+static __attribute__((noinline)) void dispose_whole(nimbus_message *message)
 {
-    while (message != NULL && let_go(message, n)) {
-        message = dispose(message); /* a loop instead of recursion: a chain of shares may be long */
-        n = 1;
+    while ((message = dispose(message)) != NULL && nb_message_lower(message, 1)) { /* a chain of shares may be long: no recursion */
+    }
+}
+
+void nb_message_dispose(nimbus_message *message)
+{
+    if ((message->flags & (ADOPTED | SHARED)) == 0) {
+        nb_block_put(message);
+    } else {
+        dispose_whole(message);
     }
 }
 

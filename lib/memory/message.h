@@ -23,6 +23,7 @@
 #include <nimbus/message.h>
 
 #include "base/heap.h"
+#include "sync/atomic.h"
 
 /* The parts of an event, as they are kept beside its JSON. */
 typedef struct nb_event_spec {
@@ -51,9 +52,6 @@ typedef struct nb_message_spec {
 /* NIMBUS_OK, NIMBUS_E_FULL (budget), NIMBUS_E_NO_MEMORY, NIMBUS_E_TOO_LARGE (a size overflows). *ret only on NIMBUS_OK. */
 nimbus_status nb_message_make(nb_heap *heap, const nb_message_spec *spec, nimbus_message **ret);
 
-/* The plain case of it: a copy of bytes and nothing else. */
-nimbus_status nb_message_copy(nb_heap *heap, const void *data, size_t size, nimbus_message **ret);
-
 /* The same body, subject and event with count more attributes (none of them checked). */
 nimbus_status nb_message_extend(nb_heap *heap, nimbus_message *message, const nimbus_attribute *more, size_t count, nimbus_message **ret);
 
@@ -66,9 +64,41 @@ void nb_message_set_detail(nimbus_message *message, size_t offset, size_t size);
 nimbus_message *nb_message_retain(nimbus_message *message); /* NULL gives NULL */
 void nb_message_release(nimbus_message *message);           /* NULL: nothing */
 
+struct nimbus_message {
+    void *home; /* the slabs' */
+    size_t body_size;
+    _Atomic uint32_t references;
+    uint32_t flags; /* memory/parts.h; 0: plain */
+    /*
+     * The extra part or, without one, the body, and behind it the keys: a byte each for the length of group and deduplication id (0: none),
+     * and the two texts, each with a NUL.
+     */
+};
+
 /* Many references at once: one operation on the count, none that locks the bus if the caller turns out to hold all there are. Not NULL. */
-void nb_message_retain_n(nimbus_message *message, uint32_t n);
-void nb_message_release_n(nimbus_message *message, uint32_t n);
+static inline void nb_message_retain_n(nimbus_message *message, uint32_t n)
+{
+    if (nb_load_acquire(&message->references) == 1) { /* pairs with the releases of all others: see the head */
+        nb_store_relaxed(&message->references, n + 1);
+    } else {
+        nb_add_relaxed(&message->references, n);
+    }
+}
+
+/* Gives n references back. Whether they were the last ones. The acquires pair with the releases of all other holders: see the head. */
+static inline bool nb_message_lower(nimbus_message *message, uint32_t n)
+{
+    return nb_load_acquire(&message->references) == n || nb_sub_acq_rel(&message->references, n) == n;
+}
+
+void nb_message_dispose(nimbus_message *message); /* its last reference was given back */
+
+static inline void nb_message_release_n(nimbus_message *message, uint32_t n) /* NULL: nothing */
+{
+    if (message != NULL && nb_message_lower(message, n)) {
+        nb_message_dispose(message);
+    }
+}
 
 /* Takes a message back that nobody else has seen: an adopted body is its owner's again. */
 void nb_message_unmake(nimbus_message *message);

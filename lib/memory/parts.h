@@ -29,17 +29,6 @@ typedef struct extra_part {
 
 enum { EXTRA = 1, ADOPTED = 2, SHARED = 4, KEYS = 8 }; /* ADOPTED and SHARED only with EXTRA */
 
-struct nimbus_message {
-    void *home; /* the slabs' */
-    size_t body_size;
-    _Atomic uint32_t references;
-    uint32_t flags;
-    /*
-     * The extra part or, without one, the body, and behind it the keys: a byte each for the length of group and deduplication id (0: none),
-     * and the two texts, each with a NUL.
-     */
-};
-
 /* Nobody but the maker writes here, and then only before the message is shared. */
 static inline extra_part *extra_of(const nimbus_message *message)
 {

@@ -7,6 +7,7 @@
 #include "base/number.h"
 #include "exec/context.h"
 #include "memory/attribute.h"
+#include "memory/copy.h"
 #include "queue/queue.h"
 
 static bool body_valid(const nimbus_body *body)

@@ -152,11 +152,6 @@ void nb_waiting_end(nimbus_runtime *nb)
     atomic_fetch_sub(&nb->waiting_calls, 1);
 }
 
-nimbus_id nb_new_id(nimbus_runtime *nb)
-{
-    return (nimbus_id){ nb->nonce, nb_number_next(nb->heap, &nb->last_id) };
-}
-
 uint64_t nb_random(nimbus_runtime *nb)
 {
     return nb_random_mix(nb_add_relaxed(&nb->random, UINT64_C(0x9e3779b97f4a7c15))); /* relaxed: only the value counts */

@@ -14,6 +14,7 @@
 
 #include "exec/context.h"
 #include "exec/exec.h"
+#include "memory/cache.h"
 #include "runtime/names.h"
 
 typedef enum nb_phase { NB_OPEN, NB_DRAINING, NB_STOPPED } nb_phase;
@@ -63,7 +64,11 @@ bool nb_stopped(const nimbus_runtime *nb);
 void nb_waiting_begin(nimbus_runtime *nb);
 void nb_waiting_end(nimbus_runtime *nb);
 
-nimbus_id nb_new_id(nimbus_runtime *nb);
+static inline nimbus_id nb_new_id(nimbus_runtime *nb)
+{
+    return (nimbus_id){ nb->nonce, nb_number_next(nb->heap, &nb->last_id) };
+}
+
 uint64_t nb_random(nimbus_runtime *nb);
 
 /* Tells the hook. Without any lock. */

@@ -11,6 +11,7 @@
 #include "store/inside.h"
 
 #define RUN 16u /* entries popped at once */
+#define NB_APART __attribute__((noinline)) /* kept out of a function that is called for each message */
 
 /* One take. */
 typedef struct taking {
@@ -27,9 +28,10 @@ typedef struct taking {
 
 /* -------------------------------------------------------------------------------------------- handing out */
 
-static nb_letter *letter_of(nb_store *store, uint32_t index, uint64_t word)
+/* Few have one: out of line. */
+static __attribute__((noinline)) nb_letter *letter_of(nb_store *store, uint32_t index, uint64_t word)
 {
-    return (word & NB_HAS_PAST) == 0 ? NULL : nb_letter_retain(nb_slot_past(store, index, word).letter);
+    return nb_letter_retain(nb_slot_past(store, index, word).letter);
 }
 
 /*
@@ -51,7 +53,7 @@ static inline void give(nb_store *store, nb_slot *slot, uint32_t index, uint64_t
     }
     nb_message_retain_n(slot->message, 1);
     to->message = slot->message; /* one by one: as a whole it would be cleared first */
-    to->letter = letter_of(store, index, word);
+    to->letter = (word & NB_HAS_PAST) == 0 ? NULL : letter_of(store, index, word);
     to->source = store->owner;
     to->call = NULL;
     to->source_name = store->name;
@@ -212,41 +214,9 @@ uint32_t nb_store_take_some(nb_store *store, uint32_t max, int64_t visibility, n
     return t.count;
 }
 
-/* The plain case, straight: one message, without the lock, to be hidden for a while. The rest of the cases is nb_store_take_some(). */
-static uint32_t take_one(nb_store *store, int64_t timeout, nb_delivery *to, nb_aside *aside, const nb_moment *at)
-{
-    uint32_t index, max_receives = nb_load_relaxed(&store->settings.max_receives);
-    int64_t due = nb_add_time(nb_add_time(at->now, nb_clock_tick(&store->nb->clock)), timeout), expiry;
-    uint64_t word = 0;
-    nb_slot *slot = NULL;
-
-    while (word == 0) {
-        if (!nb_index_ring_pop_one(&store->ready, &index)) {
-            return 0;
-        }
-        slot = nb_slot_at(store, index);
-        word = nb_slot_claim_popped(store, slot, index);
-        if (word == 0) {
-            nb_tally(&store->tally.unreceived, 1);
-        } else if (max_receives != 0 && nb_load_relaxed(&slot->own_receives) >= max_receives) {
-            set_aside(store, aside, slot, index, word);
-            word = 0;
-        }
-    }
-    expiry = nb_expiry(store, nb_load_relaxed(&slot->enqueued));
-    nb_object_pin_many(store->owner, 1);
-    give(store, slot, index, taken_word(word), at, nb_add_time(at->wall, timeout), to);
-    nb_store_relaxed(&slot->due, due);
-    nb_slot_publish(slot, taken_word(word));
-    nb_add_acq_rel(&store->flow, 1);
-    nb_fence_after_rmw(); /* deadline.h */
-    nb_key_note(store, index, expiry < due ? expiry : due);
-    return 1;
-}
-
 /* ------------------------------------------------------------------------------------------------- take */
 
-static size_t left_in_flight(nb_store *store)
+static inline size_t left_in_flight(nb_store *store)
 {
     size_t limit = nb_load_relaxed(&store->settings.max_in_flight), out = nb_in_flight_of(nb_load_acquire(&store->flow));
 
@@ -261,9 +231,20 @@ uint32_t nb_store_allowance(nb_store *store, uint32_t max)
 }
 
 /* Far from the limit nobody reserves; near it a take is done under the lock. */
-static bool near_limit(nb_store *store, uint32_t max)
+static inline bool near_limit(nb_store *store, uint32_t max)
 {
     return left_in_flight(store) < 64 * (size_t)max + 1024;
+}
+
+static inline bool needs_order(nb_store *store, uint32_t max, int64_t now)
+{
+    return near_limit(store, max) || nb_load_relaxed(&store->next_key) <= now ||
+           (nb_load_relaxed(&store->watch) & (NB_WATCH_RETURNED | NB_WATCH_STUCK | NB_WATCH_BELL)) != 0;
+}
+
+static inline bool ended(nb_store *store)
+{
+    return (nb_load_acquire(&store->mode) & NB_MODE_ENDED) != 0;
 }
 
 /* Something beside handing out has to be done: under the lock, and in order. */
@@ -289,15 +270,34 @@ static nimbus_status take_in_order(nb_store *store, uint32_t max, int64_t visibi
     return limited ? NIMBUS_E_OVER_LIMIT : NIMBUS_OK;
 }
 
-nimbus_status nb_store_take(nb_store *store, uint32_t max, int64_t visibility, nb_delivery *slots, uint32_t *ret_count, bool *ret_more)
+/* Without the lock, what is at the head of the ready ring. */
+static nimbus_status take_beside(nb_store *store, uint32_t max, int64_t visibility, nb_delivery *slots, const nb_moment *at,
+                                 uint32_t *ret_count, bool *ret_more)
 {
-    int64_t timeout = visibility == NB_STORE_VISIBILITY ? nb_load_relaxed(&store->settings.visibility) : visibility;
     nb_aside aside = { 0, 0 };
-    nimbus_status status = NIMBUS_OK;
-    nb_moment at;
     uint32_t index;
 
-    if ((nb_load_acquire(&store->mode) & NB_MODE_ENDED) != 0) {
+    *ret_count = nb_store_take_some(store, max, visibility, slots, &aside, at, false);
+    if (ret_more != NULL) {
+        *ret_more = nb_index_ring_peek(&store->ready, &index);
+    }
+    if (aside.first != 0) {
+        nb_lock_acquire(&store->lock);
+        nb_store_add_moves_locked(store, &aside);
+        nb_store_leave(store);
+    } else {
+        nb_store_look_around(store, NB_WATCH_WAITERS); /* more may be ready than we took */
+    }
+    return NIMBUS_OK;
+}
+
+static NB_APART nimbus_status take_with_care(nb_store *store, uint32_t max, int64_t visibility, nb_delivery *slots, uint32_t *ret_count,
+                                             bool *ret_more)
+{
+    nimbus_status status = NIMBUS_OK;
+    nb_moment at;
+
+    if (ended(store)) {
         if (ret_more != NULL) {
             *ret_more = false;
         }
@@ -307,25 +307,62 @@ nimbus_status nb_store_take(nb_store *store, uint32_t max, int64_t visibility, n
         nb_store_relaxed(&store->claims, 0); /* whoever was notified and comes now finds what is left, and waits again if it is nothing */
     }
     at.now = nb_clock_coarse(&store->nb->clock, &at.wall);
-    if (near_limit(store, max) || nb_load_relaxed(&store->next_key) <= at.now ||
-        (nb_load_relaxed(&store->watch) & (NB_WATCH_RETURNED | NB_WATCH_STUCK | NB_WATCH_BELL)) != 0) {
-        status = take_in_order(store, max, visibility, slots, ret_count, ret_more);
-    } else {
-        *ret_count = max == 1 && timeout > 0 ? take_one(store, timeout, slots, &aside, &at)
-                                             : nb_store_take_some(store, max, timeout, slots, &aside, &at, false);
-        if (ret_more != NULL) {
-            *ret_more = nb_index_ring_peek(&store->ready, &index);
-        }
-        if (aside.first != 0) {
-            nb_lock_acquire(&store->lock);
-            nb_store_add_moves_locked(store, &aside);
-            nb_store_leave(store);
-        } else {
-            nb_store_look_around(store, NB_WATCH_WAITERS); /* more may be ready than we took */
-        }
-    }
+    status = needs_order(store, max, at.now) ? take_in_order(store, max, visibility, slots, ret_count, ret_more)
+                                             : take_beside(store, max, visibility, slots, &at, ret_count, ret_more);
     if (*ret_count == 0) {
         nb_tally(&store->tally.empty_receives, 1);
     }
     return status;
+}
+
+/*
+ * The plain case, straight: one message that is to be hidden for a while, at the head of the ready ring, with no past and no limit of
+ * receives, and nobody who waits. False: nothing has happened.
+ */
+static inline bool take_plainly(nb_store *store, int64_t visibility, nb_delivery *to)
+{
+    int64_t timeout = visibility == NB_STORE_VISIBILITY ? nb_load_relaxed(&store->settings.visibility) : visibility, due, expiry;
+    nb_moment at;
+    uint32_t index;
+    nb_slot *slot;
+    uint64_t word;
+
+    if (ended(store) || timeout <= 0 || (nb_load_relaxed(&store->claims) | nb_load_relaxed(&store->settings.max_receives)) != 0) {
+        return false;
+    }
+    at.now = nb_clock_coarse(&store->nb->clock, &at.wall);
+    if (needs_order(store, 1, at.now)) {
+        return false;
+    }
+    do {
+        if (!nb_index_ring_pop_one(&store->ready, &index)) {
+            return false;
+        }
+        slot = nb_slot_at(store, index);
+        word = nb_slot_claim_popped(store, slot, index);
+        if (word == 0) {
+            nb_tally(&store->tally.unreceived, 1);
+        }
+    } while (word == 0);
+    word = taken_word(word);
+    expiry = nb_expiry(store, nb_load_relaxed(&slot->enqueued));
+    due = nb_add_time(at.now + nb_clock_tick(&store->nb->clock), timeout);
+    give(store, slot, index, word, &at, nb_add_time(at.wall, timeout), to);
+    nb_store_relaxed(&slot->due, due);
+    nb_slot_publish(slot, word);
+    nb_object_pin(store->owner);
+    nb_add_acq_rel(&store->flow, 1);
+    nb_fence_after_rmw(); /* deadline.h */
+    nb_key_note(store, index, expiry < due ? expiry : due);
+    nb_store_look_around(store, NB_WATCH_WAITERS); /* more may be ready than we took */
+    return true;
+}
+
+nimbus_status nb_store_take(nb_store *store, uint32_t max, int64_t visibility, nb_delivery *slots, uint32_t *ret_count, bool *ret_more)
+{
+    if (max == 1 && ret_more == NULL && take_plainly(store, visibility, slots)) {
+        *ret_count = 1;
+        return NIMBUS_OK;
+    }
+    return take_with_care(store, max, visibility, slots, ret_count, ret_more);
 }

@@ -24,23 +24,10 @@ int64_t nb_clock_wall(const nb_clock *clock)
     return clock->manual ? clock->start_wall + nb_load_relaxed(&clock->now) : nb_platform_wall();
 }
 
-int64_t nb_clock_coarse(nb_clock *clock, int64_t *ret_wall)
+void nb_clock_sync(nb_clock *clock, int64_t elapsed)
 {
-    int64_t elapsed = clock->manual ? nb_load_relaxed(&clock->now) : nb_platform_coarse();
-
-    if (ret_wall == NULL) {
-        return elapsed;
-    }
-    if (clock->manual) {
-        *ret_wall = clock->start_wall + elapsed;
-        return elapsed;
-    }
-    if (nb_load_relaxed(&clock->synced) != elapsed) { /* the first in this tick; two at once write the same, give or take a step */
-        nb_store_relaxed(&clock->offset, nb_platform_wall() - nb_platform_elapsed());
-        nb_store_relaxed(&clock->synced, elapsed);
-    }
-    *ret_wall = elapsed + nb_load_relaxed(&clock->offset);
-    return elapsed;
+    nb_store_relaxed(&clock->offset, nb_platform_wall() - nb_platform_elapsed()); /* two at once write the same, give or take a step */
+    nb_store_relaxed(&clock->synced, elapsed);
 }
 
 void nb_clock_set(nb_clock *clock, int64_t elapsed)

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "platform/clock.h"
 #include "sync/atomic.h"
 
 typedef struct nb_clock {
@@ -29,7 +30,28 @@ void nb_clock_init(nb_clock *clock, bool manual, int64_t start_wall);
 int64_t nb_clock_elapsed(const nb_clock *clock);
 int64_t nb_clock_wall(const nb_clock *clock);
 
-int64_t nb_clock_coarse(nb_clock *clock, int64_t *ret_wall); /* coarsely; *ret_wall may be NULL */
+void nb_clock_sync(nb_clock *clock, int64_t elapsed); /* reads the offset of this tick */
+
+/* Coarsely; ret_wall may be NULL. */
+static inline int64_t nb_clock_coarse(nb_clock *clock, int64_t *ret_wall)
+{
+    int64_t elapsed, offset;
+
+    if (clock->manual) {
+        elapsed = nb_load_relaxed(&clock->now);
+        offset = clock->start_wall;
+    } else {
+        elapsed = nb_platform_coarse();
+        if (ret_wall != NULL && nb_load_relaxed(&clock->synced) != elapsed) { /* the first in this tick */
+            nb_clock_sync(clock, elapsed);
+        }
+        offset = nb_load_relaxed(&clock->offset);
+    }
+    if (ret_wall != NULL) {
+        *ret_wall = elapsed + offset;
+    }
+    return elapsed;
+}
 
 static inline int64_t nb_clock_tick(const nb_clock *clock)
 {

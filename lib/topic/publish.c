@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "memory/attribute.h"
+#include "memory/copy.h"
 #include "target/walk.h"
 
 #define MAX_SUBJECT 99
