@@ -49,25 +49,12 @@ bool nb_reserved_clear(const uint64_t *reserved, size_t count)
     return true;
 }
 
-static bool forgotten_unit(nimbus_duration duration)
-{
-    return duration > 0 && duration < 1000;
-}
-
-bool nb_duration_argument(nimbus_duration *duration)
-{
-    if (*duration == NIMBUS_ZERO) {
-        *duration = 0;
-    }
-    return *duration >= 0 && !forgotten_unit(*duration);
-}
-
 bool nb_duration_option(nimbus_duration *option, nimbus_duration standard, nimbus_duration min, nimbus_duration max, const char *call,
                         const char *field, nimbus_error *err)
 {
     nimbus_duration value = *option == 0 ? standard : *option == NIMBUS_ZERO ? 0 : *option;
 
-    if (forgotten_unit(value)) {
+    if (nb_forgotten_unit(value)) {
         nb_error_set(err, NIMBUS_E_INVALID, call, field, "%lld ns: a forgotten unit? NIMBUS_SECONDS(%lld)", (long long)value,
                      (long long)value);
         return false;

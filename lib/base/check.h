@@ -14,7 +14,18 @@ bool nb_key_valid(const char *key);
 bool nb_reserved_clear(const uint64_t *reserved, size_t count);
 
 /* An argument: NIMBUS_ZERO becomes 0. False: negative otherwise, or above 0 and below 1 us (a forgotten unit). */
-bool nb_duration_argument(nimbus_duration *duration);
+static inline bool nb_forgotten_unit(nimbus_duration duration)
+{
+    return duration > 0 && duration < 1000;
+}
+
+static inline bool nb_duration_argument(nimbus_duration *duration)
+{
+    if (*duration == NIMBUS_ZERO) {
+        *duration = 0;
+    }
+    return *duration >= 0 && !nb_forgotten_unit(*duration);
+}
 
 /*
  * An option: 0 becomes standard, NIMBUS_ZERO becomes 0; then it must lie within [min, max]. False: *err is filled with call and field.

@@ -1,5 +1,7 @@
 #include "platform/clock.h"
 
+#include <time.h>
+
 static int64_t read_clock(clockid_t which)
 {
     struct timespec at = { 0, 0 };
@@ -19,6 +21,11 @@ int64_t nb_platform_wall(void)
 }
 
 #ifdef CLOCK_MONOTONIC_COARSE
+
+int64_t nb_platform_coarse(void)
+{
+    return read_clock(CLOCK_MONOTONIC_COARSE);
+}
 
 int64_t nb_platform_tick(void)
 {

@@ -41,8 +41,18 @@ nimbus_status nb_queue_set_options(nimbus_queue *queue, const nimbus_queue_optio
 nimbus_status nb_queue_check(nimbus_queue *queue, const nimbus_entry *entry, size_t *ret_size);
 nimbus_status nb_queue_send(nimbus_queue *queue, const nimbus_entry *entry, nimbus_sent *ret); /* a checked entry */
 
-/* Whether an entry is bytes to copy and nothing else, and there is nothing wrong with it. */
-bool nb_queue_plain(const nimbus_queue *queue, const nimbus_entry *entry);
+/* Whether an entry is bytes to copy, perhaps with a wait, and nothing else, and there is nothing wrong with it. */
+static inline bool nb_queue_plain(const nimbus_queue *queue, const nimbus_entry *entry)
+{
+    const nimbus_body *body = &entry->body;
+    uint64_t others = (uint64_t)entry->delay | entry->attribute_count | entry->reserved_[0] | entry->reserved_[1] |
+                      (uintptr_t)entry->group_id | (uintptr_t)entry->deduplication_id | (uintptr_t)entry->attributes |
+                      (uintptr_t)entry->subject;
+
+    return others == 0 && body->kind == NIMBUS_BODY_COPY && body->data != NULL &&
+           body->size - 1 < nb_load_relaxed(&queue->max_message_size) && /* 0 is a large number then */
+           (entry->wait == 0 || entry->wait >= 1000);
+}
 
 /* Up to NB_BATCH_RUN entries at once. False: they are not all plain, or could not be stored so; nothing has happened: one by one, then. */
 bool nb_queue_send_run(nimbus_queue *queue, const nimbus_entry *entries, uint32_t count, nimbus_sent *ret);

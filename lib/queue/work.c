@@ -75,15 +75,6 @@ static nimbus_status offer_patiently(nimbus_queue *queue, const nb_parcel *parce
     return status;
 }
 
-bool nb_queue_plain(const nimbus_queue *queue, const nimbus_entry *entry)
-{
-    uint64_t others = (uint64_t)entry->delay | (uint64_t)entry->wait | entry->attribute_count | entry->reserved_[0] | entry->reserved_[1];
-
-    return others == 0 && entry->group_id == NULL && entry->deduplication_id == NULL &&
-           entry->body.kind == NIMBUS_BODY_COPY && entry->body.data != NULL && entry->attributes == NULL &&
-           entry->subject == NULL && entry->body.size > 0 && entry->body.size <= nb_load_relaxed(&queue->max_message_size);
-}
-
 nimbus_status nb_queue_send_plain(nimbus_queue *queue, const nimbus_entry *entry, nimbus_sent *ret)
 {
     nimbus_runtime *nb = queue->object.runtime;
@@ -92,13 +83,18 @@ nimbus_status nb_queue_send_plain(nimbus_queue *queue, const nimbus_entry *entry
     nimbus_status status = nb_message_copy(nb->heap, entry->body.data, entry->body.size, &parcel.message);
 
     if (status == NIMBUS_OK) {
+        int64_t delay = nb_load_relaxed(&queue->delay);
+
         parcel.letter = NULL;
         parcel.dedup = NULL;
         parcel.id = nb_new_id(nb);
         parcel.first_received = 0;
         parcel.receive_count = 0;
         parcel.enqueued = nb_clock_coarse(&nb->clock, &parcel.sent);
-        status = nb_store_offer(&queue->store, &parcel, nb_load_relaxed(&queue->delay), false, &offered);
+        status = nb_store_offer(&queue->store, &parcel, delay, false, ret != NULL || entry->wait != 0 ? &offered : NULL);
+        if (status == NIMBUS_E_FULL && entry->wait > 0) {
+            status = offer_patiently(queue, &parcel, delay, entry->wait, &offered);
+        }
         if (status != NIMBUS_OK) {
             nb_message_unmake(parcel.message);
         }
@@ -234,23 +230,24 @@ static nimbus_status wait_in_line(nimbus_queue *queue, int64_t until, int64_t vi
 nimbus_status nb_queue_receive(nimbus_queue *queue, int64_t wait, int64_t visibility, nimbus_delivery *ret, size_t max, size_t *ret_count)
 {
     nimbus_runtime *nb = queue->object.runtime;
+    nb_delivery *slots = (nb_delivery *)(void *)ret;
     uint32_t count = 0;
     nimbus_status status;
 
-    if (wait == NIMBUS_DEFAULT) {
-        wait = nb_load_relaxed(&queue->receive_wait);
-    }
     for (size_t i = 0; i < max; i++) {
-        if (nb_delivery_of(&ret[i])->message != NULL) {
-            nb_delivery_let_go(nb_delivery_of(&ret[i]));
+        if (slots[i].message != NULL) {
+            nb_delivery_let_go(&slots[i]);
         }
     }
-    status = nb_store_take(&queue->store, (uint32_t)max, visibility, (nb_delivery *)(void *)ret, &count, NULL);
+    status = nb_store_take(&queue->store, (uint32_t)max, visibility, slots, &count, NULL);
     if (count > 0) {
         if (ret_count != NULL) {
             *ret_count = count;
         }
         return NIMBUS_OK;
+    }
+    if (wait == NIMBUS_DEFAULT) {
+        wait = nb_load_relaxed(&queue->receive_wait);
     }
     if (wait > 0 && (status == NIMBUS_OK || status == NIMBUS_E_OVER_LIMIT)) {
         status = wait_in_line(queue, nb_add_time(nb_clock_elapsed(&nb->clock), wait), visibility, (nb_delivery *)(void *)ret,

@@ -28,8 +28,8 @@ typedef struct taking {
 
 /* -------------------------------------------------------------------------------------------- handing out */
 
-/* Few have one: out of line. */
-static __attribute__((noinline)) nb_letter *letter_of(nb_store *store, uint32_t index, uint64_t word)
+/* Few have one. */
+static NB_APART nb_letter *letter_of(nb_store *store, uint32_t index, uint64_t word)
 {
     return nb_letter_retain(nb_slot_past(store, index, word).letter);
 }
@@ -315,19 +315,26 @@ static NB_APART nimbus_status take_with_care(nb_store *store, uint32_t max, int6
     return status;
 }
 
-/*
- * The plain case, straight: one message that is to be hidden for a while, at the head of the ready ring, with no past and no limit of
- * receives, and nobody who waits. False: nothing has happened.
- */
+static NB_APART void move_one(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word)
+{
+    nb_aside aside = { 0, 0 };
+
+    set_aside(store, &aside, slot, index, word);
+    nb_lock_acquire(&store->lock);
+    nb_store_add_moves_locked(store, &aside);
+    nb_store_leave(store);
+}
+
+/* The plain case, straight: one message, without the lock, to be hidden for a while. False: none was taken. */
 static inline bool take_plainly(nb_store *store, int64_t visibility, nb_delivery *to)
 {
     int64_t timeout = visibility == NB_STORE_VISIBILITY ? nb_load_relaxed(&store->settings.visibility) : visibility, due, expiry;
+    uint32_t index, max_receives = nb_load_relaxed(&store->settings.max_receives);
     nb_moment at;
-    uint32_t index;
     nb_slot *slot;
     uint64_t word;
 
-    if (ended(store) || timeout <= 0 || (nb_load_relaxed(&store->claims) | nb_load_relaxed(&store->settings.max_receives)) != 0) {
+    if (ended(store) || timeout <= 0 || nb_load_relaxed(&store->claims) != 0) {
         return false;
     }
     at.now = nb_clock_coarse(&store->nb->clock, &at.wall);
@@ -342,11 +349,14 @@ static inline bool take_plainly(nb_store *store, int64_t visibility, nb_delivery
         word = nb_slot_claim_popped(store, slot, index);
         if (word == 0) {
             nb_tally(&store->tally.unreceived, 1);
+        } else if (max_receives != 0 && nb_load_relaxed(&slot->own_receives) >= max_receives) {
+            move_one(store, slot, index, word);
+            word = 0;
         }
     } while (word == 0);
     word = taken_word(word);
     expiry = nb_expiry(store, nb_load_relaxed(&slot->enqueued));
-    due = nb_add_time(at.now + nb_clock_tick(&store->nb->clock), timeout);
+    due = nb_add_time(nb_add_time(at.now, nb_clock_tick(&store->nb->clock)), timeout);
     give(store, slot, index, word, &at, nb_add_time(at.wall, timeout), to);
     nb_store_relaxed(&slot->due, due);
     nb_slot_publish(slot, word);

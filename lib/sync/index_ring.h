@@ -112,7 +112,7 @@ static inline bool nb_index_ring_pop_one(nb_index_ring *ring, uint32_t *ret_inde
 {
     nb_index_part *part = nb_load_acquire(&ring->popped);
     uint64_t position, cell;
-    uint32_t full;
+    uint32_t full, index; /* not *ret_index: it stays in a register */
 
     if (part == NULL) {
         return false;
@@ -125,7 +125,11 @@ static inline bool nb_index_ring_pop_one(nb_index_ring *ring, uint32_t *ret_inde
         *ret_index = (uint32_t)cell;
         return true;
     }
-    return nb_index_ring_pop(ring, ret_index, 1) == 1;
+    if (nb_index_ring_pop(ring, &index, 1) == 0) {
+        return false;
+    }
+    *ret_index = index;
+    return true;
 }
 
 #endif
