@@ -12,6 +12,7 @@
 #define NB_TIME_CLOCK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "platform/clock.h"

@@ -58,7 +58,7 @@ static void setup_three(void)
 }
 
 /*
- * Three holders read and let go; one of them makes a new message, perhaps in the same block. Wrong: let_go() (message.c), whose release and
+ * Three holders read and let go; one of them makes a new message, perhaps in the same block. Wrong: nb_message_lower(), whose release and
  * acquire put the reads of all before the free by the last one.
  */
 static void release(uint32_t me)
@@ -81,7 +81,7 @@ static void setup_one(void)
 
 /*
  * One holder retains while it gives references away: the count of 1 that it finds may be raised by a plain store. Wrong:
- * nb_message_retain_n() or let_go() take an old count for the true one.
+ * nb_message_retain_n() or nb_message_lower() take an old count for the true one.
  */
 static void retain(uint32_t me)
 {

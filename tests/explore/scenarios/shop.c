@@ -106,9 +106,8 @@ bool shop_take(int64_t visibility, nimbus_receipt *ret_receipt, uint32_t *ret_nu
 {
     nb_delivery delivery = { 0 };
     uint32_t count = 0;
-    bool more;
 
-    nb_store_take(&the_shop.store, 1, visibility, &delivery, &count, &more);
+    nb_store_take(&the_shop.store, 1, visibility, &delivery, &count, NULL);
     if (count == 0) {
         return false;
     }
