@@ -140,7 +140,7 @@ typedef struct nimbus_rule_options {
  * @param err      sticky; NULL: not wanted
  * Returns: NIMBUS_OK. Else nothing was changed: NIMBUS_E_INVALID, NIMBUS_E_PATTERN (err->offset, err->reason), NIMBUS_E_TOO_LARGE,
  *          NIMBUS_E_TOO_COMPLEX, NIMBUS_E_OVER_LIMIT (limits.max_rules_per_bus), NIMBUS_E_DELETED, NIMBUS_E_CLOSED,
- *          NIMBUS_E_NO_MEMORY.
+ *          NIMBUS_E_FULL (memory budget), NIMBUS_E_NO_MEMORY.
  * Threads: any. Blocks: no. Allocates: yes.
  * Source: EB-B2, B3.
  */

@@ -134,7 +134,7 @@ static nimbus_status finish(nimbus_bus *bus, nb_rule *old, nb_rule *unused, nimb
     nb_matcher_sweep(bus->rules);
     nb_rule_release(unused);
     nb_rule_release(old);
-    return status == NIMBUS_E_NO_MEMORY ? nb_heap_failure(bus->object.heap, sizeof(nb_rule)) : status;
+    return status == NIMBUS_E_NO_MEMORY ? nb_matcher_failure(bus->rules) : status;
 }
 
 nimbus_status nb_rule_put(nimbus_bus *bus, const char *name, const nb_draft *pattern, bool disabled)

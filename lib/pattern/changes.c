@@ -110,9 +110,23 @@ nimbus_status nb_matcher_exchange(nb_matcher *matcher, const char *id, void *use
     return put(matcher, id, NULL, user, asleep);
 }
 
+nimbus_status nb_matcher_failure(nb_matcher *matcher)
+{
+    const nb_index *index;
+    size_t most;
+
+    nb_lock_acquire(&matcher->change);
+    index = &nb_load_relaxed(&matcher->current)->index;
+    most = nb_table_bytes(&index->atoms) > nb_table_bytes(&index->nodes) ? nb_table_bytes(&index->atoms) : nb_table_bytes(&index->nodes);
+    most = nb_table_bytes(&matcher->ids) > most ? nb_table_bytes(&matcher->ids) : most;
+    most = index->arena.grain > most * 2 ? index->arena.grain : most * 2; /* a table that grows is twice as large */
+    nb_lock_release(&matcher->change);
+    return nb_heap_failure(matcher->heap, most);
+}
+
 static nimbus_status no_memory(nb_matcher *matcher, nimbus_error *err, const char *call)
 {
-    nimbus_status status = nb_heap_failure(matcher->heap, 64 * 1024) == NIMBUS_E_FULL ? NIMBUS_E_TOO_COMPLEX : NIMBUS_E_NO_MEMORY;
+    nimbus_status status = nb_matcher_failure(matcher) == NIMBUS_E_FULL ? NIMBUS_E_TOO_COMPLEX : NIMBUS_E_NO_MEMORY;
 
     return nb_error_set(err, status, call, status == NIMBUS_E_TOO_COMPLEX ? "memory_budget" : "pattern", "no memory for one more rule");
 }

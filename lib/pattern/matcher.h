@@ -49,6 +49,9 @@ nimbus_status nb_matcher_take_out(nb_matcher *matcher, const char *id);
 void nb_matcher_clear(nb_matcher *matcher);
 void nb_matcher_sweep(nb_matcher *matcher);
 
+/* After NIMBUS_E_NO_MEMORY of a change: the same, or NIMBUS_E_FULL. */
+nimbus_status nb_matcher_failure(nb_matcher *matcher);
+
 /* While nobody changes it: the user of a rule, NULL: there is none; all of them, in no order, from *at 0 on until NULL. */
 void *nb_matcher_get(nb_matcher *matcher, const char *id);
 void *nb_matcher_next(nb_matcher *matcher, uint32_t *at);

@@ -421,12 +421,48 @@ static void mapping_and_forwarding(void **state)
     fault_each(map_and_forward);
 }
 
+/* More rules than a put holds without memory; one that runs out of it has not delivered to any. */
+static void match_many_rules(fault *f)
+{
+    nimbus_event event = { .source = "s", .detail_type = "t", .detail = { "{\"x\":[1,2]}", 11 } };
+    nimbus_put_result result;
+    nimbus_status status;
+    uint64_t before;
+    char name[8];
+    bench b;
+
+    make_bench(f, &b);
+    for (int i = 0; i < 12; i++) {
+        snprintf(name, sizeof name, "%d", i);
+        SET_UP(f, nimbus_rule_put(b.bus, name, "{\"detail\":{\"x\":[2]}}", NULL, &f->err));
+        SET_UP(f, nimbus_rule_target(b.bus, name, "t", nimbus_to_inline(record_handler, &b.inlined, NULL), NULL, &f->err));
+    }
+    before = heap_failed(&f->heap);
+    status = nimbus_bus_put(b.bus, &event, &result);
+    if (fault_met(f, status, before, "nimbus_bus_put", __FILE__, __LINE__)) {
+        EQ(atomic_load(&b.inlined.calls), 0);
+        heap_pause(&f->heap);
+        OK(nimbus_bus_put(b.bus, &event, &result));
+        heap_resume(&f->heap);
+    }
+    EQ(result.rules, 12);
+    EQ(result.delivered, 12);
+    EQ(atomic_load(&b.inlined.calls), 12);
+    fault_close(f);
+}
+
+static void matching_many_rules(void **state)
+{
+    (void)state;
+    fault_each(match_many_rules);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(creating_everything),    cmocka_unit_test(publishing),           cmocka_unit_test(putting_events),
         cmocka_unit_test(invoking_and_retrying),  cmocka_unit_test(invoking_and_waiting), cmocka_unit_test(keeping_and_finishing),
-        cmocka_unit_test(mapping_and_forwarding),
+        cmocka_unit_test(mapping_and_forwarding), cmocka_unit_test(matching_many_rules),
     };
     return cmocka_run_group_tests_name("fault_nouns", tests, NULL, NULL);
 }
