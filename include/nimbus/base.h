@@ -106,7 +106,10 @@ typedef enum nimbus_status {
     NIMBUS_E_TOO_COMPLEX = -31,    /**< a pattern with more combinations or wildcards than its limit, or a matcher above its budget */
     NIMBUS_E_RECEIPT_EXPIRED = -32, /**< FIFO: the visibility of this receipt has lapsed, and with it the right to delete (SQS-V10) */
     NIMBUS_E_DEDUP_FULL = -33,     /**< the memory for deduplication ids is used up, and none may be forgotten yet (SQS-F23) */
-    NIMBUS_E_ATTEMPT = -34         /**< a receive attempt that cannot be repeated: one of its messages was deleted or changed (SQS-F25) */
+    NIMBUS_E_ATTEMPT = -34,        /**< a receive attempt that cannot be repeated: one of its messages was deleted or changed (SQS-F25) */
+    NIMBUS_E_DELETED_RECENTLY = -35, /**< the name rests since its queue was deleted (limits.recreate_wait, SQS-Q4) */
+    NIMBUS_E_PURGED_RECENTLY = -36, /**< the queue was purged a short time ago (limits.purge_interval, SQS-T7) */
+    NIMBUS_E_CONTENT = -37         /**< bytes that are no text, sent to a queue that takes text only (SQS-S3) */
 } nimbus_status;
 
 /**

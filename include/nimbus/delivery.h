@@ -127,7 +127,8 @@ NIMBUS_API nimbus_status nimbus_delivery_delete(nimbus_delivery *delivery);
 NIMBUS_API nimbus_status nimbus_delivery_retry(nimbus_delivery *delivery, nimbus_duration after);
 
 /**
- * Lets go of the message, which comes back by itself when its visibility ends. Legal after nimbus_close.
+ * Lets go of the message, which comes back by itself when its visibility ends; received with a heartbeat: when it would have ended
+ * without. Legal after nimbus_close.
  *
  * @param delivery  NULL, empty or a handler's: nothing happens
  * Threads: the delivery's holder. Blocks: no. Allocates: no.

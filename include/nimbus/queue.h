@@ -50,6 +50,8 @@ typedef struct nimbus_queue_options {
     size_t capacity_messages NIMBUS_0;            /**< messages held, in any state: 1,048,576; at most 2^31 - 1 count */
     size_t capacity_bytes NIMBUS_0;               /**< their bodies and attributes: no bound but the instance's budget */
     nimbus_overflow overflow NIMBUS_0;
+    bool text_only NIMBUS_0;                      /**< bodies and String values are UTF-8 text without control characters but tab, line
+                                                       feed and carriage return, else NIMBUS_E_CONTENT (SQS-S3); false: any bytes */
     nimbus_queue *dead_letter_queue NIMBUS_0;     /**< of the same instance; binds to its name (SQS-D11). NULL: none */
     uint32_t max_receive_count NIMBUS_0;          /**< 1 to 1,000; needed if and only if there is a dead-letter queue (SQS-D1) */
     bool eager_dead_letter NIMBUS_0;              /**< dead letters go when the last visibility ends, not at the next receive (SQS-D3) */
@@ -71,9 +73,10 @@ typedef struct nimbus_queue_options {
  * @param err      sticky; NULL: not wanted
  * Returns: a reference; NULL with *err filled: NIMBUS_E_INVALID (name or option; err->field names it), NIMBUS_E_EXISTS (err->field names
  *          the first option that differs), NIMBUS_E_UNSUPPORTED (fifo), NIMBUS_E_DELETED (the dead-letter queue was deleted),
- *          NIMBUS_E_CLOSED, NIMBUS_E_NO_MEMORY. on_discard_user is yours still after a failure, and if the queue was there already.
+ *          NIMBUS_E_DELETED_RECENTLY (limits.recreate_wait), NIMBUS_E_CLOSED, NIMBUS_E_NO_MEMORY. on_discard_user is yours still after a
+ *          failure, and if the queue was there already.
  * Threads: any. Blocks: no. Allocates: yes.
- * Source: SQS-Q1 to Q3, Q9, D1, D2, D14.
+ * Source: SQS-Q1 to Q4, Q9, D1, D2, D14.
  */
 NIMBUS_API NIMBUS_MUST_USE nimbus_queue *nimbus_queue_create(nimbus_runtime *nb, const char *name, const nimbus_queue_options *options,
                                                              nimbus_error *err);
@@ -183,8 +186,9 @@ typedef struct nimbus_sent {
  * @param entry  body, attributes, delay, wait; NULL: NIMBUS_E_INVALID. It is borrowed for the call
  * @param ret    written in every case but NIMBUS_E_INVALID for a NULL; NULL: not wanted
  * Returns: NIMBUS_OK: stored. Else it is not, and an adopted body is still yours: NIMBUS_E_MISSING (empty body, SQS-S2),
- *          NIMBUS_E_TOO_LARGE (SQS-S4), NIMBUS_E_ATTRIBUTE, NIMBUS_E_OVER_LIMIT (too many attributes), NIMBUS_E_INVALID (delay out of
- *          range, a subject, a malformed group id, a deduplication id, a reserved field), NIMBUS_E_FULL (ret->bound says which),
+ *          NIMBUS_E_TOO_LARGE (SQS-S4), NIMBUS_E_CONTENT (text_only, SQS-S3), NIMBUS_E_ATTRIBUTE, NIMBUS_E_OVER_LIMIT (too many
+ *          attributes), NIMBUS_E_INVALID (delay out of range, a subject, a malformed group id, a deduplication id, a reserved field),
+ *          NIMBUS_E_FULL (ret->bound says which),
  *          NIMBUS_E_WOULD_BLOCK (entry->wait where nothing could make room), NIMBUS_E_DELETED, NIMBUS_E_CLOSED, NIMBUS_E_NO_MEMORY.
  * Threads: any. Blocks: up to entry->wait, if the queue is full; a driven instance is driven meanwhile. Allocates: yes.
  * Source: SQS-S1 to S6, S9, S15, S16, A1 to A4.
@@ -210,6 +214,12 @@ NIMBUS_API nimbus_status nimbus_queue_send_batch(nimbus_queue *queue, const nimb
 /** Options of a receive. */
 typedef struct nimbus_receive_options {
     nimbus_duration visibility_timeout NIMBUS_0; /**< for this receive only. 0: the queue's; NIMBUS_ZERO: none (SQS-R8 to R10) */
+    /**
+     * true: the messages stay hidden for as long as their deliveries are held, up to limits.max_visibility from the receive, with no call
+     * in between. nimbus_delivery_release brings one back when it would have come without: visibility_timeout after the receive, at the
+     * earliest now. A change of visibility ends it: from then on that end holds.
+     */
+    bool heartbeat NIMBUS_0;
     uint64_t reserved_[4] NIMBUS_0;
 } nimbus_receive_options;
 
@@ -359,9 +369,10 @@ NIMBUS_API nimbus_status nimbus_queue_fd(nimbus_queue *queue, int *ret_fd);
  *
  * @param queue      NULL: NIMBUS_E_INVALID
  * @param ret_count  how many; NULL: not wanted
- * Returns: NIMBUS_OK; NIMBUS_E_DELETED; NIMBUS_E_INVALID.
+ * Returns: NIMBUS_OK; NIMBUS_E_PURGED_RECENTLY: limits.purge_interval is not over since the last one, and nothing was removed;
+ *          NIMBUS_E_DELETED; NIMBUS_E_INVALID.
  * Threads: any. Blocks: no. Allocates: no.
- * Source: SQS-T6, T8, T10.
+ * Source: SQS-T6 to T8, T10.
  */
 NIMBUS_API nimbus_status nimbus_queue_purge(nimbus_queue *queue, uint64_t *ret_count);
 
@@ -429,6 +440,71 @@ typedef struct nimbus_queue_metrics {
  * Source: X-3, SQS-V18, X1, X2.
  */
 NIMBUS_API nimbus_status nimbus_queue_get_metrics(nimbus_queue *queue, nimbus_queue_metrics *ret);
+
+/* ------------------------------------------------------------------------------------------ list and tags */
+
+/** Shown a queue, which is borrowed for the call: nimbus_queue_retain keeps it. No lock is held. False ends the visit. */
+typedef bool nimbus_queue_visitor(nimbus_queue *queue, void *user) NIMBUS_NOEXCEPT;
+
+/**
+ * Shows all queues that exist at the call, in the order of their names' bytes. One that is deleted before its turn is left out.
+ *
+ * @param nb       NULL: NIMBUS_E_INVALID
+ * @param prefix   of the names; NULL or "": all
+ * @param visitor  may call everything, delete the queue included; NULL: NIMBUS_E_INVALID
+ * @param user     handed to visitor
+ * Returns: NIMBUS_OK, also if the visitor ended it or there was nothing; NIMBUS_E_FULL (the memory budget), NIMBUS_E_NO_MEMORY: nothing
+ *          was shown; NIMBUS_E_INVALID.
+ * Threads: any. Blocks: no. Allocates: yes, a word for each queue.
+ * Source: SQS-Q14.
+ */
+NIMBUS_API nimbus_status nimbus_queue_list(nimbus_runtime *nb, const char *prefix, nimbus_queue_visitor *visitor, void *user);
+
+#define NIMBUS_TAG_KEY 128   /**< bytes of a tag's key at most, without the NUL */
+#define NIMBUS_TAG_VALUE 256 /**< bytes of its value */
+
+/**
+ * Sets a tag of a queue, or takes one away. Tags say something to people and to programs; they change nothing about messages.
+ *
+ * @param queue  NULL: NIMBUS_E_INVALID
+ * @param key    1 to NIMBUS_TAG_KEY bytes; copied
+ * @param value  0 to NIMBUS_TAG_VALUE bytes; copied; it replaces the one of an equal key; NULL: the tag is taken away
+ * Returns: NIMBUS_OK; NIMBUS_E_NOT_FOUND: no such tag to take away; NIMBUS_E_OVER_LIMIT: the queue has 50 tags; NIMBUS_E_TOO_LARGE: key or
+ *          value; NIMBUS_E_INVALID: key is NULL or empty; NIMBUS_E_DELETED; NIMBUS_E_FULL, NIMBUS_E_NO_MEMORY.
+ * Threads: any. Blocks: no. Allocates: yes, unless value is NULL.
+ * Source: SQS-Q15.
+ */
+NIMBUS_API nimbus_status nimbus_queue_set_tag(nimbus_queue *queue, const char *key, const char *value);
+
+/**
+ * The value of a tag.
+ *
+ * @param queue     NULL: NIMBUS_E_INVALID
+ * @param key       NULL: NIMBUS_E_INVALID
+ * @param ret       written on success, with a NUL; NULL with size 0: only its size is wanted
+ * @param size      bytes at ret; NIMBUS_TAG_VALUE + 1 are always enough
+ * @param ret_size  bytes that are needed, the NUL included; written also with NIMBUS_E_TOO_LARGE; NULL: not wanted
+ * Returns: NIMBUS_OK; NIMBUS_E_NOT_FOUND; NIMBUS_E_TOO_LARGE: more than size bytes; NIMBUS_E_DELETED; NIMBUS_E_INVALID.
+ * Threads: any. Blocks: no. Allocates: no.
+ * Source: SQS-Q15.
+ */
+NIMBUS_API nimbus_status nimbus_queue_get_tag(nimbus_queue *queue, const char *key, char *ret, size_t size, size_t *ret_size);
+
+/** Shown a tag; the texts live for the call. No lock is held. False ends the visit. */
+typedef bool nimbus_tag_visitor(nimbus_queue *queue, const char *key, const char *value, void *user) NIMBUS_NOEXCEPT;
+
+/**
+ * Shows the tags of a queue in the order of their keys' bytes. A tag that is set or taken away meanwhile is shown as it is when its turn
+ * comes.
+ *
+ * @param queue    NULL: NIMBUS_E_INVALID
+ * @param visitor  may call everything, nimbus_queue_set_tag included; NULL: NIMBUS_E_INVALID
+ * @param user     handed to visitor
+ * Returns: NIMBUS_OK, also if there are none; NIMBUS_E_DELETED; NIMBUS_E_INVALID.
+ * Threads: any. Blocks: no. Allocates: no.
+ * Source: SQS-Q15.
+ */
+NIMBUS_API nimbus_status nimbus_queue_visit_tags(nimbus_queue *queue, nimbus_tag_visitor *visitor, void *user);
 
 NIMBUS_END
 

@@ -125,7 +125,7 @@ nimbus_status nimbus_delivery_retry(nimbus_delivery *delivery, nimbus_duration a
 void nimbus_delivery_release(nimbus_delivery *delivery)
 {
     if (delivery != NULL && nb_delivery_of(delivery)->call == NULL) {
-        nb_delivery_let_go(nb_delivery_of(delivery));
+        nb_queue_let_go(nb_delivery_of(delivery));
     }
 }
 

@@ -81,9 +81,9 @@ nimbus_status nimbus_queue_send_batch(nimbus_queue *queue, const nimbus_entry *e
     return status == NIMBUS_OK && partial ? NIMBUS_PARTIAL : status;
 }
 
-/* The part of a receive's arguments that both forms share; *ret_visibility: for the store. */
+/* The part of a receive's arguments that both forms share. */
 static inline nimbus_status check_receive(nimbus_queue *queue, nimbus_duration *wait, const nimbus_receive_options *options, size_t max,
-                                   int64_t *ret_visibility)
+                                          nb_hiding *ret_how)
 {
     nimbus_duration visibility = options != NULL ? options->visibility_timeout : 0;
     const nimbus_limits *limits;
@@ -97,36 +97,37 @@ static inline nimbus_status check_receive(nimbus_queue *queue, nimbus_duration *
         (options != NULL && !nb_reserved_clear(options->reserved_, 4))) {
         return NIMBUS_E_INVALID;
     }
-    if (visibility == 0) {
-        *ret_visibility = NB_STORE_VISIBILITY;
-        return NIMBUS_OK; /* the queue's own */
+    if (visibility == 0) { /* the queue's own */
+        visibility = NB_STORE_VISIBILITY;
+    } else if (!nb_duration_argument(&visibility) || visibility > limits->max_visibility) {
+        return NIMBUS_E_INVALID;
     }
-    *ret_visibility = visibility;
-    return nb_duration_argument(ret_visibility) && *ret_visibility <= limits->max_visibility ? NIMBUS_OK : NIMBUS_E_INVALID;
+    *ret_how = nb_queue_hiding(queue, visibility, options != NULL && options->heartbeat);
+    return NIMBUS_OK;
 }
 
 nimbus_status nimbus_queue_receive(nimbus_queue *queue, nimbus_duration wait, const nimbus_receive_options *options, nimbus_delivery *ret,
                                    size_t max, size_t *ret_count)
 {
-    int64_t visibility;
-    nimbus_status status = check_receive(queue, &wait, options, max, &visibility);
+    nb_hiding how;
+    nimbus_status status = check_receive(queue, &wait, options, max, &how);
 
     if (status == NIMBUS_OK && ret == NULL) {
         status = NIMBUS_E_INVALID;
     }
-    return status == NIMBUS_OK ? nb_queue_receive(queue, wait, visibility, ret, max, ret_count) : status;
+    return status == NIMBUS_OK ? nb_queue_receive(queue, wait, &how, ret, max, ret_count) : status;
 }
 
 nimbus_status nimbus_queue_receive_async(nimbus_queue *queue, nimbus_duration wait, const nimbus_receive_options *options, size_t max,
                                          nimbus_receive_fn *fn, void *user, nimbus_receive_task **ret_task)
 {
-    int64_t visibility;
-    nimbus_status status = check_receive(queue, &wait, options, max, &visibility);
+    nb_hiding how;
+    nimbus_status status = check_receive(queue, &wait, options, max, &how);
 
     if (status == NIMBUS_OK && fn == NULL) {
         status = NIMBUS_E_INVALID;
     }
-    return status == NIMBUS_OK ? nb_receive_start(queue, wait, visibility, max, fn, user, ret_task) : status;
+    return status == NIMBUS_OK ? nb_receive_start(queue, wait, &how, max, fn, user, ret_task) : status;
 }
 
 nimbus_status nimbus_receive_cancel(nimbus_receive_task *task)

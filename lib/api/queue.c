@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "api/handle.h"
-#include "queue/queue.h"
+#include "queue/manage.h"
 
 #define MAX_NAME 80
 #define FIFO_ENDING ".fifo"
@@ -62,7 +62,7 @@ void nimbus_queue_release(nimbus_queue *queue)
 
 nimbus_status nimbus_queue_delete(nimbus_queue *queue)
 {
-    return queue == NULL ? NIMBUS_E_INVALID : nb_object_delete(&queue->object) ? NIMBUS_OK : NIMBUS_E_DELETED;
+    return queue != NULL ? nb_queue_delete(queue) : NIMBUS_E_INVALID;
 }
 
 const char *nimbus_queue_name(const nimbus_queue *queue)
@@ -96,7 +96,7 @@ nimbus_status nimbus_queue_set_options(nimbus_queue *queue, const nimbus_queue_o
 
 nimbus_status nimbus_queue_purge(nimbus_queue *queue, uint64_t *ret_count)
 {
-    return queue != NULL ? nb_store_purge(&queue->store, ret_count) : NIMBUS_E_INVALID;
+    return queue != NULL ? nb_queue_purge(queue, ret_count) : NIMBUS_E_INVALID;
 }
 
 nimbus_status nimbus_queue_peek(nimbus_queue *queue, nimbus_peeked *ret, size_t max, size_t *ret_count)
@@ -119,4 +119,39 @@ nimbus_status nimbus_queue_get_metrics(nimbus_queue *queue, nimbus_queue_metrics
 nimbus_status nimbus_queue_fd(nimbus_queue *queue, int *ret_fd)
 {
     return queue != NULL && ret_fd != NULL ? nb_store_fd(&queue->store, ret_fd) : NIMBUS_E_INVALID;
+}
+
+/* ------------------------------------------------------------------------------------------ list and tags */
+
+nimbus_status nimbus_queue_list(nimbus_runtime *nb, const char *prefix, nimbus_queue_visitor *visitor, void *user)
+{
+    return nb != NULL && visitor != NULL ? nb_queues_visit(nb, prefix != NULL ? prefix : "", visitor, user) : NIMBUS_E_INVALID;
+}
+
+nimbus_status nimbus_queue_set_tag(nimbus_queue *queue, const char *key, const char *value)
+{
+    nimbus_status status = key != NULL && key[0] != '\0' ? nb_usable(queue != NULL ? &queue->object : NULL) : NIMBUS_E_INVALID;
+
+    if (status == NIMBUS_OK && (strnlen(key, NB_TAG_KEY + 1) > NB_TAG_KEY ||
+                                (value != NULL && strnlen(value, NB_TAG_VALUE + 1) > NB_TAG_VALUE))) {
+        status = NIMBUS_E_TOO_LARGE;
+    }
+    return status == NIMBUS_OK ? nb_queue_set_tag(queue, key, value) : status;
+}
+
+nimbus_status nimbus_queue_get_tag(nimbus_queue *queue, const char *key, char *ret, size_t size, size_t *ret_size)
+{
+    nimbus_status status = key != NULL && (ret != NULL || size == 0) ? nb_usable(queue != NULL ? &queue->object : NULL) : NIMBUS_E_INVALID;
+
+    return status == NIMBUS_OK ? nb_queue_get_tag(queue, key, ret, size, ret_size) : status;
+}
+
+nimbus_status nimbus_queue_visit_tags(nimbus_queue *queue, nimbus_tag_visitor *visitor, void *user)
+{
+    nimbus_status status = visitor != NULL ? nb_usable(queue != NULL ? &queue->object : NULL) : NIMBUS_E_INVALID;
+
+    if (status == NIMBUS_OK) {
+        nb_queue_visit_tags(queue, visitor, user);
+    }
+    return status;
 }

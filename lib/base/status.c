@@ -50,6 +50,9 @@ static const status_row rows[] = {
     ROW(NIMBUS_E_RECEIPT_EXPIRED, "the receipt has expired: its visibility lapsed before the delete", "InvalidParameterValue"),
     ROW(NIMBUS_E_DEDUP_FULL, "no room to remember another deduplication id", "OverLimit"),
     ROW(NIMBUS_E_ATTEMPT, "the receive attempt cannot be repeated", "InvalidParameterValue"),
+    ROW(NIMBUS_E_DELETED_RECENTLY, "a resource of that name was deleted a short time ago", "QueueDeletedRecently"),
+    ROW(NIMBUS_E_PURGED_RECENTLY, "the queue was purged a short time ago", "PurgeQueueInProgress"),
+    ROW(NIMBUS_E_CONTENT, "bytes that are no text where only text is allowed", "InvalidMessageContents"),
 };
 
 static const status_row unknown = { NIMBUS_OK, "NIMBUS_E_UNKNOWN", "a status that this version does not know", "" };

@@ -16,6 +16,7 @@ struct nimbus_receive_task {
     nb_task task;
     nimbus_receive_fn *fn;
     void *user;
+    nb_hiding how;
     nimbus_delivery slots[];
 };
 
@@ -41,11 +42,12 @@ static void call_back(nb_task *task, nb_turn *turn)
         nb_timer_fini(&nb->timers, &self->timer);
     }
     turn->calls_left -= turn->calls_left > 0;
+    nb_hiding_mark(&self->how, self->slots, self->waiter.count);
     nb_frame_enter(&frame, nb, self);
     self->fn(queue, self->waiter.status, self->waiter.count > 0 ? self->slots : NULL, self->waiter.count, self->user);
     nb_frame_leave(&frame);
     for (uint32_t i = 0; i < self->waiter.count; i++) {
-        nb_delivery_let_go(nb_delivery_of(&self->slots[i]));
+        nb_queue_let_go(nb_delivery_of(&self->slots[i]));
     }
     nb_receive_release(self);
 }
@@ -117,7 +119,7 @@ static void unmake(nimbus_receive_task *self)
     nb_object_unpin(&queue->object);
 }
 
-nimbus_status nb_receive_start(nimbus_queue *queue, int64_t wait, int64_t visibility, size_t max, nimbus_receive_fn *fn, void *user,
+nimbus_status nb_receive_start(nimbus_queue *queue, int64_t wait, const nb_hiding *how, size_t max, nimbus_receive_fn *fn, void *user,
                                nimbus_receive_task **ret_task)
 {
     nimbus_runtime *nb = queue->object.runtime;
@@ -130,11 +132,12 @@ nimbus_status nb_receive_start(nimbus_queue *queue, int64_t wait, int64_t visibi
         wait = nb_load_relaxed(&queue->receive_wait);
     }
     timed = wait != 0 && wait != NIMBUS_FOREVER;
-    self = make(queue, visibility, max, timed);
+    self = make(queue, how->visibility, max, timed);
     if (self == NULL) {
         return nb_block_failure(queue->object.heap, sizeof *self + max * sizeof(nimbus_delivery));
     }
     self->fn = fn;
+    self->how = *how;
     self->user = user;
     if (timed) { /* before the wait: afterwards the callback may run, and end the timer, at any moment */
         until = nb_add_time(nb_clock_elapsed(&nb->clock), wait);

@@ -10,7 +10,7 @@
 
 #include "queue/queue.h"
 
-nimbus_status nb_receive_start(nimbus_queue *queue, int64_t wait, int64_t visibility, size_t max, nimbus_receive_fn *fn, void *user,
+nimbus_status nb_receive_start(nimbus_queue *queue, int64_t wait, const nb_hiding *how, size_t max, nimbus_receive_fn *fn, void *user,
                                nimbus_receive_task **ret_task);
 nimbus_status nb_receive_cancel(nimbus_receive_task *task);
 void nb_receive_release(nimbus_receive_task *task);

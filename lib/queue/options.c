@@ -95,6 +95,7 @@ const char *nb_queue_options_differ(const nimbus_queue_options *given, const nim
            : given->capacity_messages != 0 && a->capacity_messages != b->capacity_messages  ? "capacity_messages"
            : given->capacity_bytes != 0 && a->capacity_bytes != b->capacity_bytes           ? "capacity_bytes"
            : given->overflow != 0 && a->overflow != b->overflow                             ? "overflow"
+           : given->text_only && !b->text_only                                              ? "text_only"
            : given->dead_letter_queue != NULL &&
                    (b->dead_letter_queue == NULL || a->dead_letter_queue->object.name != b->dead_letter_queue->object.name)
                ? "dead_letter_queue"

@@ -7,12 +7,21 @@
 #include "memory/attribute.h"
 #include "queue/gone.h"
 #include "queue/options.h"
+#include "queue/text.h"
 
 /* ------------------------------------------------------------------------------- what the store asks of us */
 
 static const nb_store_ops store_ops = { .move = nb_queue_move_to_dead_letter, .gone = nb_queue_tell_of_gone };
 
 /* ------------------------------------------------------------------------------------------- the object */
+
+static bool text_message(const nimbus_message *message)
+{
+    size_t count;
+    const nimbus_attribute *attributes = nb_message_attributes(message, &count);
+
+    return nb_text_only(nb_message_body(message), attributes, count);
+}
 
 static nb_verdict offer(nb_object *object, const nb_parcel *parcel)
 {
@@ -26,7 +35,7 @@ static nb_verdict offer(nb_object *object, const nb_parcel *parcel)
     max_size = nb_load_relaxed(&queue->max_message_size);
     delay = redriven ? 0 : nb_load_relaxed(&queue->delay);
     if (!redriven) { /* as a user's send would (X-10, SNS-D3); a dead letter keeps id, count and time (SQS-D5, D6) */
-        if (nb_message_size(parcel->message) > max_size) {
+        if (nb_message_size(parcel->message) > max_size || (nb_load_relaxed(&queue->text_only) && !text_message(parcel->message))) {
             return NB_PERMANENT;
         }
         mine.id = nb_new_id(object->runtime);
@@ -72,6 +81,7 @@ static void free_queue(nb_object *object)
 
     nb_name_release(queue->dead_letter);
     nb_queue_extras_release(&queue->extras);
+    nb_tags_free(&queue->tags, object->heap);
     nb_store_fini(&queue->store);
     nb_lock_fini(&queue->lock);
     nb_free(object->heap, queue, sizeof *queue);
@@ -179,6 +189,8 @@ static void bind(nimbus_queue *queue, const nimbus_queue_options *options, const
     queue->options = *options;
     queue->extras = *extras;
     nb_store_relaxed(&queue->max_message_size, options->max_message_size);
+    nb_store_relaxed(&queue->plain_size, options->text_only ? 0 : options->max_message_size);
+    nb_store_relaxed(&queue->text_only, options->text_only);
     nb_store_relaxed(&queue->delay, options->delay);
     nb_store_relaxed(&queue->receive_wait, options->receive_wait);
 }
@@ -205,6 +217,7 @@ static nimbus_queue *make(nimbus_runtime *nb, nb_name *name, nimbus_queue_option
         nb_free(nb->heap, queue, sizeof *queue);
         return NULL;
     }
+    queue->purged_at = INT64_MIN;
     nb_queue_extras_begin(&extras, &none, &options);
     bind(queue, &options, &extras);
     nb_object_publish(&queue->object);
@@ -229,6 +242,12 @@ static nimbus_queue *existing(nb_object *object, const nimbus_queue_options *giv
     return queue;
 }
 
+/* Whether the name was given back too short a time ago (SQS-Q4). */
+static bool rests(nimbus_runtime *nb, nb_name *name)
+{
+    return nb->limits.recreate_wait > 0 && nb_name_resting(name, nb_clock_elapsed(&nb->clock), nb->limits.recreate_wait);
+}
+
 nimbus_queue *nb_queue_create(nimbus_runtime *nb, const char *text, const nimbus_queue_options *given, const char *call, nimbus_error *err)
 {
     nimbus_queue_options options;
@@ -245,6 +264,10 @@ nimbus_queue *nb_queue_create(nimbus_runtime *nb, const char *text, const nimbus
         return NULL;
     }
     while (queue == NULL && (object = nb_name_acquire(name)) == NULL) {
+        if (rests(nb, name)) {
+            nb_error_set(err, NIMBUS_E_DELETED_RECENTLY, call, "name", "a queue of that name was deleted a short time ago");
+            break;
+        }
         if (check_permission(&options, text, call, err) != NIMBUS_OK) {
             break;
         }

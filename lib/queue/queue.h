@@ -9,6 +9,7 @@
 #define NB_QUEUE_QUEUE_H
 
 #include "queue/extras.h"
+#include "queue/tags.h"
 #include "store/store.h"
 #include "target/source.h"
 
@@ -16,12 +17,16 @@ struct nimbus_queue {
     nb_object object;
     nb_store store;
     _Atomic size_t max_message_size; /* as in options, to be read without the lock: each value alone, relaxed */
+    _Atomic size_t plain_size;       /* the largest body that needs no look at its bytes: max_message_size, or 0 */
     _Atomic int64_t delay, receive_wait;
-    nb_lock lock; /* of options, extras, dead_letter, shown_dead_letter */
+    _Atomic bool text_only;
+    nb_lock lock; /* of all that follows */
     nimbus_queue_options options; /* every value spelled out: 0 is zero here */
     nb_queue_extras extras; /* what the options point to */
     nb_name *dead_letter;
     nimbus_queue *shown_dead_letter;
+    nb_tags tags;
+    int64_t purged_at; /* the last purge; INT64_MIN: never */
 };
 
 static inline nimbus_queue *nb_queue_of(nb_object *object)
@@ -50,7 +55,7 @@ static inline bool nb_queue_plain(const nimbus_queue *queue, const nimbus_entry 
                       (uintptr_t)entry->subject;
 
     return others == 0 && body->kind == NIMBUS_BODY_COPY && body->data != NULL &&
-           body->size - 1 < nb_load_relaxed(&queue->max_message_size) && /* 0 is a large number then */
+           body->size - 1 < nb_load_relaxed(&queue->plain_size) && /* 0 is a large number then */
            (entry->wait == 0 || entry->wait >= 1000);
 }
 
@@ -60,7 +65,22 @@ bool nb_queue_send_run(nimbus_queue *queue, const nimbus_entry *entries, uint32_
 /* Stores a plain entry. ret may be NULL. */
 nimbus_status nb_queue_send_plain(nimbus_queue *queue, const nimbus_entry *entry, nimbus_sent *ret);
 
-nimbus_status nb_queue_receive(nimbus_queue *queue, int64_t wait, int64_t visibility, nimbus_delivery *ret, size_t max, size_t *ret_count);
+/* How a receive hides what it gets. */
+typedef struct nb_hiding {
+    int64_t visibility; /* for the store */
+    int64_t otherwise;  /* with a heartbeat: what it would be without */
+    bool heartbeat;
+} nb_hiding;
+
+/* visibility: NB_STORE_VISIBILITY or one of its own. */
+nb_hiding nb_queue_hiding(nimbus_queue *queue, int64_t visibility, bool heartbeat);
+void nb_hiding_mark(const nb_hiding *how, nimbus_delivery *deliveries, uint32_t count); /* what was received so */
+
+nimbus_status nb_queue_receive(nimbus_queue *queue, int64_t wait, const nb_hiding *how, nimbus_delivery *ret, size_t max,
+                               size_t *ret_count);
+
+/* Lets go of a received delivery: with a heartbeat its message comes back when it would have without. Nothing for an empty one. */
+void nb_queue_let_go(nb_delivery *delivery);
 void nb_queue_get_metrics(nimbus_queue *queue, nimbus_queue_metrics *ret);
 
 #endif

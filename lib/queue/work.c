@@ -9,6 +9,7 @@
 #include "memory/attribute.h"
 #include "memory/copy.h"
 #include "queue/queue.h"
+#include "queue/text.h"
 
 static bool body_valid(const nimbus_body *body)
 {
@@ -25,6 +26,19 @@ static size_t body_size(const nimbus_body *body)
 static bool keys_valid(const nimbus_entry *entry)
 {
     return (entry->group_id == NULL || nb_key_valid(entry->group_id)) && entry->deduplication_id == NULL; /* SQS-S15, S16 */
+}
+
+static nimbus_status content_status(const nimbus_queue *queue, const nimbus_entry *entry)
+{
+    nimbus_bytes body = { entry->body.data, entry->body.size };
+
+    if (!nb_load_relaxed(&queue->text_only)) {
+        return NIMBUS_OK;
+    }
+    if (entry->body.kind == NIMBUS_BODY_SHARE) {
+        body = nb_message_body(entry->body.message);
+    }
+    return nb_text_only(body, entry->attributes, entry->attribute_count) ? NIMBUS_OK : NIMBUS_E_CONTENT;
 }
 
 nimbus_status nb_queue_check(nimbus_queue *queue, const nimbus_entry *entry, size_t *ret_size)
@@ -49,7 +63,7 @@ nimbus_status nb_queue_check(nimbus_queue *queue, const nimbus_entry *entry, siz
     attributes = nb_attributes_size(entry->attributes, entry->attribute_count);
     *ret_size = size > SIZE_MAX - attributes ? SIZE_MAX : size + attributes;
     max = nb_load_relaxed(&queue->max_message_size);
-    return *ret_size > max ? NIMBUS_E_TOO_LARGE : NIMBUS_OK;
+    return *ret_size > max ? NIMBUS_E_TOO_LARGE : content_status(queue, entry);
 }
 
 /* Offers until there is room, the wait is over or something else is wrong. */
@@ -202,6 +216,25 @@ static void wake_parked(nb_waiter *waiter)
     nb_exec_wake(self->exec, &self->parker);
 }
 
+nb_hiding nb_queue_hiding(nimbus_queue *queue, int64_t visibility, bool heartbeat)
+{
+    if (!heartbeat) {
+        return (nb_hiding){ visibility, 0, false };
+    }
+    if (visibility == NB_STORE_VISIBILITY) {
+        visibility = nb_load_relaxed(&queue->store.settings.visibility);
+    }
+    return (nb_hiding){ nb_store_lease(&queue->store), visibility, true };
+}
+
+void nb_queue_let_go(nb_delivery *delivery)
+{
+    if (delivery->message != NULL && delivery->mark == NB_HEARTBEAT && !nb_object_ended(delivery->source)) {
+        nb_store_end_lease(&nb_queue_of(delivery->source)->store, delivery->receipt, delivery->enqueued);
+    }
+    nb_delivery_let_go(delivery);
+}
+
 /* Waits in line; the slots are filled by whoever serves it. */
 static nimbus_status wait_in_line(nimbus_queue *queue, int64_t until, int64_t visibility, nb_delivery *slots, uint32_t max,
                                   uint32_t *ret_count)
@@ -227,7 +260,16 @@ static nimbus_status wait_in_line(nimbus_queue *queue, int64_t until, int64_t vi
     return status;
 }
 
-nimbus_status nb_queue_receive(nimbus_queue *queue, int64_t wait, int64_t visibility, nimbus_delivery *ret, size_t max, size_t *ret_count)
+void nb_hiding_mark(const nb_hiding *how, nimbus_delivery *deliveries, uint32_t count)
+{
+    for (uint32_t i = 0; how->heartbeat && i < count; i++) {
+        nb_delivery_of(&deliveries[i])->mark = NB_HEARTBEAT;
+        nb_delivery_of(&deliveries[i])->enqueued = how->otherwise;
+    }
+}
+
+nimbus_status nb_queue_receive(nimbus_queue *queue, int64_t wait, const nb_hiding *how, nimbus_delivery *ret, size_t max,
+                               size_t *ret_count)
 {
     nimbus_runtime *nb = queue->object.runtime;
     nb_delivery *slots = (nb_delivery *)(void *)ret;
@@ -236,11 +278,12 @@ nimbus_status nb_queue_receive(nimbus_queue *queue, int64_t wait, int64_t visibi
 
     for (size_t i = 0; i < max; i++) {
         if (slots[i].message != NULL) {
-            nb_delivery_let_go(&slots[i]);
+            nb_queue_let_go(&slots[i]);
         }
     }
-    status = nb_store_take(&queue->store, (uint32_t)max, visibility, slots, &count, NULL);
+    status = nb_store_take(&queue->store, (uint32_t)max, how->visibility, slots, &count, NULL);
     if (count > 0) {
+        nb_hiding_mark(how, ret, count);
         if (ret_count != NULL) {
             *ret_count = count;
         }
@@ -250,8 +293,8 @@ nimbus_status nb_queue_receive(nimbus_queue *queue, int64_t wait, int64_t visibi
         wait = nb_load_relaxed(&queue->receive_wait);
     }
     if (wait > 0 && (status == NIMBUS_OK || status == NIMBUS_E_OVER_LIMIT)) {
-        status = wait_in_line(queue, nb_add_time(nb_clock_elapsed(&nb->clock), wait), visibility, (nb_delivery *)(void *)ret,
-                              (uint32_t)max, &count);
+        status = wait_in_line(queue, nb_add_time(nb_clock_elapsed(&nb->clock), wait), how->visibility, slots, (uint32_t)max, &count);
+        nb_hiding_mark(how, ret, count);
     }
     if (status == NIMBUS_OK && count == 0) {
         status = NIMBUS_EMPTY;

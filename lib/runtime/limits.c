@@ -45,7 +45,9 @@ static bool durations(nimbus_limits *limits, const nimbus_limits *preset, const 
            nb_duration_option(&limits->max_visibility, preset->max_visibility, 0, TEN_YEARS, call, "limits.max_visibility", err) &&
            nb_duration_option(&limits->min_retention, preset->min_retention, 0, TEN_YEARS, call, "limits.min_retention", err) &&
            nb_duration_option(&limits->max_retention, preset->max_retention, limits->min_retention, TEN_YEARS, call,
-                              "limits.max_retention", err);
+                              "limits.max_retention", err) &&
+           nb_duration_option(&limits->recreate_wait, 0, 0, NIMBUS_DAYS(1), call, "limits.recreate_wait", err) &&
+           nb_duration_option(&limits->purge_interval, 0, 0, NIMBUS_DAYS(1), call, "limits.purge_interval", err);
 }
 
 bool nb_limits_resolve(nimbus_limits *limits, const char *call, nimbus_error *err)

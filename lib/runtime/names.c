@@ -14,6 +14,9 @@ struct nb_name {
     uint64_t hash;
     _Atomic(nb_object *) object; /* a handle; NULL: empty. Changes under the lock */
     nb_list watchers;
+    nb_name *next_resting;
+    int64_t rests_since;
+    bool rests;
     size_t size;           /* of this block */
     char text[];
 };
@@ -27,6 +30,8 @@ static uint64_t hash_text(uint64_t key, nb_kind kind, const char *text)
     }
     return hash;
 }
+
+static void drop_resting(nb_names *names, int64_t now, int64_t how_long);
 
 bool nb_names_init(nb_names *names, nb_heap *heap, uint64_t key)
 {
@@ -45,6 +50,7 @@ bool nb_names_init(nb_names *names, nb_heap *heap, uint64_t key)
 
 void nb_names_fini(nb_names *names)
 {
+    drop_resting(names, INT64_MAX, 0);
     for (size_t i = 0; i < names->bucket_count; i++) {
         for (nb_name *name = names->buckets[i]; name != NULL; name = name->next) {
             nb_store_relaxed(&name->late, name->references); /* objects that outlive the instance count down from here */
@@ -268,6 +274,81 @@ void nb_name_empty(nb_name *name, nb_object *object)
     if (mine) {
         nb_object_release(object);
     }
+}
+
+/* --------------------------------------------------------------------------------------------- resting */
+
+/* The first that rests, if it has rested for that long: off the list, with its reference. */
+static nb_name *take_rested(nb_names *names, int64_t now, int64_t how_long)
+{
+    nb_name *name;
+
+    nb_lock_acquire(&names->lock);
+    name = names->resting;
+    if (name != NULL && now - name->rests_since >= how_long) {
+        names->resting = name->next_resting;
+        names->last_resting = names->resting != NULL ? names->last_resting : NULL;
+        name->rests = false;
+    } else {
+        name = NULL;
+    }
+    nb_lock_release(&names->lock);
+    return name;
+}
+
+static void drop_resting(nb_names *names, int64_t now, int64_t how_long)
+{
+    nb_name *name;
+
+    while ((name = take_rested(names, now, how_long)) != NULL) {
+        nb_name_release(name);
+    }
+}
+
+void nb_name_rest(nb_name *name, const nb_object *object, int64_t now)
+{
+    nb_names *names = name->names;
+
+    nb_lock_acquire(&names->lock);
+    if (!name->rests && nb_load_relaxed(&name->object) == object) { /* it rests already: two threads delete one resource */
+        name->rests = true;
+        name->references++;
+        name->rests_since = now;
+        name->next_resting = NULL;
+        if (names->last_resting != NULL) {
+            names->last_resting->next_resting = name;
+        } else {
+            names->resting = name;
+        }
+        names->last_resting = name;
+    }
+    nb_lock_release(&names->lock);
+}
+
+bool nb_name_resting(nb_name *name, int64_t now, int64_t how_long)
+{
+    bool rests;
+
+    drop_resting(name->names, now, how_long);
+    nb_lock_acquire(&name->names->lock);
+    rests = name->rests;
+    nb_lock_release(&name->names->lock);
+    return rests;
+}
+
+void nb_names_each(nb_names *names, nb_kind kind, void (*visit)(nb_object *object, const char *text, void *user), void *user)
+{
+    nb_lock_acquire(&names->lock);
+    for (size_t i = 0; i < names->bucket_count; i++) {
+        for (nb_name *name = names->buckets[i]; name != NULL; name = name->next) {
+            nb_object *object = name->kind == kind ? nb_load_relaxed(&name->object) : NULL;
+
+            if (object != NULL) {
+                visit(object, name->text, user);
+            }
+        }
+    }
+    nb_lock_release(&names->lock);
 }
 
 void nb_name_watch(nb_name *name, nb_watcher *watcher)

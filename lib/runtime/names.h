@@ -4,6 +4,8 @@
  * A name entry stands for (kind, name). User handles point to the resource; targets, dead letters and mappings point to the entry, which
  * deleting the resource empties and creating it again fills. An entry lives as long as somebody refers to it.
  *
+ * An entry can rest: for a while after its resource was deleted it is not to be filled again (SQS-Q4). Then the registry refers to it.
+ *
  * A watcher is told, without a lock, when an entry is filled. Lock order: the registry's lock is innermost.
  */
 #ifndef NB_RUNTIME_NAMES_H
@@ -20,6 +22,7 @@ typedef struct nb_names {
     size_t bucket_count, count;
     uint64_t key;         /* of the hash: a secret of the instance */
     uint32_t last_number;
+    nb_name *resting, *last_resting; /* in the order in which they began */
 } nb_names;
 
 typedef struct nb_watcher {
@@ -51,6 +54,15 @@ bool nb_name_fill(nb_name *name, nb_object *object);
 
 /* Empties it if object fills it, and gives its handle back. */
 void nb_name_empty(nb_name *name, nb_object *object);
+
+/* If object fills the entry, it rests from now on: for who is about to empty it. */
+void nb_name_rest(nb_name *name, const nb_object *object, int64_t now);
+
+/* Whether it has rested for less than that long. Lets go of all that have rested longer. */
+bool nb_name_resting(nb_name *name, int64_t now, int64_t how_long);
+
+/* Shows every resource of a kind, in no order, under the lock: visit must not call here. */
+void nb_names_each(nb_names *names, nb_kind kind, void (*visit)(nb_object *object, const char *text, void *user), void *user);
 
 void nb_name_watch(nb_name *name, nb_watcher *watcher);
 void nb_name_unwatch(nb_name *name, nb_watcher *watcher); /* afterwards filled neither runs nor starts */

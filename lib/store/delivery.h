@@ -8,6 +8,8 @@
 
 struct nb_call; /* a handler's call, function/ and target/ know it */
 
+#define NB_HEARTBEAT 1u
+
 typedef struct nb_delivery {
     nimbus_message *message; /* counted; NULL: the slot is empty */
     nb_letter *letter;       /* counted */
@@ -19,9 +21,9 @@ typedef struct nb_delivery {
     nimbus_time sent, first_received, visible_at;
     uint32_t receive_count;
     uint32_t own_receives;   /* of these: from this store */
-    int64_t enqueued;
+    int64_t enqueued;        /* with NB_HEARTBEAT: the visibility that its message would have had without */
     uint64_t sequence;       /* of an ordered store; else 0 */
-    uint32_t mark;           /* a batch handler's, see function/batch.h */
+    uint32_t mark;           /* a batch handler's, see function/batch.h; NB_HEARTBEAT: of a received one; else 0 */
     uint32_t failed;         /* for good: it only waits for its dead letter */
 } nb_delivery;
 

@@ -245,6 +245,27 @@ static bool claim_in_flight(nb_store *store, nimbus_receipt receipt, nb_slot **r
     return true;
 }
 
+void nb_store_end_lease(nb_store *store, nimbus_receipt receipt, int64_t visibility)
+{
+    int64_t now = nb_clock_coarse(&store->nb->clock, NULL), tick = nb_clock_tick(&store->nb->clock), due;
+    uint32_t index = index_of(receipt);
+    nb_slot *slot;
+    uint64_t word;
+
+    if (!claim_in_flight(store, receipt, &slot, &word)) {
+        return;
+    }
+    due = nb_add_time(slot->taken_at, visibility);
+    if (nb_load_relaxed(&slot->due) != nb_add_time(nb_add_time(slot->taken_at, tick), nb_store_lease(store))) {
+        nb_slot_restore(store, slot, index, word); /* its end was changed: that holds */
+    } else if (due <= now) {
+        back_to_ready(store, slot, index, word);
+    } else {
+        nb_store_relaxed(&slot->due, nb_add_time(due, tick));
+        nb_slot_restore(store, slot, index, word);
+    }
+}
+
 void nb_store_untake(nb_store *store, nimbus_receipt receipt)
 {
     uint32_t index = index_of(receipt);

@@ -218,6 +218,16 @@ nimbus_status nb_store_delete_delivery(nb_store *store, nb_delivery *delivery);
 /* Sets the end of invisibility to now + timeout; NB_STORE_VISIBILITY: to the receive + the store's own visibility, at the earliest now. */
 nimbus_status nb_store_change(nb_store *store, nimbus_receipt receipt, int64_t timeout);
 
+/* How long a lease hides: a nanosecond more than any change can, so that its end is told apart without a mark of its own. */
+static inline int64_t nb_store_lease(nb_store *store)
+{
+    return nb_load_relaxed(&store->settings.max_visibility) + 1;
+}
+
+/* Who has a lease lets go of it: the message comes back at the receive + visibility, at the earliest now. Nothing happens if it is not in
+ * flight under this receipt, or its end was changed since. */
+void nb_store_end_lease(nb_store *store, nimbus_receipt receipt, int64_t visibility);
+
 /* In flight, comes again after delay (> 0): it waits as a delayed message. If the store has ended it is discarded. failed: it only
  * waits for its dead letter; whoever takes it sees the mark. */
 void nb_store_defer(nb_store *store, nimbus_receipt receipt, int64_t delay, bool failed);
