@@ -209,6 +209,18 @@ NIMBUS_API nimbus_status nimbus_queue_send(nimbus_queue *queue, const nimbus_ent
  */
 NIMBUS_API nimbus_status nimbus_queue_send_batch(nimbus_queue *queue, const nimbus_entry *entries, size_t count, nimbus_sent *ret);
 
+/**
+ * Takes a message back that nobody has received yet, whether it is delayed or ready. It is counted as cancelled.
+ *
+ * @param queue  NULL: NIMBUS_E_INVALID
+ * @param place  nimbus_sent.place, of a send to this queue
+ * Returns: NIMBUS_OK: it is gone, and nobody got it. NIMBUS_STALE: it was received, or is gone; nothing was changed. NIMBUS_E_RECEIPT: no
+ *          place of this queue. NIMBUS_E_DELETED. NIMBUS_E_INVALID.
+ * Threads: any. Blocks: no. Allocates: no; never fails for memory.
+ * Source: ours.
+ */
+NIMBUS_API nimbus_status nimbus_queue_cancel(nimbus_queue *queue, nimbus_receipt place);
+
 /* ---------------------------------------------------------------------------------------------- receive */
 
 /** Options of a receive. */
@@ -409,7 +421,7 @@ NIMBUS_API nimbus_status nimbus_queue_peek(nimbus_queue *queue, nimbus_peeked *r
 
 /**
  * Counters and gauges of a queue. At every moment
- * accepted = ready + delayed + in_flight + deleted + moved + expired + purged + dropped + discarded.
+ * accepted = ready + delayed + in_flight + deleted + moved + expired + purged + dropped + discarded + cancelled.
  */
 typedef struct nimbus_queue_metrics {
     uint64_t ready NIMBUS_0, delayed NIMBUS_0, in_flight NIMBUS_0; /**< SQS-X1: visible, delayed, not visible */
@@ -422,6 +434,7 @@ typedef struct nimbus_queue_metrics {
     uint64_t deleted NIMBUS_0;
     uint64_t moved NIMBUS_0;          /**< to the dead-letter queue */
     uint64_t expired NIMBUS_0, purged NIMBUS_0, dropped NIMBUS_0, discarded NIMBUS_0;
+    uint64_t cancelled NIMBUS_0;      /**< by nimbus_queue_cancel */
     uint64_t refused NIMBUS_0;        /**< sends that found the queue full */
     nimbus_duration oldest_age NIMBUS_0; /**< age of the oldest message held; 0: none */
     uint64_t reserved_[8] NIMBUS_0;
@@ -440,6 +453,47 @@ typedef struct nimbus_queue_metrics {
  * Source: X-3, SQS-V18, X1, X2.
  */
 NIMBUS_API nimbus_status nimbus_queue_get_metrics(nimbus_queue *queue, nimbus_queue_metrics *ret);
+
+/* ---------------------------------------------------------------------------------------------- explain */
+
+/** Why a receive returns nothing. Appended to, never renumbered. */
+typedef enum nimbus_why {
+    NIMBUS_WHY_RECEIVABLE = 0,   /**< it would return something */
+    NIMBUS_WHY_EMPTY = 1,        /**< nothing is held */
+    NIMBUS_WHY_DELAYED = 2,      /**< all that is held is delayed */
+    NIMBUS_WHY_IN_FLIGHT = 3,    /**< somebody has it; what is not in flight is delayed */
+    NIMBUS_WHY_GROUP_LOCKED = 4, /**< FIFO: an earlier message of the group is in flight */
+    NIMBUS_WHY_OVER_LIMIT = 5,   /**< messages are ready, but limits.max_in_flight are in flight */
+    NIMBUS_WHY_EXHAUSTED = 6,    /**< all that is ready was received max_receive_count times: the next receive moves it */
+    NIMBUS_WHY_MOVING = 7        /**< all that is ready is on its way to a dead-letter queue which does not take it now */
+} nimbus_why;
+
+/** What nimbus_queue_explain found. */
+typedef struct nimbus_queue_explanation {
+    nimbus_why why NIMBUS_0;
+    nimbus_time until NIMBUS_0; /**< wall time at which it changes by itself: a delay or a visibility ends, a move is tried again; 0: not by
+                                     itself, or it is receivable */
+    uint64_t ready NIMBUS_0, delayed NIMBUS_0, in_flight NIMBUS_0;
+    uint64_t locked NIMBUS_0;  /**< of the ready ones: behind one in flight of their group */
+    nimbus_id holder NIMBUS_0; /**< the message whose delay or visibility ends at until; number 0: none */
+    char text[192] NIMBUS_0;   /**< the same as a sentence */
+    uint64_t reserved_[4] NIMBUS_0;
+} nimbus_queue_explanation;
+
+/**
+ * Says why nothing is delivered. It changes nothing: no count, no visibility.
+ *
+ * It takes time in proportion to what stands in front: messages that were received too often, chunks of messages whose deadline may be the
+ * next. A few microseconds as a rule; at worst it looks at every message.
+ *
+ * @param queue     NULL: NIMBUS_E_INVALID
+ * @param group_id  of a queue with groups: of this group alone; NULL: of the queue. Not NULL for a queue without groups: NIMBUS_E_INVALID
+ * @param ret       written on success; NULL: NIMBUS_E_INVALID
+ * Returns: NIMBUS_OK; NIMBUS_E_DELETED; NIMBUS_E_INVALID.
+ * Threads: any. Blocks: no. Allocates: no.
+ * Source: ours.
+ */
+NIMBUS_API nimbus_status nimbus_queue_explain(nimbus_queue *queue, const char *group_id, nimbus_queue_explanation *ret);
 
 /* ------------------------------------------------------------------------------------------ list and tags */
 

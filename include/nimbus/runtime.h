@@ -32,7 +32,7 @@ typedef struct nimbus_limits {
     nimbus_duration max_visibility NIMBUS_0; /**< 12 h / 10 years, counted from the receive (SQS-V5) */
     nimbus_duration min_retention NIMBUS_0; /**< 60 s / 1 ms (SQS-Q9) */
     nimbus_duration max_retention NIMBUS_0; /**< 14 d / 10 years (SQS-Q9) */
-    nimbus_duration recreate_wait NIMBUS_0; /**< how long the name of a deleted queue cannot be used again: none (SQS-Q4: 60 s); up to 1 day */
+    nimbus_duration recreate_wait NIMBUS_0; /**< the name of a deleted queue rests: none (SQS-Q4: 60 s); up to 1 day */
     nimbus_duration purge_interval NIMBUS_0; /**< at least between two purges of a queue: none (SQS-T7: 60 s); up to 1 day */
     uint64_t reserved_[8] NIMBUS_0;
 } nimbus_limits;

@@ -147,6 +147,11 @@ nimbus_status nimbus_queue_delete_message(nimbus_queue *queue, nimbus_receipt re
     return queue != NULL ? nb_store_delete(&queue->store, receipt) : NIMBUS_E_INVALID;
 }
 
+nimbus_status nimbus_queue_cancel(nimbus_queue *queue, nimbus_receipt place)
+{
+    return queue != NULL ? nb_store_cancel(&queue->store, place) : NIMBUS_E_INVALID;
+}
+
 nimbus_status nimbus_queue_change_visibility(nimbus_queue *queue, nimbus_receipt receipt, nimbus_duration timeout)
 {
     if (queue == NULL || !nb_duration_argument(&timeout)) {

@@ -116,6 +116,11 @@ nimbus_status nimbus_queue_get_metrics(nimbus_queue *queue, nimbus_queue_metrics
     return NIMBUS_OK;
 }
 
+nimbus_status nimbus_queue_explain(nimbus_queue *queue, const char *group_id, nimbus_queue_explanation *ret)
+{
+    return queue != NULL && group_id == NULL && ret != NULL ? nb_queue_explain(queue, ret) : NIMBUS_E_INVALID;
+}
+
 nimbus_status nimbus_queue_fd(nimbus_queue *queue, int *ret_fd)
 {
     return queue != NULL && ret_fd != NULL ? nb_store_fd(&queue->store, ret_fd) : NIMBUS_E_INVALID;

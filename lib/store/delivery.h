@@ -8,7 +8,7 @@
 
 struct nb_call; /* a handler's call, function/ and target/ know it */
 
-#define NB_HEARTBEAT 1u
+#define NB_HEARTBEAT 256u /* no outcome */
 
 typedef struct nb_delivery {
     nimbus_message *message; /* counted; NULL: the slot is empty */

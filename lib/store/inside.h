@@ -69,6 +69,8 @@ static inline void nb_store_give_up_places(nb_store *store, uint32_t count)
     nb_store_look_around(store, NB_WATCH_SENDERS);
 }
 
+void nb_store_get_counts_locked(nb_store *store, nb_store_counts *ret);
+
 void nb_watch_set_locked(nb_store *store, uint32_t bit, bool on);
 
 static inline void nb_tally(_Atomic uint64_t *counter, uint64_t by)

@@ -167,6 +167,31 @@ nimbus_status nb_store_discard(nb_store *store, nimbus_receipt receipt)
     return status;
 }
 
+nimbus_status nb_store_cancel(nb_store *store, nimbus_receipt place)
+{
+    uint64_t birth = place.generation & ~NB_PLACE, word;
+    nimbus_status status = nb_store_settling(store);
+    uint32_t index = index_of(place);
+    nb_parcel parcel;
+    nb_slot *slot;
+
+    if (status != NIMBUS_OK || place.place >> 32 != store->number || birth == place.generation ||
+        index >= nb_load_acquire(&store->slot_count)) {
+        return status != NIMBUS_OK ? status : NIMBUS_E_RECEIPT;
+    }
+    slot = nb_slot_at(store, index);
+    do {
+        word = nb_slot_word(slot);
+        if (nb_generation_of(word) != birth || (nb_state_of(word) != NB_READY && nb_state_of(word) != NB_DELAYED)) {
+            return birth > nb_generation_of(word) ? NIMBUS_E_RECEIPT : NIMBUS_STALE; /* every take and every free raises it */
+        }
+    } while (!nb_slot_claim(slot, word));
+    parcel = nb_slot_forget(store, slot, index, word, nb_state_of(word), &store->tally.cancelled);
+    look_for_senders(store);
+    nb_parcel_release(&parcel);
+    return NIMBUS_OK;
+}
+
 /* ----------------------------------------------------------------------------------------- coming back */
 
 /* A claimed one that was in flight is ready again, at the end of the line; or it goes to the dead letter, if the store is eager. */

@@ -7,6 +7,7 @@
  *   accepted = pushes - returns + born_delayed
  *   received = pops - unreceived + extra_received
  *   ready    = accepted - deleted - in flight - delayed - moved - expired - purged - dropped - discarded
+ *              - cancelled
  * So a message counts from its push on, as in flight from the addition of its take, as deleted from that of its delete, and each of these
  * is one atomic step: what has returned before the counts are read is in them.
  */
@@ -220,29 +221,36 @@ static bool look(nb_store *store, nb_store_counts *ret)
     ret->purged = nb_load_relaxed(&t->purged);
     ret->dropped = nb_load_relaxed(&t->dropped);
     ret->discarded = nb_load_relaxed(&t->discarded);
+    ret->cancelled = nb_load_relaxed(&t->cancelled);
     ret->deleted = (high << 32) + nb_deleted_of(flow);
     ret->in_flight = nb_in_flight_of(flow);
     ret->delayed = delayed;
-    gone = ret->moved + ret->expired + ret->purged + ret->dropped + ret->discarded + ret->deleted + ret->in_flight + delayed;
+    gone = ret->moved + ret->expired + ret->purged + ret->dropped + ret->discarded + ret->cancelled + ret->deleted + ret->in_flight +
+           delayed;
     ret->ready = ret->accepted > gone ? ret->accepted - gone : 0;
     return returning == 0 && flow == nb_load_acquire(&store->flow) && returns == nb_load_relaxed(&t->returns) &&
            delayed == nb_load_relaxed(&t->delayed) && ret->accepted >= gone;
 }
 
-void nb_store_get_counts(nb_store *store, nb_store_counts *ret)
+void nb_store_get_counts_locked(nb_store *store, nb_store_counts *ret)
 {
     nb_store_tally *t = &store->tally;
 
-    nb_store_enter(store);
     memset(ret, 0, sizeof *ret);
     for (int tries = 0; tries < LOOKS && !look(store, ret); tries++) { /* until nothing moved meanwhile */
         nb_pause();
     }
     ret->accepted = ret->ready + ret->delayed + ret->in_flight + ret->deleted + ret->moved + ret->expired + ret->purged + ret->dropped +
-                    ret->discarded;
+                    ret->discarded + ret->cancelled;
     ret->redriven_in = nb_load_relaxed(&t->redriven_in);
     ret->empty_receives = nb_load_relaxed(&t->empty_receives);
     ret->refused = nb_load_relaxed(&t->refused);
     ret->waiters = store->waiter_count;
+}
+
+void nb_store_get_counts(nb_store *store, nb_store_counts *ret)
+{
+    nb_store_enter(store);
+    nb_store_get_counts_locked(store, ret);
     nb_store_leave(store);
 }

@@ -26,7 +26,7 @@
  *
  * Invariants:
  * (1) ready + delayed + in flight = held; MOVING and STUCK count as ready, DOOMING as in flight.
- * (2) accepted = held + deleted + moved + expired + purged + dropped + discarded.
+ * (2) accepted = held + deleted + moved + expired + purged + dropped + discarded + cancelled.
  * (3) A slot with the flag HINTED has exactly one entry in the ready ring or in one of the lists (returned, moving, stuck), a slot without
  *     it none. A slot is not used again before its entry is gone. So entries need no generation and never number more than the slots.
  * (4) READY without HINTED is never published: a ready message is always found.
@@ -103,7 +103,7 @@ struct nb_waiter {
 
 typedef struct nb_store_counts {
     uint64_t ready, delayed, in_flight, waiters;
-    uint64_t accepted, redriven_in, received, empty_receives, deleted, moved, expired, purged, dropped, discarded, refused;
+    uint64_t accepted, redriven_in, received, empty_receives, deleted, moved, expired, purged, dropped, discarded, cancelled, refused;
 } nb_store_counts;
 
 /* What happens seldom is counted where it happens; the rest is derived from these, flow, and the positions of the ready ring (store.c). */
@@ -113,7 +113,7 @@ typedef struct nb_store_tally {
     _Atomic uint64_t born_delayed, returns; /* offers with a delay; pushes that were no offers */
     _Atomic uint64_t deleted_high;          /* times that the 32 bits of flow have overflowed */
     _Atomic uint64_t unreceived, extra_received;       /* pops that were no receives; receives that were no pops */
-    _Atomic uint64_t redriven_in, empty_receives, moved, expired, purged, dropped, discarded, refused;
+    _Atomic uint64_t redriven_in, empty_receives, moved, expired, purged, dropped, discarded, cancelled, refused;
 } nb_store_tally;
 
 typedef struct nb_slots nb_slots;
@@ -209,6 +209,10 @@ void nb_store_pass_on(nb_store *store);
 
 nimbus_status nb_store_delete(nb_store *store, nimbus_receipt receipt);
 
+/* By the place of a send: the message leaves unless anybody has received it. NIMBUS_OK; NIMBUS_STALE; NIMBUS_E_RECEIPT: not a place of
+ * this store; or why the store has ended. */
+nimbus_status nb_store_cancel(nb_store *store, nimbus_receipt place);
+
 /* Each for itself; statuses may be NULL. True: none failed. */
 bool nb_store_delete_many(nb_store *store, const nimbus_receipt *receipts, size_t count, nimbus_status *statuses);
 
@@ -240,6 +244,16 @@ nimbus_status nb_store_doom(nb_store *store, nimbus_receipt receipt, const void 
 
 /* Deletes it and counts it as discarded. */
 nimbus_status nb_store_discard(nb_store *store, nimbus_receipt receipt);
+
+/* Why nothing is received, or that something can be: the counts of one moment, and what changes by itself next. */
+typedef struct nb_reason {
+    nimbus_why why;
+    int64_t until;     /* elapsed; INT64_MAX: not by itself */
+    nimbus_id holder;  /* whose delay or visibility ends then; number 0: nobody's */
+    nb_store_counts counts;
+} nb_reason;
+
+nimbus_status nb_store_explain(nb_store *store, nb_reason *ret);
 
 nimbus_status nb_store_purge(nb_store *store, uint64_t *ret_count);
 nimbus_status nb_store_peek(nb_store *store, nimbus_peeked *ret, size_t max, size_t *ret_count);

@@ -790,7 +790,8 @@ static void run_after_the_shutdown(void **state)
                 X(NIMBUS_E_BATCH_TOO_LONG) X(NIMBUS_E_ATTRIBUTE) X(NIMBUS_E_PATTERN) X(NIMBUS_E_JSON) X(NIMBUS_E_UNSUPPORTED)              \
                     X(NIMBUS_E_CONFLICT) X(NIMBUS_E_IN_USE) X(NIMBUS_E_BUSY) X(NIMBUS_E_WOULD_DEADLOCK) X(NIMBUS_E_WOULD_BLOCK)            \
                         X(NIMBUS_E_THREAD) X(NIMBUS_E_SYSTEM) X(NIMBUS_E_TOO_DEEP) X(NIMBUS_E_CANCELLED) X(NIMBUS_E_TOO_COMPLEX)         \
-                        X(NIMBUS_DUPLICATE) X(NIMBUS_E_RECEIPT_EXPIRED) X(NIMBUS_E_DEDUP_FULL) X(NIMBUS_E_ATTEMPT)
+                        X(NIMBUS_DUPLICATE) X(NIMBUS_E_RECEIPT_EXPIRED) X(NIMBUS_E_DEDUP_FULL) X(NIMBUS_E_ATTEMPT)              \
+                        X(NIMBUS_E_DELETED_RECENTLY) X(NIMBUS_E_PURGED_RECENTLY) X(NIMBUS_E_CONTENT)
 
 static void every_status_has_a_name_and_a_text(void **state)
 {
@@ -804,7 +805,7 @@ static void every_status_has_a_name_and_a_text(void **state)
     size_t k;
     (void)state;
 
-    EQ(COUNT(all), 39);
+    EQ(COUNT(all), 42);
     for (i = 0; i < COUNT(all); i++) {
         TEXT(nimbus_status_name(all[i].status), all[i].name);
         CHECK(nimbus_status_text(all[i].status) != NULL && nimbus_status_text(all[i].status)[0] != '\0');

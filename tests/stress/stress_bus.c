@@ -301,7 +301,7 @@ static void *change_queue(void *user)
         memset(&m, 0, sizeof m);
         done("queue metrics", nimbus_queue_get_metrics(queue, &m));
         equal("ledger of a deleted queue", m.accepted,
-              m.ready + m.delayed + m.in_flight + m.deleted + m.moved + m.expired + m.purged + m.dropped + m.discarded);
+              m.ready + m.delayed + m.in_flight + m.deleted + m.moved + m.expired + m.purged + m.dropped + m.discarded + m.cancelled);
         atomic_fetch_add(&s->churn_accepted, m.accepted);
         atomic_fetch_add(&s->churn_generations, 1);
         nimbus_queue_release(queue);

@@ -302,7 +302,8 @@ static nimbus_queue_metrics ledger(plan *p)
 {
     nimbus_queue_metrics m = { 0 };
     if (nimbus_queue_get_metrics(p->queue, &m) != NIMBUS_OK ||
-        m.accepted != m.ready + m.delayed + m.in_flight + m.deleted + m.moved + m.expired + m.purged + m.dropped + m.discarded) {
+        m.accepted != m.ready + m.delayed + m.in_flight + m.deleted + m.moved + m.expired + m.purged + m.dropped + m.discarded +
+                          m.cancelled) {
         report(p, "the ledger does not balance", NULL, (long long)m.accepted);
     }
     return m;

@@ -269,14 +269,14 @@ nimbus_queue_metrics test_metrics(nimbus_queue *queue, const char *file, int lin
     nimbus_queue_metrics m = { 0 };
     uint64_t gone;
     test_status(nimbus_queue_get_metrics(queue, &m), NIMBUS_OK, "nimbus_queue_get_metrics", file, line);
-    gone = m.deleted + m.moved + m.expired + m.purged + m.dropped + m.discarded;
+    gone = m.deleted + m.moved + m.expired + m.purged + m.dropped + m.discarded + m.cancelled;
     if (m.accepted != m.ready + m.delayed + m.in_flight + gone) {
         print_error("the ledger: accepted %llu; ready %llu, delayed %llu, in flight %llu, deleted %llu, moved %llu, expired %llu, "
-                    "purged %llu, dropped %llu, discarded %llu\n",
+                    "purged %llu, dropped %llu, discarded %llu, cancelled %llu\n",
                     (unsigned long long)m.accepted, (unsigned long long)m.ready, (unsigned long long)m.delayed,
                     (unsigned long long)m.in_flight, (unsigned long long)m.deleted, (unsigned long long)m.moved,
                     (unsigned long long)m.expired, (unsigned long long)m.purged, (unsigned long long)m.dropped,
-                    (unsigned long long)m.discarded);
+                    (unsigned long long)m.discarded, (unsigned long long)m.cancelled);
         _fail(file, line);
     }
     return m;
