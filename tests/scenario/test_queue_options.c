@@ -227,7 +227,7 @@ static void a_dead_letter_queue_given_later_takes_what_is_stored(void **state)
     (void)TAKE(queue, "m");
     ADVANCE(w, NIMBUS_SECONDS(1));
     SET(w, queue, .dead_letter_queue = dead, .max_receive_count = 1, .visibility_timeout = NIMBUS_SECONDS(1));
-    SET(w, queue, .dead_letter_queue = other, .max_receive_count = 1, .visibility_timeout = NIMBUS_SECONDS(1)); /* the one in force counts */
+    SET(w, queue, .dead_letter_queue = other, .max_receive_count = 1, .visibility_timeout = NIMBUS_SECONDS(1));
     RECEIVE_NONE(queue);
     COUNTS(dead, 0, 0, 0);
     COUNTS(other, 1, 0, 0);
