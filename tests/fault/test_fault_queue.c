@@ -322,6 +322,74 @@ static void receiving_asynchronously(void **state)
 
 /* -------------------------------------------------------------------------------- what does not allocate */
 
+static bool count_queue(nimbus_queue *queue, void *user)
+{
+    (void)queue;
+    ++*(size_t *)user;
+    return true;
+}
+
+static bool count_tag(nimbus_queue *queue, const char *key, const char *value, void *user)
+{
+    (void)key;
+    (void)value;
+    return count_queue(queue, user);
+}
+
+static void manage_queues(fault *f)
+{
+    nimbus_receive_options heartbeat = { .heartbeat = true };
+    nimbus_queue_options options = { .text_only = true };
+    nimbus_entry entry = entry_of("m");
+    nimbus_delivery delivery = { 0 };
+    nimbus_sent sent = { 0 };
+    nimbus_status status;
+    nimbus_queue *queue;
+    char value[8] = "";
+    char name[16];
+    size_t count = 0;
+    size_t i;
+
+    fault_open(f);
+    queue = make_queue(f, "q", &options);
+    for (i = 0; i < 5; i++) {
+        (void)snprintf(name, sizeof name, "q-%zu", i);
+        (void)make_queue(f, name, NULL);
+    }
+    do { /* a list that there is no memory for shows nothing */
+        count = 0;
+        TRY(f, status, nimbus_queue_list(f->nb, "q-", count_queue, &count));
+    } while (status != NIMBUS_OK);
+    EQ(count, 5);
+    TRY_OK(f, nimbus_queue_set_tag(queue, "a", "1"));
+    TRY_OK(f, nimbus_queue_set_tag(queue, "b", "2"));
+    TRY(f, status, nimbus_queue_set_tag(queue, "a", "3")); /* in vain, it leaves the value that was there */
+    OK(status);
+    OK(nimbus_queue_get_tag(queue, "a", value, sizeof value, NULL));
+    TEXT(value, "3");
+    count = 0;
+    OK(nimbus_queue_visit_tags(queue, count_tag, &count));
+    EQ(count, 2);
+    for (i = 0; i < 3; i++) {
+        (void)send_entry(f, queue, &entry);
+    }
+    OK(nimbus_queue_receive(queue, 0, &heartbeat, &delivery, 1, NULL)); /* neither needs memory */
+    OK(nimbus_advance(f->nb, NIMBUS_HOURS(1)));
+    nimbus_delivery_release(&delivery);
+    COUNTS(queue, 3, 0, 0);
+    TRY(f, status, nimbus_queue_send(queue, &entry, &sent));
+    OK(status);
+    OK(nimbus_queue_cancel(queue, sent.place));
+    COUNTS(queue, 3, 0, 0);
+    fault_close(f);
+}
+
+static void managing_queues(void **state)
+{
+    (void)state;
+    fault_each(manage_queues);
+}
+
 #define NO_ALLOCATION(w, call)                                                                                                             \
     do {                                                                                                                                   \
         uint64_t calls_ = heap_calls(&(w)->heap);                                                                                          \
@@ -337,6 +405,12 @@ static void what_says_that_it_does_not_allocate_does_not(void **state)
     nimbus_queue_options options = { 0 };
     nimbus_queue_metrics m = { 0 };
     nimbus_runtime_metrics runtime = { 0 };
+    nimbus_receive_options heartbeat = { .heartbeat = true };
+    nimbus_queue_explanation explanation = { 0 };
+    nimbus_entry entry = entry_of("m");
+    nimbus_sent sent = { 0 };
+    nimbus_delivery held = { 0 };
+    char tag[8];
     nimbus_peeked peeked = { 0 };
     nimbus_delivery deliveries[10] = { 0 };
     nimbus_receipt receipts[2];
@@ -359,6 +433,15 @@ static void what_says_that_it_does_not_allocate_does_not(void **state)
     NO_ALLOCATION(w, OK(nimbus_delivery_retry(&deliveries[2], NIMBUS_SECONDS(3))));
     NO_ALLOCATION(w, OK(nimbus_delivery_delete(&deliveries[3])));
     NO_ALLOCATION(w, nimbus_delivery_release(&deliveries[4]));
+    NO_ALLOCATION(w, OK(nimbus_queue_receive(queue, 0, &heartbeat, &held, 1, &count)));
+    NO_ALLOCATION(w, nimbus_delivery_release(&held));
+    OK(nimbus_queue_set_tag(queue, "key", "value"));
+    NO_ALLOCATION(w, OK(nimbus_queue_get_tag(queue, "key", tag, sizeof tag, NULL)));
+    NO_ALLOCATION(w, OK(nimbus_queue_visit_tags(queue, count_tag, &count)));
+    NO_ALLOCATION(w, OK(nimbus_queue_set_tag(queue, "key", NULL)));
+    NO_ALLOCATION(w, OK(nimbus_queue_explain(queue, NULL, &explanation)));
+    OK(nimbus_queue_send(queue, &entry, &sent));
+    NO_ALLOCATION(w, OK(nimbus_queue_cancel(queue, sent.place)));
     NO_ALLOCATION(w, OK(nimbus_queue_peek(queue, &peeked, 1, &count)));
     nimbus_message_release(peeked.message);
     NO_ALLOCATION(w, OK(nimbus_queue_get_metrics(queue, &m)));
@@ -435,6 +518,7 @@ int main(void)
         cmocka_unit_test(sending_and_receiving),
         cmocka_unit_test(sending_batches),
         cmocka_unit_test(moving_to_dead_letters),
+        cmocka_unit_test(managing_queues),
         cmocka_unit_test(receiving_asynchronously),
         DRIVEN(what_says_that_it_does_not_allocate_does_not),
         cmocka_unit_test(opening_without_descriptors),
