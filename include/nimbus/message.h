@@ -218,6 +218,33 @@ NIMBUS_API nimbus_status nimbus_message_attribute(const nimbus_message *message,
  */
 NIMBUS_API const char *nimbus_message_subject(const nimbus_message *message);
 
+#define NIMBUS_MD5_TEXT 33 /**< bytes of an MD5 as text, with its NUL */
+
+/**
+ * The MD5 of bytes as 32 hexadecimal digits: what SQS gives back for the body of a message. The library never computes it by itself.
+ *
+ * @param data  the exact bytes; NULL: as if size were 0
+ * @param size  bytes at data
+ * @param ret   written, with a NUL; NULL: nothing happens
+ * Threads: any. Blocks: no. Allocates: no.
+ * Source: SQS-S1.
+ */
+NIMBUS_API void nimbus_md5(const void *data, size_t size, char ret[NIMBUS_MD5_TEXT]);
+
+/**
+ * The MD5 of a message's attributes as SQS computes it: over all of them, or over those that a receiver asks for.
+ *
+ * @param message  NULL: NIMBUS_E_INVALID
+ * @param names    count names: an attribute's, "All" or ".*" for all, "prefix.*" for those that begin with prefix. NULL: all of them
+ * @param count    names at names; ignored if names is NULL
+ * @param ret      written on NIMBUS_OK, with a NUL; NULL: NIMBUS_E_INVALID
+ * Returns: NIMBUS_OK; NIMBUS_EMPTY: there are no such attributes, and so no MD5; NIMBUS_E_INVALID: also if one of the names is NULL.
+ * Threads: any. Blocks: no. Allocates: no.
+ * Source: SQS-A5, R15.
+ */
+NIMBUS_API nimbus_status nimbus_message_attributes_md5(const nimbus_message *message, const char *const *names, size_t count,
+                                                       char ret[NIMBUS_MD5_TEXT]);
+
 /** The parts of an event, unescaped. All pointers live as long as the message; each text also ends in NUL, detail does not. */
 typedef struct nimbus_event_view {
     nimbus_id id NIMBUS_0;

@@ -1,7 +1,8 @@
 /* message.c - the functions of nimbus/message.h. */
 #include <string.h>
 
-#include "memory/message.h"
+#include "base/hex.h"
+#include "memory/digest.h"
 
 nimbus_attribute nimbus_string(const char *name, const char *value)
 {
@@ -97,6 +98,39 @@ nimbus_status nimbus_message_attribute(const nimbus_message *message, const char
 const char *nimbus_message_subject(const nimbus_message *message)
 {
     return message != NULL ? nb_message_subject(message) : NULL;
+}
+
+void nimbus_md5(const void *data, size_t size, char ret[NIMBUS_MD5_TEXT])
+{
+    unsigned char digest[NB_MD5_SIZE];
+    nb_md5 hash;
+
+    if (ret != NULL) {
+        nb_md5_begin(&hash);
+        nb_md5_add(&hash, data, data != NULL ? size : 0);
+        nb_md5_end(&hash, digest);
+        nb_hex_text(digest, sizeof digest, ret);
+    }
+}
+
+nimbus_status nimbus_message_attributes_md5(const nimbus_message *message, const char *const *names, size_t count,
+                                            char ret[NIMBUS_MD5_TEXT])
+{
+    unsigned char digest[NB_MD5_SIZE];
+
+    if (message == NULL || ret == NULL) {
+        return NIMBUS_E_INVALID;
+    }
+    for (size_t i = 0; names != NULL && i < count; i++) {
+        if (names[i] == NULL) {
+            return NIMBUS_E_INVALID;
+        }
+    }
+    if (!nb_attributes_md5(message, names, names != NULL ? count : 0, digest)) {
+        return NIMBUS_EMPTY;
+    }
+    nb_hex_text(digest, sizeof digest, ret);
+    return NIMBUS_OK;
 }
 
 nimbus_status nimbus_message_event(const nimbus_message *message, nimbus_event_view *ret)

@@ -1,0 +1,22 @@
+/*
+ * sha256.h - SHA-256 (FIPS 180-4): the deduplication id that stands for a body (SQS-F15).
+ */
+#ifndef NB_BASE_SHA256_H
+#define NB_BASE_SHA256_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define NB_SHA256_SIZE 32u
+
+typedef struct nb_sha256 {
+    uint32_t state[8];
+    uint64_t size; /* of what was added */
+    unsigned char block[64]; /* the last size % 64 bytes of it */
+} nb_sha256;
+
+void nb_sha256_begin(nb_sha256 *hash);
+void nb_sha256_add(nb_sha256 *hash, const void *data, size_t size); /* data may be NULL if size is 0 */
+void nb_sha256_end(nb_sha256 *hash, unsigned char ret[NB_SHA256_SIZE]);
+
+#endif
