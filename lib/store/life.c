@@ -181,14 +181,14 @@ void nb_store_fini(nb_store *store)
 
 void nb_store_configure(nb_store *store, const nb_store_config *config)
 {
-    nb_store_enter(store);
+    int64_t now = nb_store_enter(store);
+
     set(&store->settings, config, nb_clock_tick(&store->nb->clock));
     if (config->capacity_bytes != SIZE_MAX) {
         nb_store_measure_from_now_locked(store);
     }
-    nb_store_unstick_locked(store);
     nb_keys_forget_locked(store); /* the keys have changed with the retention */
-    nb_store_leave(store);
-    nb_store_enter(store); /* what is too old by the new one goes at once (SQS-T3) */
+    nb_store_sweep_locked(store, now); /* what is too old by the new one goes at once (SQS-T3), before anybody is served */
+    nb_store_unstick_locked(store);
     nb_store_leave(store);
 }

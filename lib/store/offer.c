@@ -89,6 +89,47 @@ static bool drop_oldest(nb_store *store)
     return false;
 }
 
+/*
+ * Whether there would be room if the ready ones went: a message that cannot be stored drops nobody. Looked at only where one drop may not
+ * do; what others change meanwhile is seen by the offer itself.
+ */
+static bool dropping_helps(nb_store *store, size_t size, bool counted)
+{
+    size_t capacity = nb_load_relaxed(&store->settings.capacity_messages), max = nb_load_relaxed(&store->settings.capacity_bytes);
+    uint64_t places = nb_store_places(store), bytes = counted ? nb_load_relaxed(&store->bytes) : 0, at = 0;
+    uint32_t run[8], count = 0, next = 0;
+
+    if (!nb_load_relaxed(&store->settings.drop_oldest) || (counted && size > max)) {
+        return false;
+    }
+    if (places <= capacity && !counted) {
+        return true;
+    }
+    while (places >= capacity || (counted && bytes > max - size)) {
+        nb_slot *slot;
+        uint64_t word;
+
+        if (next == count) {
+            next = 0;
+            count = nb_index_ring_list(&store->ready, &at, run, 8);
+        }
+        if (count == 0) {
+            return false;
+        }
+        slot = nb_slot_at(store, run[next]);
+        word = nb_slot_word(slot);
+        if (nb_state_of(word) == NB_READY && nb_slot_claim(slot, word)) {
+            size_t one = (word & NB_COUNTED) != 0 ? nb_message_size(slot->message) : 0;
+
+            nb_slot_restore(store, slot, run[next], word);
+            places -= places > 0;
+            bytes -= one < bytes ? one : bytes;
+        }
+        next++;
+    }
+    return true;
+}
+
 /* No room at first: what is over its time goes, then perhaps the oldest. */
 static nimbus_status make_room(nb_store *store, size_t size, bool counted, nimbus_bound *bound)
 {
@@ -98,10 +139,10 @@ static nimbus_status make_room(nb_store *store, size_t size, bool counted, nimbu
         nb_store_enter(store);
         nb_store_leave(store);
     }
-    while ((status = reserve(store, size, counted, bound)) == NIMBUS_E_FULL) {
-        if (!nb_load_relaxed(&store->settings.drop_oldest) || (counted && size > nb_load_relaxed(&store->settings.capacity_bytes)) ||
-            !drop_oldest(store)) {
-            break;
+    status = reserve(store, size, counted, bound);
+    if (status == NIMBUS_E_FULL && dropping_helps(store, size, counted)) {
+        while (status == NIMBUS_E_FULL && drop_oldest(store)) {
+            status = reserve(store, size, counted, bound);
         }
     }
     return status;
