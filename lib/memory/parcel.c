@@ -10,6 +10,7 @@ struct nb_letter {
     const char *reason;
     _Atomic uint32_t references; /* as in message.h */
     uint32_t attempts;
+    bool from_queue;
 };
 
 nb_letter *nb_letter_make(nb_heap *heap, const char *source, const char *reason, uint32_t attempts)
@@ -24,9 +25,20 @@ nb_letter *nb_letter_make(nb_heap *heap, const char *source, const char *reason,
         memcpy(text + source_size, reason, reason_size);
         letter->reason = text + source_size;
         letter->attempts = attempts;
+        letter->from_queue = false;
         nb_atomic_init(&letter->references, 1);
     }
     return letter;
+}
+
+void nb_letter_mark_queue(nb_letter *letter)
+{
+    letter->from_queue = true;
+}
+
+bool nb_letter_from_queue(const nb_letter *letter)
+{
+    return letter->from_queue;
 }
 
 nb_letter *nb_letter_retain(nb_letter *letter)

@@ -18,7 +18,10 @@ bool nb_queue_move_to_dead_letter(nb_object *owner, const nb_parcel *parcel, uin
     target = name != NULL ? nb_name_acquire(name) : NULL;
     if (target != NULL && target != owner) {
         dead.letter = nb_letter_make(owner->heap, queue->store.name, said, own_receives);
-        moved = dead.letter != NULL && target->ops->offer(target, &dead) == NB_DELIVERED;
+        if (dead.letter != NULL) {
+            nb_letter_mark_queue(dead.letter);
+            moved = target->ops->offer(target, &dead) == NB_DELIVERED;
+        }
     }
     nb_trace(queue->store.nb, moved ? NIMBUS_TRACE_DEAD_LETTERED : NIMBUS_TRACE_MOVE_FAILED, "queue", queue->store.name, parcel->id,
              moved ? NIMBUS_OK : target == NULL ? NIMBUS_E_NOT_FOUND : NIMBUS_E_FULL,

@@ -1,6 +1,7 @@
 /*
  * entries.c - the entries that lead to slots: those of the ready ring, and the lists of what was given back or is stuck. Whoever takes
- * an entry off frees the slot if it is a zombie by then (store.h, (3)).
+ * an entry off frees the slot if it is a zombie by then (store.h, (3)). If it is carried (carry.h) he only takes HINTED away: its carrier
+ * finds out when he puts it down.
  */
 #include "store/inside.h"
 
@@ -13,7 +14,11 @@ uint64_t nb_slot_claim_popped_slowly(nb_store *store, nb_slot *slot, uint32_t in
             nb_slot_put(store, slot, index, word);
             return 0;
         }
-        if (nb_slot_claim(slot, word)) {
+        if (nb_state_of(word) == NB_CARRIED) {
+            if (nb_cas_strong_acq_rel(&slot->word, &word, word & ~NB_HINTED)) {
+                return 0;
+            }
+        } else if (nb_slot_claim(slot, word)) {
             return word & ~NB_HINTED;
         }
     }

@@ -171,7 +171,8 @@ void nb_slot_restore_locked(nb_store *store, nb_slot *slot, uint32_t index, uint
 
 uint64_t nb_slot_claim_popped_slowly(nb_store *store, nb_slot *slot, uint32_t index);
 
-/* The slot of an entry that was just popped off the ready ring. Its word without HINTED: it is claimed; 0: it was a zombie, and is free. */
+/* The slot of an entry that was just popped off the ready ring. Its word without HINTED: it is claimed; 0: there is nothing to take, it was
+ * a zombie (and is free) or is carried. */
 static inline uint64_t nb_slot_claim_popped(nb_store *store, nb_slot *slot, uint32_t index)
 {
     uint64_t word = nb_load_acquire(&slot->word);

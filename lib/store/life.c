@@ -74,7 +74,7 @@ static bool clear_slot(nb_store *store, uint32_t index, clearing *how)
         if (state == NB_FREE || state == NB_ZOMBIE || state == how->keep) {
             return state == NB_IN_FLIGHT;
         }
-        if (state == NB_MOVING || state == NB_DOOMING) {
+        if (state == NB_MOVING || state == NB_DOOMING || state == NB_CARRIED) {
             if (!how->mark || nb_cas_strong_acq_rel(&slot->word, &word, word | NB_PURGED)) {
                 return true;
             }

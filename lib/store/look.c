@@ -1,7 +1,7 @@
 /*
  * look.c - looking at messages without touching them. A slot is claimed for the moment in which its message is retained and its facts are
- * copied, and is published as it was; whoever wants it meanwhile waits that long. A MOVING slot is its mover's, but it only ends under the
- * lock, which the looker has.
+ * copied, and is published as it was; whoever wants it meanwhile waits that long. A MOVING slot is its mover's, a CARRIED one its carrier's, but
+ * they only end under the lock, which the looker has.
  */
 #include <string.h>
 
@@ -33,6 +33,12 @@ static void copy(peeker *peek, nb_slot *slot, nb_state state)
     entry->until = due == INT64_MAX ? 0 : nb_add_time(peek->wall, due - peek->now);
 }
 
+/* Its mover's or carrier's until we give the lock back: then it may be read without a claim. */
+static bool movers(nb_state state)
+{
+    return state == NB_MOVING || state == NB_DOOMING || state == NB_CARRIED;
+}
+
 /* Copies a slot that is in one of the wanted states (a bit each). */
 static void peek_slot(peeker *peek, uint32_t index, uint32_t wanted)
 {
@@ -44,7 +50,7 @@ static void peek_slot(peeker *peek, uint32_t index, uint32_t wanted)
         if ((wanted & 1u << nb_state_of(word)) == 0) {
             return;
         }
-        if (nb_state_of(word) == NB_MOVING || nb_state_of(word) == NB_DOOMING) {
+        if (movers(nb_state_of(word))) {
             copy(peek, slot, nb_state_of(word));
             return;
         }
@@ -101,7 +107,7 @@ nimbus_status nb_store_peek(nb_store *store, nimbus_peeked *ret, size_t max, siz
     status = nb_store_ended(store);
     if (status == NIMBUS_OK) {
         peek_list(&peek, store->stuck, 1u << NB_STUCK);
-        peek_states(&peek, 1u << NB_MOVING);
+        peek_states(&peek, 1u << NB_MOVING | 1u << NB_CARRIED);
         peek_list(&peek, store->returned, 1u << NB_READY);
         peek_ring(&peek);
         peek_states(&peek, 1u << NB_DELAYED);
@@ -162,7 +168,7 @@ static int64_t here_since(nb_store *store, uint32_t index)
         if ((word & NB_HAS_PAST) == 0) {
             break;
         }
-        if (state == NB_MOVING || state == NB_DOOMING) { /* its mover's until we give the lock back */
+        if (movers(state)) { /* its mover's until we give the lock back */
             since = nb_slot_past(store, index, word).arrived;
             break;
         }

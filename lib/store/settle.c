@@ -18,8 +18,9 @@ static nimbus_status judge(uint64_t word, uint64_t birth, uint64_t generation)
     return generation > nb_generation_of(word)                                            ? NIMBUS_E_RECEIPT
            : state == NB_FREE || state == NB_ZOMBIE || generation <= birth                ? NIMBUS_E_NO_MESSAGE
            : generation < nb_generation_of(word)                                          ? NIMBUS_STALE
-           : state == NB_MOVING || state == NB_DOOMING || state == NB_STUCK ? NIMBUS_STALE /* it belongs to the dead letter */
-                                                                                          : NIMBUS_OK;
+           : state == NB_MOVING || state == NB_DOOMING || state == NB_STUCK || state == NB_CARRIED
+               ? NIMBUS_STALE /* it belongs to the dead letter, or to a move task */
+               : NIMBUS_OK;
 }
 
 nimbus_status nb_store_claim(nb_store *store, nimbus_receipt receipt, nb_slot **ret_slot, uint64_t *ret_word)

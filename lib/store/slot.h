@@ -19,12 +19,13 @@
 #include "store/store.h"
 
 typedef enum nb_state {
-    NB_FREE, NB_READY, NB_DELAYED, NB_IN_FLIGHT, NB_CLAIMED, NB_MOVING, NB_DOOMING, NB_STUCK, NB_ZOMBIE
+    NB_FREE, NB_READY, NB_DELAYED, NB_IN_FLIGHT, NB_CLAIMED, NB_MOVING, NB_DOOMING, NB_STUCK, NB_ZOMBIE,
+    NB_CARRIED
 } nb_state;
 
 #define NB_STATE_MASK UINT64_C(0xf)
 #define NB_HINTED UINT64_C(0x10)   /* an entry of the ready ring or of a list leads here */
-#define NB_PURGED UINT64_C(0x20)   /* while it was MOVING or DOOMING */
+#define NB_PURGED UINT64_C(0x20)   /* while it was MOVING, DOOMING or CARRIED */
 #define NB_HAS_PAST UINT64_C(0x40) /* it has a letter or a note */
 #define NB_FAILED UINT64_C(0x80)   /* for good: it only waits for its dead letter */
 #define NB_COUNTED UINT64_C(0x100) /* its bytes are in store->bytes */

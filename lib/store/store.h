@@ -21,11 +21,14 @@
  *   DOOMING   -> IN_FLIGHT  move                     it did not
  *   STUCK     -> MOVING     take, timer              another try
  *   STUCK     -> READY      nb_store_configure       its count is no longer too high, or there is no dead letter any more
+ *   READY, STUCK -> CARRIED nb_store_lift            a move task takes it to another queue (carry.h)
+ *   CARRIED   -> FREE       nb_store_put_down        the other queue has it; ZOMBIE first while an entry leads here
+ *   CARRIED   -> READY, STUCK nb_store_put_down      it has not: as it was, at its place
  *   READY, DELAYED, IN_FLIGHT, STUCK -> FREE         delete, discard, expiry, purge, drop-oldest, end; ZOMBIE first while a list holds it
  *   ZOMBIE    -> FREE       whoever takes its entry off the list
  *
  * Invariants:
- * (1) ready + delayed + in flight = held; MOVING and STUCK count as ready, DOOMING as in flight.
+ * (1) ready + delayed + in flight = held; MOVING, STUCK and CARRIED count as ready, DOOMING as in flight.
  * (2) accepted = held + deleted + moved + expired + purged + dropped + discarded + cancelled.
  * (3) A slot with the flag HINTED has exactly one entry in the ready ring or in one of the lists (returned, moving, stuck), a slot without
  *     it none. A slot is not used again before its entry is gone. So entries need no generation and never number more than the slots.
