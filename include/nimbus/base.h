@@ -94,7 +94,7 @@ typedef enum nimbus_status {
     NIMBUS_E_PATTERN = -19,        /**< a pattern or filter policy is malformed */
     NIMBUS_E_JSON = -20,           /**< malformed JSON, or not a JSON object where one is required */
     NIMBUS_E_UNSUPPORTED = -21,    /**< valid, but this version cannot do it */
-    NIMBUS_E_CONFLICT = -22,       /**< the thing is already there: a second mapping of one pair */
+    NIMBUS_E_CONFLICT = -22,       /**< the thing is already there: a second mapping of one pair, a second move task of a queue */
     NIMBUS_E_IN_USE = -23,         /**< it still has parts that depend on it: a rule with targets */
     NIMBUS_E_BUSY = -24,           /**< handlers still run, or another thread drives the instance */
     NIMBUS_E_WOULD_DEADLOCK = -25, /**< the call would wait for its own caller */

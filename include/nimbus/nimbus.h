@@ -9,6 +9,7 @@
 #include <nimbus/message.h>
 #include <nimbus/pattern.h>
 #include <nimbus/queue.h>
+#include <nimbus/redrive.h>
 #include <nimbus/runtime.h>
 #include <nimbus/target.h>
 #include <nimbus/topic.h>

@@ -6,6 +6,7 @@
 #include "base/number.h"
 #include "memory/attribute.h"
 #include "queue/gone.h"
+#include "queue/move_task.h"
 #include "queue/options.h"
 #include "queue/text.h"
 
@@ -54,6 +55,7 @@ static void stop(nb_object *object, bool closing)
 {
     (void)closing;
     nb_store_stop(&nb_queue_of(object)->store);
+    nb_move_stop(nb_queue_of(object));
 }
 
 /* Lets go of the dead letter it shows, too: two queues may name each other, and pins would keep both for ever. */
@@ -63,6 +65,7 @@ static void end(nb_object *object)
     nb_discard_hook *hook;
 
     nb_store_end(&queue->store, NIMBUS_E_DELETED, false);
+    nb_move_stop(queue);
     nb_lock_acquire(&queue->lock);
     hook = queue->extras.hook;
     queue->extras.hook = NULL;
@@ -79,6 +82,7 @@ static void free_queue(nb_object *object)
 {
     nimbus_queue *queue = nb_queue_of(object);
 
+    nb_move_forget(queue);
     nb_name_release(queue->dead_letter);
     nb_queue_extras_release(&queue->extras);
     nb_tags_free(&queue->tags, object->heap);
@@ -210,6 +214,7 @@ static nimbus_queue *make(nimbus_runtime *nb, nb_name *name, nimbus_queue_option
     }
     nb_object_init(&queue->object, &queue_ops, NB_QUEUE, nb, name);
     nb_lock_init(&queue->lock);
+    nb_link_init(&queue->moves);
     if (!nb_store_init(&queue->store, &queue->object, nb_name_text(name), nb_names_number(&nb->names), &config, &store_ops)) {
         nb_object_forget(&queue->object);
         nb_lock_fini(&queue->lock);

@@ -27,6 +27,8 @@ struct nimbus_queue {
     nimbus_queue *shown_dead_letter;
     nb_tags tags;
     int64_t purged_at; /* the last purge; INT64_MIN: never */
+    nb_list moves;          /* the last move tasks that had it as their source, newest first: move_task.h */
+    uint32_t move_count;
 };
 
 static inline nimbus_queue *nb_queue_of(nb_object *object)

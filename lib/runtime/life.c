@@ -32,8 +32,8 @@ static nb_object *pin_locked(nimbus_runtime *nb, nb_link *link)
     return NULL;
 }
 
-/* Calls visit for every object, without the lock and with the object pinned, so that its place in the list stays. */
-static void each_object(nimbus_runtime *nb, void (*visit)(nb_object *object, void *user), void *user)
+/* The pin keeps the object's place in the list. */
+void nb_each_object(nimbus_runtime *nb, void (*visit)(nb_object *object, void *user), void *user)
 {
     nb_object *object, *next;
 
@@ -78,7 +78,7 @@ static nb_inside_counts inside(nimbus_runtime *nb)
     nb_inside_counts sum = { 0, 0 };
 
     nb_fence_heavy();
-    each_object(nb, add_inside, &sum);
+    nb_each_object(nb, add_inside, &sum);
     return sum;
 }
 
@@ -91,7 +91,7 @@ static void report(nimbus_runtime *nb, nimbus_leftovers *ret_left)
         return;
     }
     memset(&left, 0, sizeof left);
-    each_object(nb, add_leftovers, &left);
+    nb_each_object(nb, add_leftovers, &left);
     nb_exec_counts(&nb->exec, &workers, &idle, &running, &blocked);
     left.running = running + inside(nb).running;
     left.kept = atomic_load(&nb->kept);
@@ -153,7 +153,7 @@ nimbus_status nb_runtime_shutdown(nimbus_runtime *nb, nimbus_duration drain, nim
     atomic_compare_exchange_strong(&nb->phase, &open, NB_DRAINING);
     idle = drain != 0 ? drain_all(nb, deadline(drain)) : !working(nb);
     atomic_store(&nb->phase, NB_STOPPED);
-    each_object(nb, stop_object, NULL);
+    nb_each_object(nb, stop_object, NULL);
     report(nb, ret_left);
     return idle ? NIMBUS_OK : NIMBUS_E_TIMEOUT;
 }

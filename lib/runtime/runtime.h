@@ -60,6 +60,9 @@ static inline nimbus_status nb_intake(const nimbus_runtime *nb)
 }
 bool nb_stopped(const nimbus_runtime *nb);
 
+/* Calls visit for every object, in the order of their making, without a lock and with the object pinned. */
+void nb_each_object(nimbus_runtime *nb, void (*visit)(nb_object *object, void *user), void *user);
+
 /* Around a call that may wait. */
 void nb_waiting_begin(nimbus_runtime *nb);
 void nb_waiting_end(nimbus_runtime *nb);

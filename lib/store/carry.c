@@ -55,8 +55,9 @@ void nb_store_carry_end(nb_store *store, nb_carry *walk)
 }
 
 /* The next place to look at; generation UINT64_MAX: whatever is there. False: there is none. */
-static bool next_hint(nb_store *store, nb_carry *walk, nb_carry_hint *ret)
+static bool next_hint(nb_store *store, nb_carry *walk, nb_carry_hint *ret, bool *ret_again)
 {
+    *ret_again = walk->has_again;
     if (walk->has_again) {
         walk->has_again = false;
         *ret = walk->again;
@@ -111,9 +112,11 @@ static bool look_at(nb_store *store, const nb_carry_hint *hint, nb_carried *ret)
 nimbus_status nb_store_carry_next(nb_store *store, nb_carry *walk, nb_carried *ret)
 {
     nb_carry_hint hint;
+    bool again;
 
-    while (nb_store_ended(store) == NIMBUS_OK && next_hint(store, walk, &hint)) {
+    while (nb_store_ended(store) == NIMBUS_OK && next_hint(store, walk, &hint, &again)) {
         if (look_at(store, &hint, ret)) {
+            ret->again = again;
             return NIMBUS_OK;
         }
     }

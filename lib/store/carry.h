@@ -42,6 +42,7 @@ typedef struct nb_carried {
     uint32_t index;
     uint64_t generation;
     bool stuck;       /* it was STUCK, else READY */
+    bool again;       /* the walk had come to it before: nb_store_carry_again() */
     nb_parcel parcel; /* with references of its own: the carrier's to release, or to give away */
 } nb_carried;
 
