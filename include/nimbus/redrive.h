@@ -14,7 +14,6 @@
 NIMBUS_BEGIN
 
 typedef struct nimbus_move_task nimbus_move_task;
-/*TEMP*/typedef bool nimbus_queue_visitor(nimbus_queue *queue, void *user) NIMBUS_NOEXCEPT;
 
 /**
  * Says whether a message is to be moved. Runs like a handler, one call at a time, nothing is locked; it may call everything.

@@ -1,7 +1,7 @@
 /*
  * look.c - looking at messages without touching them. A slot is claimed for the moment in which its message is retained and its facts are
- * copied, and is published as it was; whoever wants it meanwhile waits that long. A MOVING slot is its mover's, a CARRIED one its carrier's, but
- * they only end under the lock, which the looker has.
+ * copied, and is published as it was; whoever wants it meanwhile waits that long. A MOVING slot is its mover's, a CARRIED one its
+ * carrier's, but they only end under the lock, which the looker has.
  */
 #include <string.h>
 

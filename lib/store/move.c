@@ -140,11 +140,11 @@ static void put_back(nb_store *store, nb_slot *slot, uint32_t index, uint64_t wo
 /* The third step, under the lock. */
 static void finish(nb_store *store, nb_slot *slot, uint32_t index, bool moved, nb_gone *gone)
 {
-    uint64_t word = nb_load_acquire(&slot->word);
+    uint64_t word = nb_slot_word(slot);
     nb_state state = nb_state_of(word);
 
-    while (!nb_slot_claim(slot, word)) { /* a purge may be setting its flag */
-        word = nb_load_acquire(&slot->word);
+    while (!nb_slot_claim(slot, word)) { /* a purge may be setting its flag; who counts bytes has it claimed for a moment */
+        word = nb_slot_word(slot);
     }
     if (!moved) {
         put_back(store, slot, index, word, gone);
