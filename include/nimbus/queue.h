@@ -13,9 +13,6 @@ NIMBUS_BEGIN
 
 typedef struct nimbus_queue nimbus_queue;
 
-/** Shown a queue, which is borrowed for the call: nimbus_queue_retain keeps it. No lock is held. False ends the visit. */
-typedef bool nimbus_queue_visitor(nimbus_queue *queue, void *user) NIMBUS_NOEXCEPT;
-
 /** What a full queue does. */
 typedef enum nimbus_overflow {
     NIMBUS_OVERFLOW_REFUSE = 0,     /**< the send answers NIMBUS_E_FULL, or waits (nimbus_entry.wait) */

@@ -61,8 +61,8 @@ typedef struct nimbus_move_status {
 /**
  * Starts to move messages. It goes on in the background: on the workers, or when a driven instance is driven. If the destination is full it
  * waits and tries again. It fails, and leaves the rest where it is, if a destination does not exist (NIMBUS_E_NOT_FOUND, SQS-M7), or a
- * message does not say which queue it came from; if the destination cannot hold a message (NIMBUS_E_TOO_LARGE); if the source is deleted
- * (NIMBUS_E_DELETED), the instance shut down (NIMBUS_E_CLOSED), or memory is short (NIMBUS_E_NO_MEMORY).
+ * message does not say which queue it came from; if the destination cannot hold a message (NIMBUS_E_TOO_LARGE, NIMBUS_E_CONTENT); if the
+ * source is deleted (NIMBUS_E_DELETED), the instance shut down (NIMBUS_E_CLOSED), or memory is short (NIMBUS_E_NO_MEMORY).
  *
  * @param source   NULL: NIMBUS_E_INVALID
  * @param options  NULL: all defaults

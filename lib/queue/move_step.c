@@ -71,6 +71,9 @@ static nimbus_status store_in(step *s, nimbus_queue *queue, const nb_carried *ca
     if (size > nb_load_relaxed(&queue->max_message_size) || size > nb_load_relaxed(&queue->store.settings.capacity_bytes)) {
         return NIMBUS_E_TOO_LARGE;
     }
+    if (nb_load_relaxed(&queue->text_only) && !nb_queue_text_message(fresh.message)) {
+        return NIMBUS_E_CONTENT;
+    }
     fresh.id = s->task->keep_ids ? carried->parcel.id : nb_new_id(nb);
     fresh.enqueued = nb_clock_coarse(&nb->clock, &fresh.sent);
     nb_message_retain(fresh.message);
@@ -137,6 +140,7 @@ static next after(step *s, const nb_carried *carried, nimbus_status status, cons
     }
     return status == NIMBUS_E_DELETED     ? fail(s, NIMBUS_E_NOT_FOUND, "there is no longer a queue", name)
            : status == NIMBUS_E_TOO_LARGE ? fail(s, status, "a message is too large for the queue", name)
+           : status == NIMBUS_E_CONTENT   ? fail(s, status, "a message is no text for the queue", name)
                                           : fail(s, status, "a message could not be stored in the queue", name);
 }
 

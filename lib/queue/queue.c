@@ -16,7 +16,7 @@ static const nb_store_ops store_ops = { .move = nb_queue_move_to_dead_letter, .g
 
 /* ------------------------------------------------------------------------------------------- the object */
 
-static bool text_message(const nimbus_message *message)
+bool nb_queue_text_message(const nimbus_message *message)
 {
     size_t count;
     const nimbus_attribute *attributes = nb_message_attributes(message, &count);
@@ -36,7 +36,8 @@ static nb_verdict offer(nb_object *object, const nb_parcel *parcel)
     max_size = nb_load_relaxed(&queue->max_message_size);
     delay = redriven ? 0 : nb_load_relaxed(&queue->delay);
     if (!redriven) { /* as a user's send would (X-10, SNS-D3); a dead letter keeps id, count and time (SQS-D5, D6) */
-        if (nb_message_size(parcel->message) > max_size || (nb_load_relaxed(&queue->text_only) && !text_message(parcel->message))) {
+        if (nb_message_size(parcel->message) > max_size ||
+            (nb_load_relaxed(&queue->text_only) && !nb_queue_text_message(parcel->message))) {
             return NB_PERMANENT;
         }
         mine.id = nb_new_id(object->runtime);

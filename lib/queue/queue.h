@@ -38,6 +38,8 @@ static inline nimbus_queue *nb_queue_of(nb_object *object)
 
 extern const nb_source_ops nb_queue_source;
 
+bool nb_queue_text_message(const nimbus_message *message); /* what a queue with text_only takes */
+
 nimbus_queue *nb_queue_create(nimbus_runtime *nb, const char *name, const nimbus_queue_options *options, const char *call,
                               nimbus_error *err);
 void nb_queue_get_options(nimbus_queue *queue, nimbus_queue_options *ret);

@@ -888,6 +888,24 @@ static void a_message_that_never_fits(void **state)
     }
 }
 
+static void a_message_that_is_no_text(void **state)
+{
+    world *w = *state;
+    nimbus_queue *dead = PLAIN_QUEUE(w, "dead");
+    nimbus_queue *to = QUEUE(w, "to", .text_only = true);
+    nimbus_entry entry = { 0 };
+    nimbus_move_status status;
+
+    (void)open_pair(w, "q", dead, 1);
+    entry.body = nimbus_copy("\1", 1);
+    OK(nimbus_queue_send(dead, &entry, NULL));
+    status = finish(w, START(w, dead, .destination = to));
+    EQ(status.state, NIMBUS_MOVE_FAILED);
+    IS(status.failure, NIMBUS_E_CONTENT);
+    EQ(status.moved, 1);
+    COUNTS(dead, 1, 0, 0);
+}
+
 /* ---------------------------------------------------------------------------------------------------- the end */
 
 static void a_deleted_source_ends_it(void **state)
@@ -1085,6 +1103,7 @@ int main(void)
         DRIVEN(a_full_destination_is_waited_for),
         DRIVEN(a_full_destination_that_is_emptied_gets_all_in_order),
         DRIVEN(a_message_that_never_fits),
+        DRIVEN(a_message_that_is_no_text),
         DRIVEN(a_deleted_source_ends_it),
         DRIVEN(a_purge_ends_it_soon),
         DRIVEN(a_shutdown_ends_it_and_loses_nothing),
