@@ -163,13 +163,15 @@ typedef struct nimbus_mapping_options {
     size_t batch_size NIMBUS_0;            /**< messages fetched at once: 10; up to 10,000; above 10 a window is required (LA-Q1) */
     nimbus_duration batch_window NIMBUS_0; /**< how long to gather a batch: not at all; up to 300 s (LA-Q2) */
     uint32_t max_concurrency NIMBUS_0;     /**< batches at once; 0: as the function (LA-Q13) */
-    const char *filter NIMBUS_0;           /**< a pattern on the body, a JSON object; a message that does not match is deleted without a
-                                                call, and counted. NULL: every message (LA-Q12) */
+    const char *filter NIMBUS_0;           /**< a pattern on the message as a record: {"body":{"kind":["a"]}} (docs/guide/patterns.md).
+                                                One that does not match is deleted without a call, and counted. NULL: all (LA-Q12) */
     bool no_heartbeat NIMBUS_0;            /**< false: messages stay hidden until their own handler call has ended, however long it
                                                 takes; one answered NIMBUS_RETRY comes back at its receive + the queue's timeout, or at
                                                 once if that is over */
     bool disabled NIMBUS_0;
-    uint64_t reserved_[8] NIMBUS_0;
+    const char *const *filters NIMBUS_0;   /**< instead of filter: several patterns, of which one is enough; copied */
+    size_t filter_count NIMBUS_0;          /**< up to 5, with relaxed limits 10 */
+    uint64_t reserved_[6] NIMBUS_0;
 } nimbus_mapping_options;
 
 /**

@@ -4,9 +4,13 @@
 #include <string.h>
 
 #include "api/handle.h"
+#include "function/filter.h"
 #include "queue/queue.h"
 
 #define MAX_BATCH 10000
+#define MAX_FILTERS 5          /* LA-Q12 */
+#define MAX_FILTERS_BY_QUOTA 10
+#define MAX_PATTERN 4096
 #define MAX_BATCH_WITHOUT_WINDOW 10
 
 static nimbus_status refuse(nimbus_error *err, const char *call, const char *field, const char *reason)
@@ -18,7 +22,7 @@ static nimbus_status resolve(const nimbus_mapping_options *o, const char *call, 
 {
     nimbus_duration window = o->batch_window;
 
-    if (!nb_reserved_clear(o->reserved_, 8)) {
+    if (!nb_reserved_clear(o->reserved_, 6)) {
         return refuse(err, call, "reserved_", "a reserved field is not 0");
     }
     if (!nb_duration_option(&window, 0, 0, NIMBUS_SECONDS(300), call, "batch_window", err)) {
@@ -30,6 +34,37 @@ static nimbus_status resolve(const nimbus_mapping_options *o, const char *call, 
     *ret = (nb_feed_options){ .batch = o->batch_size != 0 ? (uint32_t)o->batch_size : 10, .window = window,
                               .limit = o->max_concurrency != 0 ? o->max_concurrency : UINT32_MAX, .lease = !o->no_heartbeat };
     return NIMBUS_OK;
+}
+
+/* Of one pattern, or of several; NULL: there is none. */
+static nimbus_status make_filter(const nimbus_function *function, const nimbus_mapping_options *o, const char *call, nimbus_error *err,
+                                 nb_filter **ret)
+{
+    bool aws = function->object.runtime->limits.preset == NIMBUS_LIMITS_AWS;
+    nb_filter_spec spec = { .texts = o->filter != NULL ? &o->filter : o->filters, .count = o->filter != NULL ? 1 : o->filter_count,
+                            .profile = NIMBUS_PROFILE_MAPPING, .parts = nb_record_parts };
+    nimbus_status status;
+
+    if (o->filter != NULL && o->filter_count != 0) {
+        return refuse(err, call, "filters", "beside filter");
+    }
+    if (o->filter_count > (aws ? MAX_FILTERS : MAX_FILTERS_BY_QUOTA) || (o->filters == NULL) != (o->filter_count == 0)) {
+        return refuse(err, call, "filter_count", "above 5 (10 with relaxed limits), or it does not go with filters");
+    }
+    for (size_t i = 0; i < spec.count; i++) {
+        if (spec.texts[i] == NULL) {
+            return refuse(err, call, "filters", "NULL");
+        }
+        if (aws && strlen(spec.texts[i]) > MAX_PATTERN) {
+            return nb_error_set(err, NIMBUS_E_PATTERN, call, "filter", "longer than 4,096 bytes");
+        }
+    }
+    if (spec.count == 0) {
+        return NIMBUS_OK;
+    }
+    status = nb_filter_compile(function->object.heap, &spec, ret, err, call);
+    nb_error_rename(err, o->filter != NULL ? "filter" : "filters");
+    return status;
 }
 
 nimbus_status nimbus_function_map(nimbus_function *function, nimbus_queue *queue, const nimbus_mapping_options *options, nimbus_error *err)
@@ -48,16 +83,15 @@ nimbus_status nimbus_function_map(nimbus_function *function, nimbus_queue *queue
     if (status == NIMBUS_OK) {
         status = resolve(o, __func__, err, &feed);
     }
-    if (status == NIMBUS_OK && o->filter != NULL) {
-        status = nb_pattern_compile(function->object.heap, o->filter, strlen(o->filter), NB_PROFILE_MAPPING, &feed.filter, err, __func__);
-        nb_error_rename(err, "filter");
+    if (status == NIMBUS_OK) {
+        status = make_filter(function, o, __func__, err, &feed.filter);
     }
     if (status != NIMBUS_OK) {
         return status;
     }
     status = nb_map(function, queue->object.name, &nb_queue_source, &feed, o->disabled);
     if (status != NIMBUS_OK) {
-        nb_pattern_release(feed.filter);
+        nb_filter_free(feed.filter);
         nb_error_set(err, status, __func__, NULL,
                      status == NIMBUS_E_CONFLICT  ? "this queue is mapped to this function already"
                      : status == NIMBUS_E_DELETED ? "the function was deleted"

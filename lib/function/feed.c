@@ -254,7 +254,7 @@ void nb_feed_end(nb_feed *feed)
     if (source != NULL) {
         nb_object_unpin(source);
     }
-    nb_pattern_release(feed->options.filter);
+    nb_filter_free(feed->options.filter);
     nb_lock_acquire(&function->lock);
     nb_link_remove(&feed->link);
     last = --feed->running == 0;

@@ -24,7 +24,7 @@
 
 #include "function/histogram.h"
 #include "function/stay.h"
-#include "pattern/pattern.h"
+#include "pattern/filter.h"
 #include "target/dead_letter.h"
 #include "target/handler.h"
 #include "target/source.h"
@@ -38,7 +38,7 @@ typedef struct nb_feed_options {
     int64_t window;     /* 0: none */
     uint32_t limit;     /* batches at once; UINT32_MAX: as the function */
     bool lease;         /* messages stay hidden while they are worked on */
-    nb_pattern *filter; /* a reference to take over; NULL */
+    nb_filter *filter;  /* to take over; NULL: every message */
 } nb_feed_options;
 
 /* Deliveries that are gathered until the batch is full or the window is over. */

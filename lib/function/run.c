@@ -8,25 +8,28 @@
 #include "platform/clock.h"
 #include "function/activate.h"
 #include "function/batch.h"
+#include "function/filter.h"
 
 /* --------------------------------------------------------------------------------------- feeds at work */
 
-/* A message that the filter does not take is deleted without a call, and counted (LA-Q12). */
+/* A message that the filter does not take is deleted without a call, and counted (LA-Q12). Where that cannot be told for want of memory it
+   stays hidden until its visibility timeout, as if its handler had failed. */
 static bool filtered_out(nb_feed *feed, nb_stay *stay, nb_object *source, nb_delivery *delivery)
 {
-    nimbus_bytes body;
     bool match = false;
+    nimbus_status status = NIMBUS_OK;
 
-    if (feed->options.filter == NULL) {
+    if (feed->options.filter != NULL) {
+        status = nb_record_matches(feed, delivery, &match);
+    }
+    if (feed->options.filter == NULL || (status == NIMBUS_OK && match)) {
         return false;
     }
-    body = nb_message_body(delivery->message);
-    if (nb_pattern_match(feed->options.filter, body.data, body.size, &match) == NIMBUS_OK && match) {
-        return false;
-    }
-    feed->ops->settle(source, delivery, &(nb_settlement){ .outcome = NIMBUS_DONE, .reason = "" });
+    feed->ops->settle(source, delivery, &(nb_settlement){ .outcome = status == NIMBUS_OK ? NIMBUS_DONE : NIMBUS_RETRY,
+                                                          .lease = feed->options.lease,
+                                                          .reason = status == NIMBUS_OK ? "" : "no memory for the filter" });
     nb_call_let_go(delivery);
-    nb_stay_count(&stay->filtered, 1);
+    nb_stay_count(&stay->filtered, status == NIMBUS_OK);
     return true;
 }
 

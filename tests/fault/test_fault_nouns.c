@@ -62,7 +62,7 @@ static void create_everything(fault *f)
     nimbus_delivery_options delivery = { 0 };
     nimbus_subscription *subscription;
     nimbus_function_options options = { 0 };
-    nimbus_mapping_options mapping = { .batch_size = 5, .filter = "{\"a\":[1]}" };
+    nimbus_mapping_options mapping = { .batch_size = 5, .filter = "{\"body\":{\"a\":[1]}}" };
     uint64_t before;
     nimbus_status status;
 
@@ -421,6 +421,34 @@ static void mapping_and_forwarding(void **state)
     fault_each(map_and_forward);
 }
 
+/* A filter that needs memory to look at a message: without it the message is kept for later, neither lost nor handled unseen. */
+static void filter_by_attributes(fault *f)
+{
+    static const nimbus_attribute red[] = { { .name = "color", .kind = NIMBUS_STRING, .value = { "red", 3 } } };
+    static const nimbus_attribute blue[] = { { .name = "color", .kind = NIMBUS_STRING, .value = { "blue", 4 } } };
+    const char *filters[] = { "{\"messageAttributes\":{\"color\":{\"stringValue\":[\"red\"]}}}", "{\"body\":{\"a\":[1]}}" };
+    const nimbus_entry entry = { .body = nimbus_text("x"), .attributes = red, .attribute_count = 1 };
+    const nimbus_entry other = { .body = nimbus_text("x"), .attributes = blue, .attribute_count = 1 };
+    nimbus_mapping_options mapping = { .filters = filters, .filter_count = 2 };
+    bench b;
+
+    make_bench(f, &b);
+    SET_UP(f, nimbus_function_map(b.function, b.queue, &mapping, &f->err));
+    TRY_OK(f, nimbus_queue_send(b.queue, &entry, NULL));
+    TRY_OK(f, nimbus_queue_send(b.queue, &other, NULL));
+    OK(nimbus_advance(f->nb, NIMBUS_MS(1)));
+    settle(f);
+    EQ(atomic_load(&b.record.calls), 1);
+    COUNTS(b.queue, 0, 0, 0);
+    fault_close(f);
+}
+
+static void filtering_by_attributes(void **state)
+{
+    (void)state;
+    fault_each(filter_by_attributes);
+}
+
 /* More rules than a put holds without memory; one that runs out of it has not delivered to any. */
 static void match_many_rules(fault *f)
 {
@@ -463,6 +491,7 @@ int main(void)
         cmocka_unit_test(creating_everything),    cmocka_unit_test(publishing),           cmocka_unit_test(putting_events),
         cmocka_unit_test(invoking_and_retrying),  cmocka_unit_test(invoking_and_waiting), cmocka_unit_test(keeping_and_finishing),
         cmocka_unit_test(mapping_and_forwarding), cmocka_unit_test(matching_many_rules),
+        cmocka_unit_test(filtering_by_attributes),
     };
     return cmocka_run_group_tests_name("fault_nouns", tests, NULL, NULL);
 }

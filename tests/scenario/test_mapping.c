@@ -753,7 +753,7 @@ static void what_does_not_match_the_filter_is_deleted_and_counted(void **state)
     OK(send_text(queue, "[1]"));
     RUN(w);
     EQ(p.calls, 0); /* nothing of the refused was mapped */
-    nimbus_function_map(fn, queue, &(nimbus_mapping_options){ .filter = "{\"kind\":[\"a\"]}" }, &w->err);
+    nimbus_function_map(fn, queue, &(nimbus_mapping_options){ .filter = "{\"body\":{\"kind\":[\"a\"]}}" }, &w->err);
     SETUP_OK(w);
     RUN(w);
     EQ(p.calls, 2);
@@ -777,7 +777,7 @@ static void a_filter_before_a_batch(void **state)
         snprintf(text, sizeof text, "{\"n\":%d}", i);
         OK(send_text(queue, text));
     }
-    nimbus_function_map(fn, queue, &(nimbus_mapping_options){ .filter = "{\"n\":[{\"numeric\":[\">=\",7]}]}" }, &w->err);
+    nimbus_function_map(fn, queue, &(nimbus_mapping_options){ .filter = "{\"body\":{\"n\":[{\"numeric\":[\">=\",7]}]}}" }, &w->err);
     SETUP_OK(w);
     RUN(w);
     TEXT(p.bodies, "{\"n\":7}{\"n\":8}{\"n\":9}");
