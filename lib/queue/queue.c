@@ -110,7 +110,13 @@ static nimbus_status take(nb_object *source, uint32_t max, bool lease, nb_delive
 {
     nb_store *store = &nb_queue_of(source)->store;
 
-    return nb_store_take(store, max, lease ? store->nb->limits.max_visibility : NB_STORE_VISIBILITY, slots, ret_count, ret_more);
+    nimbus_status status =
+        nb_store_take(store, max, lease ? store->nb->limits.max_visibility : NB_STORE_VISIBILITY, slots, ret_count, ret_more);
+
+    if (status == NIMBUS_OK && *ret_count == 0) {
+        nb_store_count_empty(store);
+    }
+    return status;
 }
 
 /* The message stays; what the handler said is kept for its dead letter. Without memory only the words are lost. */

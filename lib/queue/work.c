@@ -296,7 +296,8 @@ nimbus_status nb_queue_receive(nimbus_queue *queue, int64_t wait, const nb_hidin
         status = wait_in_line(queue, nb_add_time(nb_clock_elapsed(&nb->clock), wait), how->visibility, slots, (uint32_t)max, &count);
         nb_hiding_mark(how, ret, count);
     }
-    if (status == NIMBUS_OK && count == 0) {
+    if (status == NIMBUS_OK && count == 0) { /* without a wait; a wait that ends is counted where it ends */
+        nb_store_count_empty(&queue->store);
         status = NIMBUS_EMPTY;
     }
     if (!nimbus_failed(status) && ret_count != NULL) {

@@ -271,6 +271,11 @@ static bool claim_in_flight(nb_store *store, nimbus_receipt receipt, nb_slot **r
     return true;
 }
 
+int64_t nb_store_lease(nb_store *store)
+{
+    return nb_load_relaxed(&store->settings.max_visibility) + 1;
+}
+
 void nb_store_end_lease(nb_store *store, nimbus_receipt receipt, int64_t visibility)
 {
     int64_t now = nb_clock_coarse(&store->nb->clock, NULL), tick = nb_clock_tick(&store->nb->clock), due;

@@ -248,6 +248,11 @@ void nb_store_get_counts_locked(nb_store *store, nb_store_counts *ret)
     ret->waiters = store->waiter_count;
 }
 
+void nb_store_count_empty(nb_store *store)
+{
+    nb_tally(&store->tally.empty_receives, 1);
+}
+
 void nb_store_get_counts(nb_store *store, nb_store_counts *ret)
 {
     nb_store_enter(store);

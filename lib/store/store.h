@@ -194,8 +194,10 @@ bool nb_store_offer_many(nb_store *store, const nb_parcel *parcels, uint32_t cou
 nimbus_status nb_store_wait_room(nb_store *store, size_t size, int64_t until);
 
 /* Up to max messages into empty slots. NIMBUS_OK with *ret_count 0: none; NIMBUS_E_OVER_LIMIT; ended. *ret_more: others could be taken;
- * NULL: nobody asks. */
+ * NULL: nobody asks. Whether it was a receive that came back empty is the caller's to say (nb_store_count_empty). */
 nimbus_status nb_store_take(nb_store *store, uint32_t max, int64_t visibility, nb_delivery *slots, uint32_t *ret_count, bool *ret_more);
+
+void nb_store_count_empty(nb_store *store);
 
 /* Undoes a take that nobody has seen: count and place are as before; the receipt must not be used any more. */
 void nb_store_untake(nb_store *store, nimbus_receipt receipt);
@@ -226,10 +228,7 @@ nimbus_status nb_store_delete_delivery(nb_store *store, nb_delivery *delivery);
 nimbus_status nb_store_change(nb_store *store, nimbus_receipt receipt, int64_t timeout);
 
 /* How long a lease hides: a nanosecond more than any change can, so that its end is told apart without a mark of its own. */
-static inline int64_t nb_store_lease(nb_store *store)
-{
-    return nb_load_relaxed(&store->settings.max_visibility) + 1;
-}
+int64_t nb_store_lease(nb_store *store);
 
 /* Who has a lease lets go of it: the message comes back at the receive + visibility, at the earliest now. Nothing happens if it is not in
  * flight under this receipt, or its end was changed since. */

@@ -309,9 +309,6 @@ static NB_APART nimbus_status take_with_care(nb_store *store, uint32_t max, int6
     at.now = nb_clock_coarse(&store->nb->clock, &at.wall);
     status = needs_order(store, max, at.now) ? take_in_order(store, max, visibility, slots, ret_count, ret_more)
                                              : take_beside(store, max, visibility, slots, &at, ret_count, ret_more);
-    if (*ret_count == 0) {
-        nb_tally(&store->tally.empty_receives, 1);
-    }
     return status;
 }
 

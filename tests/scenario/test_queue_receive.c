@@ -287,6 +287,44 @@ static void sqs_r6_several_messages_wake_several(void **state)
     }
 }
 
+/* Each receive that came back with nothing counts once, whatever its kind; one that got something or failed does not (SQS-X1). */
+static void sqs_x1_empty_receives_are_counted_once(void **state)
+{
+    world *w = *state;
+    nimbus_queue *queue = PLAIN_QUEUE(w, "q");
+    async_record record = { .delete_all = true };
+    nimbus_receive_task *task = NULL;
+    nimbus_delivery delivery = { 0 };
+    receiver r = { .max = 1 };
+
+    RECEIVE_NONE(queue);
+    EQ(METRICS(queue).empty_receives, 1);
+    OK(nimbus_queue_receive_async(queue, NIMBUS_SECONDS(5), NULL, 1, async_receive, &record, NULL));
+    ADVANCE(w, NIMBUS_SECONDS(5));
+    EVENTUALLY(record.calls == 1);
+    EQ(METRICS(queue).empty_receives, 2);
+    receiver_start(&r, queue, NIMBUS_SECONDS(5)); /* a thread that waits in vain */
+    EQ(METRICS(queue).empty_receives, 2);         /* not while it waits */
+    ADVANCE(w, NIMBUS_SECONDS(5));
+    receiver_join(&r);
+    IS(r.status, NIMBUS_EMPTY);
+    EQ(METRICS(queue).empty_receives, 3);
+    receiver_start(&r, queue, NIMBUS_SECONDS(5)); /* one that waits and gets something */
+    SEND(queue, "m");
+    receiver_join(&r);
+    IS(r.status, NIMBUS_OK);
+    OK(nimbus_queue_purge(queue, NULL));
+    OK(nimbus_queue_receive_async(queue, NIMBUS_FOREVER, NULL, 1, async_receive, &record, &task));
+    OK(nimbus_receive_cancel(task));
+    nimbus_receive_task_release(task);
+    EQ(METRICS(queue).empty_receives, 3);
+    SEND(queue, "m");
+    RECEIVE(queue, &delivery, "m");
+    OK(nimbus_delivery_delete(&delivery));
+    EQ(METRICS(queue).empty_receives, 3);
+    EQ(METRICS(queue).received, 2);
+}
+
 static void sqs_r7_an_empty_receive_is_no_error(void **state)
 {
     world *w = *state;
@@ -828,6 +866,7 @@ int main(void)
         THREADED(sqs_r6_the_others_wait_for_the_rest_of_their_time),
         THREADED(sqs_r6_waiters_of_all_kinds_stand_in_one_line),
         DRIVEN(sqs_r6_several_messages_wake_several),
+        THREADED(sqs_x1_empty_receives_are_counted_once),
         DRIVEN(sqs_r7_an_empty_receive_is_no_error),
         THREADED(sqs_r7_a_long_poll_that_times_out_is_empty),
         DRIVEN(a_driven_receive_does_not_wait_for_a_manual_clock),

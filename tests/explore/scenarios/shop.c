@@ -65,7 +65,8 @@ static void check_ledger(void)
     nb_store_get_counts(&the_shop.store, &c);
     explore_check(c.accepted == the_shop.sent);
     explore_check(c.ready + c.delayed + c.in_flight == nb_store_places(&the_shop.store));
-    explore_check(c.accepted == c.ready + c.delayed + c.in_flight + c.deleted + c.moved + c.expired + c.purged + c.dropped + c.discarded);
+    explore_check(c.accepted == c.ready + c.delayed + c.in_flight + c.deleted + c.moved + c.expired + c.purged + c.dropped + c.discarded +
+                                    c.cancelled);
     explore_note(c.ready << 48 | c.delayed << 40 | c.in_flight << 32 | c.deleted << 24 | c.moved << 16 | c.purged << 8 | c.dropped << 4 |
                  c.expired);
 }

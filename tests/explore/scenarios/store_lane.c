@@ -333,7 +333,8 @@ static const explore_scenario scenarios[] = {
 };
 
 static const char *const covers[] = {
-    "lib/store/batch.c", "lib/store/carry.c", "lib/store/deadline.c", "lib/store/deadline.h", "lib/store/entries.c", "lib/store/inside.h",
+    "lib/store/batch.c", "lib/store/carry.c", "lib/store/deadline.c", "lib/store/deadline.h", "lib/store/entries.c", "lib/store/explain.c",
+    "lib/store/inside.h",
     "lib/store/life.c", "lib/store/look.c", "lib/store/move.c", "lib/store/offer.c", "lib/store/settle.c",
     "lib/store/slot.c", "lib/store/slot.h", "lib/store/store.c", "lib/store/take.c", "lib/store/wait.c", NULL,
 };
