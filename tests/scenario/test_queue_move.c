@@ -762,6 +762,77 @@ static void a_filter_may_call_everything(void **state)
     COUNTS(dead, 2, 0, 1);
 }
 
+static bool cancel_it(const nimbus_message *message, void *user)
+{
+    meddler *m = user;
+
+    if (m->calls++ > 0 || bytes_are(nimbus_message_body(message), "sent here")) {
+        m->cancelled = nimbus_move_task_cancel(m->task, NULL);
+    }
+    return true;
+}
+
+static void sqs_m5_cancelled_while_it_steps(void **state)
+{
+    world *w = *state;
+    nimbus_queue *dead = PLAIN_QUEUE(w, "dead");
+    meddler m = { 0 };
+
+    (void)open_pair(w, "q", dead, 3);
+    m.task = START(w, dead, .max_per_second = 1, .filter = cancel_it, .filter_user = &m);
+    RUN(w);
+    OK(m.cancelled);
+    EQ(status_of(m.task).state, NIMBUS_MOVE_CANCELLED); /* at once, not when the rate allows the next move */
+    EQ(finish(w, m.task).moved, 1);
+    COUNTS(dead, 2, 0, 0);
+}
+
+static void sqs_m5_cancelled_while_it_fails(void **state)
+{
+    world *w = *state;
+    nimbus_queue *dead = PLAIN_QUEUE(w, "dead");
+    meddler m = { 0 };
+    nimbus_move_status status;
+
+    (void)open_pair(w, "q", dead, 0);
+    SEND(dead, "sent here");
+    m.task = START(w, dead, .filter = cancel_it, .filter_user = &m);
+    status = finish(w, m.task);
+    OK(m.cancelled);
+    EQ(status.state, NIMBUS_MOVE_CANCELLED);
+    OK(status.failure);
+    TEXT(status.reason, "");
+}
+
+static bool take_another(const nimbus_message *message, void *user)
+{
+    meddler *m = user;
+
+    (void)message;
+    if (m->calls++ == 0) { /* received and given back: the same message, under another receipt */
+        nimbus_delivery delivery = { 0 };
+
+        m->received = nimbus_queue_receive(m->dead, 0, NULL, &delivery, 1, NULL);
+        (void)nimbus_delivery_retry(&delivery, 0);
+    }
+    return true;
+}
+
+static void a_message_that_was_received_since_the_filter_saw_it(void **state)
+{
+    world *w = *state;
+    nimbus_queue *dead = PLAIN_QUEUE(w, "dead");
+    nimbus_queue *to = PLAIN_QUEUE(w, "to");
+    meddler m = { .dead = dead };
+
+    (void)open_pair(w, "q", dead, 2);
+    m.task = START(w, dead, .destination = to, .filter = take_another, .filter_user = &m);
+    EQ(finish(w, m.task).moved, 1); /* the one that came back stands behind the walk's end */
+    OK(m.received);
+    RECEIVE(to, NULL, "q1");
+    RECEIVE(dead, NULL, "q0");
+}
+
 static bool delete_source(const nimbus_message *message, void *user)
 {
     (void)message;
@@ -1081,6 +1152,9 @@ int main(void)
         DRIVEN(sqs_m4_what_is_left_costs_nothing_of_it),
         DRIVEN(sqs_m5_cancel),
         DRIVEN(sqs_m5_cancelled_before_it_began),
+        DRIVEN(sqs_m5_cancelled_while_it_steps),
+        DRIVEN(sqs_m5_cancelled_while_it_fails),
+        DRIVEN(a_message_that_was_received_since_the_filter_saw_it),
         DRIVEN(sqs_m6_the_last_ten_are_kept),
         DRIVEN(sqs_m7_a_source_that_is_gone),
         DRIVEN(sqs_m7_a_message_that_came_from_nowhere),
