@@ -52,7 +52,7 @@ static nb_object *find_destination(step *s, const nb_carried *carried, next *ret
     object = nb_names_find(&self->nb->names, NB_QUEUE, nb_letter_source(letter));
     if (object == NULL) {
         *ret_next = fail(s, NIMBUS_E_NOT_FOUND, "there is no queue", nb_letter_source(letter));
-    } else if (nb_queue_of(object)->options.fifo != self->source->options.fifo || object == &self->source->object) {
+    } else if (object == &self->source->object || !nb_queue_same_kind(nb_queue_of(object), self->source)) {
         nb_object_release(object);
         object = NULL;
         *ret_next = fail(s, NIMBUS_E_NOT_FOUND, "there is another queue of the name", nb_letter_source(letter));
@@ -279,6 +279,21 @@ void nb_move_step(nb_task *task, nb_turn *turn)
 }
 
 /* ------------------------------------------------------------------------------------------------ sources */
+
+static bool is_fifo(nimbus_queue *queue)
+{
+    bool fifo;
+
+    nb_lock_acquire(&queue->lock); /* it never changes, but the options around it do */
+    fifo = queue->options.fifo;
+    nb_lock_release(&queue->lock);
+    return fifo;
+}
+
+bool nb_queue_same_kind(nimbus_queue *a, nimbus_queue *b)
+{
+    return is_fifo(a) == is_fifo(b);
+}
 
 typedef struct visiting {
     nimbus_queue *dead;

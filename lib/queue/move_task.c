@@ -55,13 +55,13 @@ static bool refuse(nimbus_error *err, nimbus_status status, const char *call, co
     return false;
 }
 
-static bool check_destination(const nimbus_queue *source, const nimbus_queue *destination, const char *call, nimbus_error *err)
+static bool check_destination(nimbus_queue *source, nimbus_queue *destination, const char *call, nimbus_error *err)
 {
     return destination == NULL       ? true
            : destination == source   ? refuse(err, NIMBUS_E_INVALID, call, "destination", "it is the source")
            : destination->object.runtime != source->object.runtime
                ? refuse(err, NIMBUS_E_INVALID, call, "destination", "it belongs to another instance")
-           : destination->options.fifo != source->options.fifo /* fixed at the creation */
+           : !nb_queue_same_kind(source, destination)
                ? refuse(err, NIMBUS_E_INVALID, call, "destination", "one is a FIFO queue, the other is not")
            : nb_object_ended(&destination->object) ? refuse(err, NIMBUS_E_DELETED, call, "destination", "it was deleted")
                                                    : true;
