@@ -81,8 +81,16 @@ static size_t ours_receive(void *end, size_t max)
     return got;
 }
 
-/* A batch is deleted at once, by its receipts. */
+/* A batch is deleted at once, by its deliveries. */
 static size_t ours_receive_batch(void *end, size_t max)
+{
+    size_t got = take(end, max);
+    bench_check(nimbus_delivery_delete_batch(deliveries, got, NULL) == NIMBUS_OK, "nimbus_delivery_delete_batch");
+    return got;
+}
+
+/* The same by its receipts. */
+static size_t ours_receive_receipts(void *end, size_t max)
 {
     ours *o = end;
     nimbus_receipt receipts[BENCH_MAX_BATCH];
@@ -98,6 +106,9 @@ static size_t ours_receive_batch(void *end, size_t max)
 
 static const bench_transport ours_single = { .open = ours_open, .close = ours_close, .send = ours_send, .receive = ours_receive };
 static const bench_transport ours_batch = { .open = ours_open, .close = ours_close, .send = ours_send, .receive = ours_receive_batch };
+static const bench_transport ours_receipts = {
+    .open = ours_open, .close = ours_close, .send = ours_send, .receive = ours_receive_receipts
+};
 
 /* ------------------------------------------------------------------------------------------ internal: ring */
 
@@ -136,8 +147,9 @@ static const bench_subject one_thread[] = {
 };
 
 static const bench_subject one_thread_batch[] = {
-    { .name = "nimbus, delivery_delete", .run = bench_run_single, .impl = &ours_single },
-    { .name = "nimbus, delete_batch", .run = bench_run_single, .impl = &ours_batch },
+    { .name = "nimbus", .run = bench_run_single, .impl = &ours_batch },
+    { .name = "nimbus, deleted by receipts", .run = bench_run_single, .impl = &ours_receipts },
+    { .name = "nimbus, deleted one by one", .run = bench_run_single, .impl = &ours_single },
     { .name = "internal: ring alone, one by one", .run = raw_ring, .target = BENCH_AT_MOST(3) },
     { .name = "mutex list with visibility", .run = bench_run_single, .impl = &peer_mutex_list, .target = BENCH_AT_LEAST(1) },
     { .name = "mutex+cond ring, no ack", .run = bench_run_single, .impl = &peer_mutex_ring },
@@ -167,19 +179,19 @@ static const bench_subject one_thread_batch[] = {
 
 static const bench_subject pair[] = {
     { .name = "nimbus", .run = bench_run_threads, .impl = &ours_single },
-    { .name = BATCHED, .run = bench_run_threads, .impl = &ours_single, .batch = 10 },
+    { .name = BATCHED, .run = bench_run_threads, .impl = &ours_batch, .batch = 10 },
     PEERS(1, 2),
 };
 
 static const bench_subject pair_1k[] = {
     { .name = "nimbus", .run = bench_run_threads, .impl = &ours_single },
-    { .name = BATCHED, .run = bench_run_threads, .impl = &ours_single, .batch = 10, .target = BENCH_MAX_NS(250) },
+    { .name = BATCHED, .run = bench_run_threads, .impl = &ours_batch, .batch = 10, .target = BENCH_MAX_NS(250) },
     PEERS(1, 1),
 };
 
 static const bench_subject crowd[] = {
     { .name = "nimbus", .run = bench_run_threads, .impl = &ours_single },
-    { .name = BATCHED, .run = bench_run_threads, .impl = &ours_single, .batch = 10 },
+    { .name = BATCHED, .run = bench_run_threads, .impl = &ours_batch, .batch = 10 },
     PEERS(3, 1),
 };
 

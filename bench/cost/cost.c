@@ -129,7 +129,23 @@ static void delete_batches(size_t count)
     }
 }
 
+static void delete_deliveries(size_t count)
+{
+    for (size_t i = 0; i < count; i += BATCH) {
+        must(nimbus_delivery_delete_batch(&held[i], BATCH, NULL) == NIMBUS_OK, "delivery_delete_batch");
+    }
+}
+
 static void cycle_batches(size_t count)
+{
+    for (size_t i = 0; i < count; i += BATCH) {
+        send_batches(BATCH);
+        receive_batches(BATCH);
+        delete_deliveries(BATCH);
+    }
+}
+
+static void cycle_receipts(size_t count)
 {
     for (size_t i = 0; i < count; i += BATCH) {
         send_batches(BATCH);
@@ -219,7 +235,8 @@ static const path paths[] = {
     { "the same in batches", cycle_batches, false, NULL },
     { "send_batch", send_batches, true, NULL },
     { "receive of a batch", receive_batches, true, NULL },
-    { "delete_batch", delete_batches, true, NULL },
+    { "delete of a batch", delete_deliveries, true, NULL },
+    { "in batches, deleted by receipt", cycle_receipts, false, NULL },
     { "publish to 1 handler", inline_1, false, NULL },
     { "publish to 4 handlers", inline_4, false, NULL },
     { "publish to 16 handlers", inline_16, false, NULL },

@@ -1,9 +1,9 @@
 /**
  * delivery.h - one receiver's view of a message at work: what a receive fills and what a handler gets.
  *
- * A *received* delivery is ended by exactly one of nimbus_delivery_delete, nimbus_delivery_retry and nimbus_delivery_release; each lets
- * go of the message and empties the slot, whatever it returns. Until then the bytes stay readable, even if the visibility has lapsed and
- * somebody else has deleted the message. Receiving into an occupied slot lets go of it first.
+ * A *received* delivery is ended by exactly one of nimbus_delivery_delete (or the same for a batch), nimbus_delivery_retry and
+ * nimbus_delivery_release; each lets go of the message and empties the slot, whatever it returns. Until then the bytes stay readable,
+ * even if the visibility has lapsed and somebody else has deleted the message. Receiving into an occupied slot lets go of it first.
  *
  * A delivery *in a handler* is ended by what the handler returns; the three calls refuse it.
  */
@@ -112,6 +112,18 @@ NIMBUS_API nimbus_receipt nimbus_delivery_receipt(const nimbus_delivery *deliver
  * Source: SQS-V8, V9, V13.
  */
 NIMBUS_API nimbus_status nimbus_delivery_delete(nimbus_delivery *delivery);
+
+/**
+ * Done with several: as nimbus_delivery_delete of each, but for much less. Each succeeds or fails alone.
+ *
+ * @param deliveries  count of them, of any queues; NULL: NIMBUS_E_INVALID, unless count is 0
+ * @param count       any; 0 does nothing
+ * @param ret         count of them, what became of each, as nimbus_delivery_delete says it (empty: NIMBUS_E_INVALID); NULL: not wanted
+ * Returns: NIMBUS_OK: none failed. NIMBUS_PARTIAL: some did. The slots are empty afterwards, except for those of handlers.
+ * Threads: the deliveries' holder. Blocks: no. Allocates: no; never fails for memory.
+ * Source: SQS-V8, V9, V13.
+ */
+NIMBUS_API nimbus_status nimbus_delivery_delete_batch(nimbus_delivery *deliveries, size_t count, nimbus_status *ret);
 
 /**
  * Not done: makes the message receivable again after a while and lets go of it.

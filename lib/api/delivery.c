@@ -101,6 +101,59 @@ nimbus_status nimbus_delivery_delete(nimbus_delivery *delivery)
     return status;
 }
 
+/* How many from the first on are of one live queue; 0: the first one is not. */
+static size_t of_one_queue(nimbus_delivery *deliveries, size_t count)
+{
+    nb_delivery *first = received(deliveries);
+    size_t n = 0;
+
+    if (first != NULL && !nb_object_ended(first->source)) {
+        while (n < count && received(&deliveries[n]) != NULL && nb_delivery_of(&deliveries[n])->source == first->source) {
+            n++;
+        }
+    }
+    return n;
+}
+
+static bool delete_run(nimbus_delivery *deliveries, size_t count, nimbus_status *ret)
+{
+    nb_delivery *slots = nb_delivery_of(deliveries);
+    nb_object *source = slots[0].source;
+    bool good = nb_store_delete_deliveries(store_of(slots), slots, count, ret);
+
+    for (size_t i = 0; i < count; i++) {
+        slots[i].source = NULL;
+    }
+    nb_object_unpin_many(source, (uint32_t)count);
+    return good;
+}
+
+nimbus_status nimbus_delivery_delete_batch(nimbus_delivery *deliveries, size_t count, nimbus_status *ret)
+{
+    bool good = true;
+    size_t run;
+
+    if (deliveries == NULL && count > 0) {
+        return NIMBUS_E_INVALID;
+    }
+    for (size_t i = 0; i < count; i += run) {
+        nimbus_status *to = ret != NULL ? &ret[i] : NULL, one;
+
+        run = of_one_queue(&deliveries[i], count - i < UINT16_MAX ? count - i : UINT16_MAX);
+        if (run > 0) {
+            good = delete_run(&deliveries[i], run, to) && good;
+        } else {
+            run = 1;
+            one = nimbus_delivery_delete(&deliveries[i]);
+            good = !nimbus_failed(one) && good;
+            if (to != NULL) {
+                *to = one;
+            }
+        }
+    }
+    return good ? NIMBUS_OK : NIMBUS_PARTIAL;
+}
+
 /* Longer than any delivery may be hidden: wrong whatever the state of the message is. */
 static bool beyond_limit(const nb_delivery *d, nimbus_duration timeout)
 {

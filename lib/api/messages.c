@@ -40,11 +40,11 @@ nimbus_status nimbus_queue_send(nimbus_queue *queue, const nimbus_entry *entry, 
 }
 
 /* Some entries of a batch, together if that goes. False: not all were stored. */
-static bool send_run(nimbus_queue *queue, const nimbus_entry *entries, uint32_t count, nimbus_sent *ret)
+static bool send_run(nimbus_queue *queue, const nimbus_entry *entries, uint32_t count, bool plain, nimbus_sent *ret)
 {
     bool good = true;
 
-    if (nb_queue_send_run(queue, entries, count, ret)) {
+    if (plain && nb_queue_send_run(queue, entries, count, ret)) {
         return true;
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -57,7 +57,7 @@ nimbus_status nimbus_queue_send_batch(nimbus_queue *queue, const nimbus_entry *e
 {
     nimbus_status status = nb_accepting(queue != NULL ? &queue->object : NULL);
     size_t total = 0, size = 0, max;
-    bool partial = false;
+    bool partial = false, plain = true;
     uint32_t run;
 
     if (status != NIMBUS_OK || entries == NULL) {
@@ -69,6 +69,7 @@ nimbus_status nimbus_queue_send_batch(nimbus_queue *queue, const nimbus_entry *e
         if (nb_queue_plain(queue, &entries[i])) {
             size = entries[i].body.size;
         } else {
+            plain = false;
             nb_queue_check(queue, &entries[i], &size);
         }
         total = size > SIZE_MAX - total ? SIZE_MAX : total + size;
@@ -76,7 +77,7 @@ nimbus_status nimbus_queue_send_batch(nimbus_queue *queue, const nimbus_entry *e
     }
     for (size_t i = 0; status == NIMBUS_OK && i < count; i += run) {
         run = count - i < NB_BATCH_RUN ? (uint32_t)(count - i) : NB_BATCH_RUN;
-        partial = !send_run(queue, &entries[i], run, ret != NULL ? &ret[i] : NULL) || partial;
+        partial = !send_run(queue, &entries[i], run, plain, ret != NULL ? &ret[i] : NULL) || partial;
     }
     return status == NIMBUS_OK && partial ? NIMBUS_PARTIAL : status;
 }

@@ -63,7 +63,7 @@ static inline bool nb_queue_plain(const nimbus_queue *queue, const nimbus_entry 
            (entry->wait == 0 || entry->wait >= 1000);
 }
 
-/* Up to NB_BATCH_RUN entries at once. False: they are not all plain, or could not be stored so; nothing has happened: one by one, then. */
+/* Up to NB_BATCH_RUN plain entries at once. False: they could not be stored so; nothing has happened: one by one, then. */
 bool nb_queue_send_run(nimbus_queue *queue, const nimbus_entry *entries, uint32_t count, nimbus_sent *ret);
 
 /* Stores a plain entry. ret may be NULL. */

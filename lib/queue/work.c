@@ -126,7 +126,7 @@ nimbus_status nb_queue_send_plain(nimbus_queue *queue, const nimbus_entry *entry
 }
 
 /* Makes parcels of plain entries. Returns how many there was memory for. */
-static uint32_t wrap(nimbus_queue *queue, const nimbus_entry *entries, uint32_t count, nb_parcel *parcels)
+static inline uint32_t wrap(nimbus_queue *queue, const nimbus_entry *entries, uint32_t count, nb_parcel *parcels)
 {
     nimbus_runtime *nb = queue->object.runtime;
     int64_t sent, now = nb_clock_coarse(&nb->clock, &sent);
@@ -135,11 +135,16 @@ static uint32_t wrap(nimbus_queue *queue, const nimbus_entry *entries, uint32_t 
     for (; made < count; made++) {
         nb_parcel *parcel = &parcels[made];
 
-        *parcel = (nb_parcel){ .sent = sent, .enqueued = now };
         if (nb_message_copy(nb->heap, entries[made].body.data, entries[made].body.size, &parcel->message) != NIMBUS_OK) {
             break;
         }
+        parcel->letter = NULL; /* one by one: as a whole it would be cleared first */
+        parcel->dedup = NULL;
         parcel->id = nb_new_id(nb);
+        parcel->sent = sent;
+        parcel->first_received = 0;
+        parcel->enqueued = now;
+        parcel->receive_count = 0;
     }
     return made;
 }
@@ -148,25 +153,19 @@ bool nb_queue_send_run(nimbus_queue *queue, const nimbus_entry *entries, uint32_
 {
     nb_parcel parcels[NB_BATCH_RUN];
     nimbus_receipt places[NB_BATCH_RUN];
-    uint32_t made = 0;
+    uint32_t made;
     bool stored;
 
-    for (uint32_t i = 0; i < count; i++) {
-        if (!nb_queue_plain(queue, &entries[i])) {
-            return false;
-        }
-    }
     if (nb_load_relaxed(&queue->delay) != 0) {
         return false;
     }
     made = wrap(queue, entries, count, parcels);
-    stored = made == count && nb_store_offer_many(&queue->store, parcels, count, places);
-    for (uint32_t i = 0; i < made; i++) {
-        if (!stored) {
-            nb_message_unmake(parcels[i].message);
-        } else if (ret != NULL) {
-            ret[i] = (nimbus_sent){ .status = NIMBUS_OK, .id = parcels[i].id, .place = places[i] };
-        }
+    stored = made == count && nb_store_offer_many(&queue->store, parcels, count, ret != NULL ? places : NULL);
+    for (uint32_t i = 0; !stored && i < made; i++) {
+        nb_message_unmake(parcels[i].message);
+    }
+    for (uint32_t i = 0; stored && ret != NULL && i < made; i++) {
+        ret[i] = (nimbus_sent){ .status = NIMBUS_OK, .id = parcels[i].id, .place = places[i] };
     }
     return stored;
 }

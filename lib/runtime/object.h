@@ -111,11 +111,16 @@ static inline void nb_object_pin(nb_object *object)
     nb_object_pin_many(object, 1);
 }
 
-static inline void nb_object_unpin(nb_object *object)
+static inline void nb_object_unpin_many(nb_object *object, uint32_t count)
 {
-    if (nb_sub_acq_rel(&object->counts, NB_ONE_PIN) == NB_ONE_PIN) {
+    if (nb_sub_acq_rel(&object->counts, count * NB_ONE_PIN) == count * NB_ONE_PIN) {
         nb_object_free(object);
     }
+}
+
+static inline void nb_object_unpin(nb_object *object)
+{
+    nb_object_unpin_many(object, 1);
 }
 
 #endif

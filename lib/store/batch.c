@@ -40,6 +40,7 @@ static bool get_slots(nb_store *store, uint32_t *indices, uint32_t count)
 
 bool nb_store_offer_many(nb_store *store, const nb_parcel *parcels, uint32_t count, nimbus_receipt *places)
 {
+    nb_noted noted = { NULL, 0 };
     uint32_t indices[NB_BATCH_RUN];
 
     if ((nb_load_acquire(&store->mode) & (NB_MODE_BYTES | NB_MODE_ENDED)) != 0 || !reserve_places(store, count)) {
@@ -53,7 +54,9 @@ bool nb_store_offer_many(nb_store *store, const nb_parcel *parcels, uint32_t cou
         nb_slot *slot = nb_slot_at(store, indices[i]);
         uint64_t word = nb_slot_fill(slot, &parcels[i], 0);
 
-        places[i] = nb_place_of(store, indices[i], word);
+        if (places != NULL) {
+            places[i] = nb_place_of(store, indices[i], word);
+        }
         nb_slot_publish(slot, nb_with_state(word, NB_READY) | NB_HINTED);
     }
     nb_index_ring_push_many(&store->ready, indices, count);
@@ -64,7 +67,7 @@ bool nb_store_offer_many(nb_store *store, const nb_parcel *parcels, uint32_t cou
         }
     }
     for (uint32_t i = 0; i < count; i++) {
-        nb_key_note(store, indices[i], nb_expiry(store, parcels[i].enqueued));
+        nb_key_note_next(store, indices[i], nb_expiry(store, parcels[i].enqueued), &noted);
     }
     nb_store_look_around(store, NB_WATCH_WAITERS | NB_WATCH_BELL);
     return true;
@@ -76,13 +79,14 @@ bool nb_store_offer_many(nb_store *store, const nb_parcel *parcels, uint32_t cou
 typedef struct leaving {
     nb_store *store;
     nimbus_message *messages[NB_BATCH_RUN];
+    uint32_t references;       /* of each message, to be given back: the slot's, and perhaps the delivery's */
     uint32_t count, in_flight;
     uint32_t first; /* of the chain of slots that become free, index + 1 */
     nb_slot *last;
 } leaving;
 
 /* A claimed slot whose message has nothing special joins the run. */
-static void join(leaving *run, nb_slot *slot, uint32_t index, uint64_t word)
+static inline void join(leaving *run, nb_slot *slot, uint32_t index, uint64_t word)
 {
     run->messages[run->count++] = slot->message;
     run->in_flight += nb_state_of(word) == NB_IN_FLIGHT;
@@ -105,19 +109,21 @@ static void finish(leaving *run)
     nb_fence_after_rmw(); /* pairs with that of who waits for room (wait.c) */
     nb_store_look_around(store, NB_WATCH_SENDERS | NB_WATCH_BELL | NB_WATCH_WAITERS);
     for (uint32_t i = 0; i < run->count; i++) {
-        nb_message_release(run->messages[i]);
+        nb_message_release_n(run->messages[i], run->references);
     }
     run->count = run->in_flight = run->first = 0;
 }
 
-static nimbus_status leave(leaving *run, nimbus_receipt receipt)
+/* Not in flight, or with something special. */
+static __attribute__((noinline)) nimbus_status leave_specially(leaving *run, nimbus_receipt receipt)
 {
     nb_store *store = run->store;
     uint32_t index = (uint32_t)receipt.place;
     nb_slot *slot = NULL;
     uint64_t word = 0;
-    nimbus_status status = nb_store_claim(store, receipt, &slot, &word);
+    nimbus_status status = nb_store_settling(store);
 
+    status = status != NIMBUS_OK ? status : nb_store_claim(store, receipt, &slot, &word);
     if (status != NIMBUS_OK) {
         return status == NIMBUS_E_NO_MESSAGE ? NIMBUS_OK : status; /* deleting again is fine (SQS-V13) */
     }
@@ -135,14 +141,49 @@ static nimbus_status leave(leaving *run, nimbus_receipt receipt)
 
 bool nb_store_delete_many(nb_store *store, const nimbus_receipt *receipts, size_t count, nimbus_status *statuses)
 {
-    leaving run = { .store = store };
+    leaving run = { .store = store, .references = 1 };
     bool good = true;
 
     for (size_t i = 0; i < count; i++) {
-        nimbus_status status = nb_store_settling(store);
+        nimbus_status status = NIMBUS_OK;
+        nb_slot *slot;
+        uint64_t word;
 
-        status = status != NIMBUS_OK ? status : leave(&run, receipts[i]);
-        good = good && !nimbus_failed(status);
+        if (nb_store_claim_plainly(store, receipts[i], &slot, &word)) {
+            join(&run, slot, (uint32_t)receipts[i].place, word);
+        } else {
+            status = leave_specially(&run, receipts[i]);
+            good = good && !nimbus_failed(status);
+        }
+        if (statuses != NULL) {
+            statuses[i] = status;
+        }
+        if (run.count == NB_BATCH_RUN) {
+            finish(&run);
+        }
+    }
+    finish(&run);
+    return good;
+}
+
+bool nb_store_delete_deliveries(nb_store *store, nb_delivery *deliveries, size_t count, nimbus_status *statuses)
+{
+    leaving run = { .store = store, .references = 2 };
+    bool good = true;
+
+    for (size_t i = 0; i < count; i++) {
+        nb_delivery *delivery = &deliveries[i];
+        nimbus_status status = NIMBUS_OK;
+        nb_slot *slot;
+        uint64_t word;
+
+        if (nb_store_claim_plainly(store, delivery->receipt, &slot, &word)) {
+            join(&run, slot, (uint32_t)delivery->receipt.place, word);
+            delivery->message = NULL; /* it has no letter, as the slot has no past */
+        } else {
+            status = nb_store_delete_delivery(store, delivery);
+            good = good && !nimbus_failed(status);
+        }
         if (statuses != NULL) {
             statuses[i] = status;
         }

@@ -43,6 +43,22 @@ static inline void nb_key_note(nb_store *store, uint32_t index, int64_t key)
     }
 }
 
+/* The same for one of several, of which the one before was noted so: what it has seen is not looked at again. *noted: NULL first. */
+typedef struct nb_noted {
+    const nb_slots *chunk;
+    int64_t key;
+} nb_noted;
+
+static inline void nb_key_note_next(nb_store *store, uint32_t index, int64_t key, nb_noted *before)
+{
+    const nb_slots *chunk = nb_slots_of(store, index);
+
+    if (chunk != before->chunk || key < before->key) {
+        nb_key_note(store, index, key);
+        *before = (nb_noted){ chunk, key };
+    }
+}
+
 void nb_key_note_locked(nb_store *store, uint32_t index, int64_t key);
 
 /* The key of a slot that the caller has claimed, to be noted once it is published with this state. */

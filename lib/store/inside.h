@@ -163,6 +163,20 @@ void nb_slot_forget_to(nb_store *store, nb_slot *slot, uint32_t index, uint64_t 
 /* The slot of a receipt, claimed, with the word that it had. NIMBUS_OK: it is the receipt of the last take. */
 nimbus_status nb_store_claim(nb_store *store, nimbus_receipt receipt, nb_slot **ret_slot, uint64_t *ret_word);
 
+/* The common case of it: it is in flight under this receipt, has nothing special, and the store is open. False: another case. */
+static inline bool nb_store_claim_plainly(nb_store *store, nimbus_receipt receipt, nb_slot **ret_slot, uint64_t *ret_word)
+{
+    uint32_t index = (uint32_t)receipt.place;
+
+    if (receipt.place >> 32 != store->number || index >= nb_load_acquire(&store->slot_count) ||
+        (nb_load_acquire(&store->mode) & NB_MODE_ENDED) != 0) {
+        return false;
+    }
+    *ret_slot = nb_slot_at(store, index);
+    *ret_word = receipt.generation << NB_GENERATION_SHIFT | NB_IN_FLIGHT;
+    return nb_load_relaxed(&(*ret_slot)->word) == *ret_word && nb_slot_claim(*ret_slot, *ret_word);
+}
+
 /* A claimed slot as it was: publishes it, and notes its key. */
 void nb_slot_restore(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word);
 void nb_slot_restore_locked(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word);

@@ -105,20 +105,6 @@ nimbus_status nb_store_delete(nb_store *store, nimbus_receipt receipt)
     return status;
 }
 
-/* The common case of a delete: it is in flight under this receipt, has nothing special, and the store is open. False: another case. */
-static inline bool claim_plainly(nb_store *store, nimbus_receipt receipt, nb_slot **ret_slot, uint64_t *ret_word)
-{
-    uint32_t index = index_of(receipt);
-
-    if (receipt.place >> 32 != store->number || index >= nb_load_acquire(&store->slot_count) ||
-        (nb_load_acquire(&store->mode) & NB_MODE_ENDED) != 0) {
-        return false;
-    }
-    *ret_slot = nb_slot_at(store, index);
-    *ret_word = receipt.generation << NB_GENERATION_SHIFT | NB_IN_FLIGHT;
-    return nb_load_relaxed(&(*ret_slot)->word) == *ret_word && nb_slot_claim(*ret_slot, *ret_word);
-}
-
 static nimbus_status delete_specially(nb_store *store, nb_delivery *delivery)
 {
     uint32_t index = index_of(delivery->receipt);
@@ -147,7 +133,7 @@ nimbus_status nb_store_delete_delivery(nb_store *store, nb_delivery *delivery)
     nb_slot *slot;
     uint64_t word;
 
-    if (!claim_plainly(store, delivery->receipt, &slot, &word)) {
+    if (!nb_store_claim_plainly(store, delivery->receipt, &slot, &word)) {
         return delete_specially(store, delivery);
     }
     delivery->message = NULL; /* first: a free function may look. It has no letter, as the slot has no past */

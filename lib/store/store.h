@@ -186,7 +186,7 @@ nimbus_status nb_store_offer(nb_store *store, const nb_parcel *parcel, int64_t d
 #define NB_BATCH_RUN 16u
 
 /* Up to NB_BATCH_RUN fresh messages without delay, in order: all of them, with their references, or (false) none; then one by one.
- * places: count of them, written with true. */
+ * places: count of them, written with true; NULL: not wanted. */
 bool nb_store_offer_many(nb_store *store, const nb_parcel *parcels, uint32_t count, nimbus_receipt *places);
 
 /* Waits until there may be room for size bytes, or the clock reaches until. NIMBUS_OK; NIMBUS_E_FULL: there will never be;
@@ -223,6 +223,9 @@ bool nb_store_delete_many(nb_store *store, const nimbus_receipt *receipts, size_
 
 /* The same for a delivery that was taken from this store: it is emptied in any case, its source stays pinned. */
 nimbus_status nb_store_delete_delivery(nb_store *store, nb_delivery *delivery);
+
+/* Each for itself; statuses may be NULL. True: none failed. */
+bool nb_store_delete_deliveries(nb_store *store, nb_delivery *deliveries, size_t count, nimbus_status *statuses);
 
 /* Sets the end of invisibility to now + timeout; NB_STORE_VISIBILITY: to the receive + the store's own visibility, at the earliest now. */
 nimbus_status nb_store_change(nb_store *store, nimbus_receipt receipt, int64_t timeout);

@@ -76,7 +76,7 @@ static uint64_t taken_word(uint64_t word)
 }
 
 /* What comes back at once is published later: it is not taken twice (SQS-R11). */
-static void hand_out(taking *t, nb_slot *slot, uint32_t index, uint64_t word)
+static inline void hand_out(taking *t, nb_slot *slot, uint32_t index, uint64_t word)
 {
     give(t->store, slot, index, taken_word(word), &t->at, t->visible_at, &t->to[t->count++]);
     if (!t->at_once) {
@@ -92,7 +92,7 @@ static void set_aside(nb_store *store, nb_aside *aside, nb_slot *slot, uint32_t 
     nb_slot_set_aside(store, aside, slot, index, word);
 }
 
-static void take_entry(taking *t, uint32_t index)
+static inline void take_entry(taking *t, uint32_t index)
 {
     nb_store *store = t->store;
     nb_slot *slot = nb_slot_at(store, index);
@@ -142,20 +142,21 @@ static void take_ready(taking *t, uint32_t max)
     }
 }
 
-static void note(const taking *t, uint32_t at, int64_t key, bool locked)
+static inline void note(const taking *t, uint32_t at, int64_t key, bool locked, nb_noted *noted)
 {
     uint32_t index = (uint32_t)t->to[at].receipt.place;
 
     if (locked) {
         nb_key_note_locked(t->store, index, key);
     } else {
-        nb_key_note(t->store, index, key);
+        nb_key_note_next(t->store, index, key, noted);
     }
 }
 
 /* They were handed out with a visibility of 0: ready again, behind all others. */
 static void bring_back(taking *t, bool locked)
 {
+    nb_noted noted = { NULL, 0 };
     nb_store *store = t->store;
 
     for (uint32_t i = 0; i < t->count; i++) {
@@ -172,13 +173,14 @@ static void bring_back(taking *t, bool locked)
     }
     nb_fence_seq_cst();
     for (uint32_t i = 0; i < t->count; i++) {
-        note(t, i, nb_expiry(store, t->to[i].enqueued), locked);
+        note(t, i, nb_expiry(store, t->to[i].enqueued), locked, &noted);
     }
 }
 
 /* Counts them in flight and notes when they must be looked at. */
 static void count_in(taking *t, bool locked)
 {
+    nb_noted noted = { NULL, 0 };
     nb_store *store = t->store;
 
     nb_add_acq_rel(&store->flow, t->count);
@@ -186,7 +188,7 @@ static void count_in(taking *t, bool locked)
     for (uint32_t i = 0; i < t->count; i++) {
         int64_t expiry = nb_expiry(store, t->to[i].enqueued);
 
-        note(t, i, expiry < t->due ? expiry : t->due, locked);
+        note(t, i, expiry < t->due ? expiry : t->due, locked, &noted);
     }
 }
 

@@ -128,21 +128,29 @@ void nb_index_ring_push_slowly(nb_index_ring *ring, uint32_t index)
     }
 }
 
+/* The cell behind one, and its turn. */
+static inline void step(const nb_index_part *part, uint64_t *cell, uint32_t *turn)
+{
+    *cell = (*cell + 1) & part->mask;
+    *turn += *cell == 0 ? 2 : 0;
+}
+
 void nb_index_ring_push_many(nb_index_ring *ring, const uint32_t *indices, uint32_t count)
 {
     nb_index_part *part = nb_load_acquire(&ring->pushed);
-    uint64_t position = nb_load_relaxed(&part->tail);
-    uint32_t empty = 0;
+    uint64_t position = nb_load_relaxed(&part->tail), cell = position & part->mask;
+    uint32_t turn = nb_index_turn(part, position), empty = 0;
 
-    while ((position & NB_INDEX_CLOSED) == 0 && empty < count &&
-           turn_of(nb_load_acquire(&part->cells[(position + empty) & part->mask])) == nb_index_turn(part, position + empty)) { /* (2) */
+    while ((position & NB_INDEX_CLOSED) == 0 && empty < count && turn_of(nb_load_acquire(&part->cells[cell])) == turn) { /* (2) */
         empty++;
+        step(part, &cell, &turn);
     }
     if (empty == count && nb_cas_strong_release(&part->tail, &position, position + count)) { /* (3) */
+        cell = position & part->mask;
+        turn = nb_index_turn(part, position);
         for (uint32_t i = 0; i < count; i++) {
-            uint32_t full = nb_index_turn(part, position + i) + 1;
-
-            nb_store_release(&part->cells[(position + i) & part->mask], nb_index_cell(full, indices[i])); /* (1) */
+            nb_store_release(&part->cells[cell], nb_index_cell(turn + 1, indices[i])); /* (1) */
+            step(part, &cell, &turn);
         }
         return;
     }
@@ -174,20 +182,21 @@ static nb_index_part *current(nb_index_ring *ring)
 }
 
 /* How many cells from position on are full, with their indices. */
-static uint32_t full_cells(nb_index_part *part, uint64_t position, uint32_t *indices, uint32_t max, bool *ret_passed)
+static inline uint32_t full_cells(nb_index_part *part, uint64_t position, uint32_t *indices, uint32_t max, bool *ret_passed)
 {
-    uint32_t count = 0;
+    uint64_t at = position & part->mask;
+    uint32_t turn = nb_index_turn(part, position), count = 0;
 
     *ret_passed = false;
     while (count < max) {
-        uint64_t cell = nb_load_acquire(&part->cells[(position + count) & part->mask]); /* (1) */
-        uint32_t full = nb_index_turn(part, position + count) + 1;
+        uint64_t cell = nb_load_acquire(&part->cells[at]); /* (1) */
 
-        if (turn_of(cell) != full) {
-            *ret_passed = count == 0 && (int32_t)(turn_of(cell) - full) > 0; /* somebody has popped it since */
+        if (turn_of(cell) != turn + 1) {
+            *ret_passed = count == 0 && (int32_t)(turn_of(cell) - turn - 1) > 0; /* somebody has popped it since */
             break;
         }
         indices[count++] = (uint32_t)cell;
+        step(part, &at, &turn);
     }
     return count;
 }
@@ -203,10 +212,12 @@ uint32_t nb_index_ring_pop(nb_index_ring *ring, uint32_t *indices, uint32_t max)
         position = nb_load_relaxed(&part->head);
         count = full_cells(part, position, indices, max, &passed);
         if (count > 0 && nb_cas_weak_relaxed(&part->head, &position, position + count)) { /* (3) */
-            for (uint32_t i = 0; i < count; i++) {
-                uint32_t next_turn = nb_index_turn(part, position + i) + 2;
+            uint64_t cell = position & part->mask;
+            uint32_t turn = nb_index_turn(part, position);
 
-                nb_store_release(&part->cells[(position + i) & part->mask], nb_index_cell(next_turn, 0)); /* (2) */
+            for (uint32_t i = 0; i < count; i++) {
+                nb_store_release(&part->cells[cell], nb_index_cell(turn + 2, 0)); /* (2) */
+                step(part, &cell, &turn);
             }
             return count;
         }

@@ -598,6 +598,56 @@ static void sqs_v19_a_remark_is_no_failure_of_a_batch(void **state)
     OK(statuses[1]);
 }
 
+static void deliveries_are_deleted_together(void **state)
+{
+    world *w = *state;
+    nimbus_queue *queue = PLAIN_QUEUE(w, "q");
+    nimbus_queue *other = PLAIN_QUEUE(w, "other");
+    nimbus_delivery held[40];
+    nimbus_status statuses[40];
+    size_t got = 0, count = 0, i;
+
+    memset(held, 0, sizeof held);
+    for (i = 0; i < 37; i++) { /* more than one run */
+        SEND(queue, "m");
+        OK(nimbus_queue_receive(queue, 0, NULL, &held[count++], 1, &got));
+    }
+    OK(nimbus_delivery_delete_batch(held, 0, NULL));
+    OK(nimbus_delivery_delete_batch(NULL, 0, NULL));
+    IS(nimbus_delivery_delete_batch(NULL, 1, NULL), NIMBUS_E_INVALID);
+    COUNTS(queue, 0, 0, 37);
+    OK(nimbus_delivery_delete_batch(held, 37, NULL));
+    COUNTS(queue, 0, 0, 0);
+    EQ(METRICS(queue).deleted, 37);
+    for (i = 0; i < 37; i++) {
+        CHECK(nimbus_delivery_message(&held[i]) == NULL);
+    }
+    SEND(queue, "lapsed");
+    OK(nimbus_queue_receive(queue, 0, &(nimbus_receive_options){ .visibility_timeout = NIMBUS_SECONDS(1) }, &held[0], 1, &got));
+    ADVANCE(w, NIMBUS_SECONDS(2));
+    SEND(other, "of another queue");
+    RECEIVE(other, &held[1], "of another queue");
+    SEND(queue, "twice");
+    RECEIVE(queue, &held[3], "lapsed");
+    RECEIVE(queue, &held[4], "twice");
+    OK(nimbus_queue_delete_message(queue, nimbus_delivery_receipt(&held[4])));
+    IS(nimbus_delivery_delete_batch(held, 5, statuses), NIMBUS_PARTIAL); /* there is nothing in held[2] */
+    IS(statuses[0], NIMBUS_STALE); /* held[3] is a later receive of it */
+    OK(statuses[1]);
+    IS(statuses[2], NIMBUS_E_INVALID);
+    OK(statuses[3]);
+    OK(statuses[4]);
+    COUNTS(queue, 0, 0, 0);
+    COUNTS(other, 0, 0, 0);
+    LEDGER(queue);
+    SEND(queue, "again");
+    RECEIVE(queue, &held[0], "again");
+    OK(nimbus_queue_delete(queue));
+    IS(nimbus_delivery_delete_batch(held, 1, statuses), NIMBUS_PARTIAL);
+    IS(statuses[0], NIMBUS_E_DELETED);
+    CHECK(nimbus_delivery_message(&held[0]) == NULL);
+}
+
 static void sqs_v20_malformed_batches_fail_whole(void **state)
 {
     world *w = *state;
@@ -802,6 +852,7 @@ int main(void)
         DRIVEN(sqs_v18_lapses_out_of_order),
         DRIVEN(sqs_v19_batches_fail_by_entry),
         DRIVEN(sqs_v19_a_remark_is_no_failure_of_a_batch),
+        DRIVEN(deliveries_are_deleted_together),
         DRIVEN(sqs_v20_malformed_batches_fail_whole),
         DRIVEN(a_held_delivery_stays_readable),
         DRIVEN(a_held_delivery_outlives_its_instance),

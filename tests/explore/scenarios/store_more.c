@@ -113,6 +113,40 @@ static void batch_delete_finish(void)
     finish();
 }
 
+/* Three deliveries deleted at once, against a lapse of one, a delete of another by its receipt, and who takes again what has lapsed. */
+static void setup_three_held(void)
+{
+    uint32_t count = 0;
+
+    setup();
+    for (uint32_t i = 0; i < 3; i++) {
+        explore_check(shop_send(i, 0) == NIMBUS_OK);
+        nb_store_take(&the_shop.store, 1, i == 0 ? SECOND : NIMBUS_HOURS(1), &taken[i], &count, NULL);
+        explore_check(count == 1);
+    }
+    first = taken[1].receipt;
+}
+
+static void delete_held(uint32_t me)
+{
+    if (me == 0) {
+        explore_check(nb_store_delete_deliveries(&the_shop.store, taken, 3, said));
+        explore_check(said[0] == NIMBUS_OK || said[0] == NIMBUS_STALE);
+        explore_check(said[1] == NIMBUS_OK && said[2] == NIMBUS_OK);
+        nb_object_unpin_many(taken[0].source, 3);
+        taken[0].source = taken[1].source = taken[2].source = NULL;
+    } else if (me == 1) {
+        explore_check(nb_store_delete(&the_shop.store, first) == NIMBUS_OK);
+    } else {
+        nimbus_receipt again;
+
+        shop_time(2 * SECOND);
+        if (shop_take(NIMBUS_HOURS(1), &again, NULL)) {
+            explore_check(nb_store_delete(&the_shop.store, again) == NIMBUS_OK);
+        }
+    }
+}
+
 /* Two come at once where there is one slot and no memory for more: none of them is in, and the slot is free again. */
 static nb_parcel two_made[2];
 
@@ -433,6 +467,7 @@ static void doom_refused(uint32_t me)
 static const explore_scenario scenarios[] = {
     { .name = "store_batch", .threads = 3, .setup = setup, .thread = batch, .finish = finish },
     { .name = "store_batch_delete", .threads = 3, .setup = setup_two_taken, .thread = batch_delete, .finish = batch_delete_finish },
+    { .name = "store_batch_held", .threads = 3, .setup = setup_three_held, .thread = delete_held, .finish = batch_delete_finish },
     { .name = "store_batch_no_memory", .threads = 2, .setup = setup_one_slot_left, .thread = batch_no_memory, .finish = finish },
     { .name = "store_bytes", .threads = 4, .setup = setup_bytes, .thread = bytes, .finish = bytes_finish },
     { .name = "store_bytes_drop", .threads = 4, .setup = setup_bytes_drop, .thread = bytes, .finish = bytes_finish },
