@@ -532,6 +532,29 @@ static void a_cancel_makes_room(void **state)
     COUNTS(queue, 1, 0, 0);
 }
 
+static void *send_when_there_is_room(void *user)
+{
+    nimbus_entry entry = { .body = nimbus_text("b"), .wait = NIMBUS_FOREVER };
+
+    return nimbus_queue_send(user, &entry, NULL) == NIMBUS_OK ? NULL : user;
+}
+
+static void a_cancel_wakes_who_waits_for_room(void **state)
+{
+    world *w = *state;
+    nimbus_queue *queue = QUEUE(w, "q", .capacity_messages = 1);
+    nimbus_receipt place = send_place(queue, "a", 0);
+    pthread_t thread;
+    void *wrong;
+
+    EQ(pthread_create(&thread, NULL, send_when_there_is_room, queue), 0);
+    EVENTUALLY(METRICS(queue).refused > 0); /* it has found no room */
+    OK(nimbus_queue_cancel(queue, place));
+    EQ(pthread_join(thread, &wrong), 0);
+    CHECK(wrong == NULL);
+    COUNTS(queue, 1, 0, 0);
+}
+
 static void every_entry_of_a_batch_has_a_place(void **state)
 {
     world *w = *state;
@@ -622,6 +645,7 @@ int main(void)
         DRIVEN(what_was_received_stays),
         DRIVEN(a_place_is_no_receipt_and_the_reverse),
         DRIVEN(a_cancel_makes_room),
+        THREADED(a_cancel_wakes_who_waits_for_room),
         DRIVEN(every_entry_of_a_batch_has_a_place),
         THREADED(a_cancel_against_receives_has_one_winner),
     };
