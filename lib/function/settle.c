@@ -59,7 +59,7 @@ static void gone(nb_object *owner, nimbus_trace_kind kind, const nb_parcel *parc
              "ended while it waited", 1);
 }
 
-const nb_store_ops nb_mailbox_ops = { move, gone };
+const nb_store_ops nb_mailbox_ops = { .move = move, .gone = gone };
 
 /* It was enqueued by the coarse clock: no age is over too early. */
 static int64_t age_begins(const nimbus_runtime *nb, const nb_delivery *delivery)

@@ -43,7 +43,8 @@ bool nb_store_offer_many(nb_store *store, const nb_parcel *parcels, uint32_t cou
     nb_noted noted = { NULL, 0 };
     uint32_t indices[NB_BATCH_RUN];
 
-    if ((nb_load_acquire(&store->mode) & (NB_MODE_BYTES | NB_MODE_ENDED)) != 0 || !reserve_places(store, count)) {
+    if (store->order != NULL || (nb_load_acquire(&store->mode) & (NB_MODE_BYTES | NB_MODE_ENDED)) != 0 ||
+        !reserve_places(store, count)) {
         return false;
     }
     if (!get_slots(store, indices, count)) {
@@ -121,8 +122,12 @@ static __attribute__((noinline)) nimbus_status leave_specially(leaving *run, nim
     uint32_t index = (uint32_t)receipt.place;
     nb_slot *slot = NULL;
     uint64_t word = 0;
-    nimbus_status status = nb_store_settling(store);
+    nimbus_status status;
 
+    if (store->order != NULL) {
+        return nb_store_delete(store, receipt);
+    }
+    status = nb_store_settling(store);
     status = status != NIMBUS_OK ? status : nb_store_claim(store, receipt, &slot, &word);
     if (status != NIMBUS_OK) {
         return status == NIMBUS_E_NO_MESSAGE ? NIMBUS_OK : status; /* deleting again is fine (SQS-V13) */

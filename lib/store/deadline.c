@@ -173,6 +173,7 @@ static void lapse(sweep *s, uint32_t index)
     }
     nb_fence_seq_cst(); /* deadline.h */
     nb_key_note_locked(store, index, key_of(store, slot, NB_READY));
+    nb_store_settled_locked(store, index);
 }
 
 static void lapse_all(sweep *s)
@@ -224,6 +225,7 @@ static void expire(sweep *s, nb_slot *slot, uint32_t index)
         return;
     }
     nb_slot_forget_to(store, slot, index, word, state, &store->tally.expired, &s->gone);
+    nb_store_settled_locked(store, index);
     if (s->gone.count == NB_GONE_ROOM) { /* the lock is left: what was found due must not be missed by others meanwhile */
         lapse_all(s);
         nb_gone_flush_locked(store, &s->gone);

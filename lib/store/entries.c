@@ -10,8 +10,12 @@ uint64_t nb_slot_claim_popped_slowly(nb_store *store, nb_slot *slot, uint32_t in
     for (;;) {
         uint64_t word = nb_slot_word(slot);
 
-        if (nb_state_of(word) == NB_ZOMBIE) { /* nobody else leads here any more */
-            nb_slot_put(store, slot, index, word);
+        if (nb_state_of(word) == NB_ZOMBIE) { /* nobody else leads here any more, but for an order, which then frees it */
+            if ((word & NB_ORDERED) != 0) {
+                nb_slot_publish(slot, word & ~NB_HINTED);
+            } else {
+                nb_slot_put(store, slot, index, word);
+            }
             return 0;
         }
         if (nb_state_of(word) == NB_CARRIED) {

@@ -14,6 +14,7 @@
  * was set notices it (its fence stands between). */
 #define NB_MODE_BYTES 1u     /* bytes are counted */
 #define NB_MODE_ENDED 2u
+#define NB_MODE_ORDERED 8u   /* from the beginning: it has an order, so offers take the long way */
 #define NB_MODE_FINISHING 4u /* ended, but what is in flight may still be settled */
 
 /* store->watch. Set and cleared under the lock; whoever changes what they wait for reads it behind a fence. */
@@ -73,6 +74,22 @@ void nb_store_get_counts_locked(nb_store *store, nb_store_counts *ret);
 
 void nb_watch_set_locked(nb_store *store, uint32_t bit, bool on);
 
+/* Takes the lock, touches the slot (store/order.h) and leaves as nb_store_leave does. */
+void nb_order_touch(nb_store *store, uint32_t index);
+
+/* Behind every change of a slot's word and a fence, without the lock: for whom it may be news. */
+static inline void nb_store_settled(nb_store *store, uint32_t index, uint32_t for_whom)
+{
+    if (store->order != NULL) {
+        nb_order_touch(store, index);
+    } else {
+        nb_store_look_around(store, for_whom);
+    }
+}
+
+/* The same under the lock. */
+void nb_store_settled_locked(nb_store *store, uint32_t index);
+
 static inline void nb_tally(_Atomic uint64_t *counter, uint64_t by)
 {
     nb_add_relaxed(counter, by);
@@ -128,10 +145,17 @@ void nb_store_measure_from_now_locked(nb_store *store);
 /* Ready again: as nb_slot_make_ready, counted as a return. */
 void nb_slot_return(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word);
 
+/* The same in a store with an order: the caller touches it, too. */
+void nb_slot_make_ready_in_order(nb_store *store, nb_slot *slot, uint64_t word);
+
 /* READY: publishes it and puts it at the end of the ready ring. The caller counts it out of its state, fences, notes its key and looks
  * around. */
 static inline void nb_slot_make_ready(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word)
 {
+    if (store->order != NULL) {
+        nb_slot_make_ready_in_order(store, slot, word);
+        return;
+    }
     nb_store_relaxed(&slot->due, INT64_MAX);
     nb_slot_publish(slot, nb_with_state(word, NB_READY) | NB_HINTED);
     nb_index_ring_push(&store->ready, index);
@@ -175,6 +199,22 @@ static inline bool nb_store_claim_plainly(nb_store *store, nimbus_receipt receip
     *ret_slot = nb_slot_at(store, index);
     *ret_word = receipt.generation << NB_GENERATION_SHIFT | NB_IN_FLIGHT;
     return nb_load_relaxed(&(*ret_slot)->word) == *ret_word && nb_slot_claim(*ret_slot, *ret_word);
+}
+
+/* The same, unless the store has ended for good. */
+nimbus_status nb_store_claim_to_settle(nb_store *store, nimbus_receipt receipt, nb_slot **ret_slot, uint64_t *ret_word);
+
+/* The claimed slot's message has no future here: the store has ended. */
+void nb_store_discard_claimed(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word);
+
+static inline uint32_t nb_index_of(nimbus_receipt receipt)
+{
+    return (uint32_t)receipt.place;
+}
+
+static inline bool nb_store_finishing(nb_store *store)
+{
+    return (nb_load_acquire(&store->mode) & NB_MODE_FINISHING) != 0;
 }
 
 /* A claimed slot as it was: publishes it, and notes its key. */
@@ -222,6 +262,9 @@ typedef struct nb_moment {
 /* Hands out up to max messages; locked: the caller has the lock (needed while something was given back to the front). */
 uint32_t nb_store_take_some(nb_store *store, uint32_t max, int64_t visibility, nb_delivery *slots, nb_aside *aside, const nb_moment *at,
                             bool locked);
+/* The same in a store with an order, under the lock; group: NULL: of any. */
+uint32_t nb_store_take_ordered(nb_store *store, const char *group, uint32_t max, int64_t visibility, nb_delivery *slots, nb_aside *aside,
+                               const nb_moment *at);
 /* How many may be taken, by the limit of messages in flight; exact under the lock if the limit is near. */
 uint32_t nb_store_allowance(nb_store *store, uint32_t max);
 void nb_store_add_moves_locked(nb_store *store, const nb_aside *aside);

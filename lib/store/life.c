@@ -9,6 +9,7 @@
 #include "base/number.h"
 #include "platform/thread.h"
 #include "store/inside.h"
+#include "store/order.h"
 
 static void set(nb_store_settings *to, const nb_store_config *config, int64_t tick)
 {
@@ -34,7 +35,7 @@ bool nb_store_init(nb_store *store, nb_object *owner, const char *name, uint32_t
     store->number = number;
     store->nonce = store->nb->nonce;
     set(&store->settings, config, nb_clock_tick(&store->nb->clock));
-    nb_atomic_init(&store->mode, config->capacity_bytes != SIZE_MAX ? NB_MODE_BYTES : 0);
+    nb_atomic_init(&store->mode, (config->capacity_bytes != SIZE_MAX ? NB_MODE_BYTES : 0) | (config->fifo ? NB_MODE_ORDERED : 0));
     nb_atomic_init(&store->ended, NIMBUS_OK);
     nb_atomic_init(&store->next_key, INT64_MAX);
     nb_atomic_init(&store->armed, INT64_MAX);
@@ -45,7 +46,12 @@ bool nb_store_init(nb_store *store, nb_object *owner, const char *name, uint32_t
     nb_link_init(&store->waiters);
     nb_link_init(&store->senders);
     nb_lock_init(&store->lock);
+    if (config->fifo && !nb_order_init(store)) {
+        nb_lock_fini(&store->lock);
+        return false;
+    }
     if (!nb_timer_init(&store->nb->timers, &store->timer, nb_store_on_timer)) {
+        nb_order_fini(store);
         nb_lock_fini(&store->lock);
         return false;
     }
@@ -105,6 +111,33 @@ static uint64_t clear(nb_store *store, clearing *how, uint64_t *ret_left)
     return count;
 }
 
+/* A store with an order is purged under the lock, which is left only to let go of what has gone: the cut is a sequence number. */
+static uint64_t purge_in_order(nb_store *store, clearing *how)
+{
+    uint64_t count = 0, cut;
+
+    nb_store_enter(store);
+    cut = nb_order_next_sequence_locked(store);
+    if (store->ops->forget != NULL) {
+        store->ops->forget(store->owner);
+    }
+    for (uint32_t i = 0; i < nb_load_acquire(&store->slot_count); i++) {
+        uint32_t before = how->gone.count;
+
+        if (nb_node_at(store, i)->group != NULL && nb_node_at(store, i)->sequence < cut) {
+            clear_slot(store, i, how);
+            nb_order_touch_locked(store, i);
+        }
+        count += how->gone.count - before;
+        if (how->gone.count == NB_GONE_ROOM) {
+            nb_gone_flush_locked(store, &how->gone);
+        }
+    }
+    nb_store_leave(store);
+    nb_gone_flush(store, &how->gone);
+    return count;
+}
+
 nimbus_status nb_store_purge(nb_store *store, uint64_t *ret_count)
 {
     clearing how = { .keep = NB_FREE, .counter = &store->tally.purged, .mark = true };
@@ -114,11 +147,15 @@ nimbus_status nb_store_purge(nb_store *store, uint64_t *ret_count)
     if (status != NIMBUS_OK) {
         return status;
     }
-    nb_store_catch_up(store);
-    count = clear(store, &how, &left);
-    nb_store_enter(store);
-    nb_store_trim(store);
-    nb_store_leave(store);
+    if (store->order != NULL) {
+        count = purge_in_order(store, &how);
+    } else {
+        nb_store_catch_up(store);
+        count = clear(store, &how, &left);
+        nb_store_enter(store);
+        nb_store_trim(store);
+        nb_store_leave(store);
+    }
     if (ret_count != NULL) {
         *ret_count = count;
     }
@@ -145,6 +182,9 @@ void nb_store_end(nb_store *store, nimbus_status why, bool finish_in_flight)
     nb_store_attend(store);
     nb_timer_fini(&store->nb->timers, &store->timer);
     nb_lock_acquire(&store->lock);
+    if (store->order != NULL) {
+        nb_order_touch_all_locked(store);
+    }
     store->bell_open = false;
     nb_watch_set_locked(store, NB_WATCH_BELL, false);
     nb_bell_close(&store->bell);
@@ -175,6 +215,7 @@ void nb_store_fini(nb_store *store)
             nb_letter_release(note);
         }
     }
+    nb_order_fini(store);
     nb_slots_release(store);
     nb_lock_fini(&store->lock);
 }
@@ -190,5 +231,25 @@ void nb_store_configure(nb_store *store, const nb_store_config *config)
     nb_keys_forget_locked(store); /* the keys have changed with the retention */
     nb_store_sweep_locked(store, now); /* what is too old by the new one goes at once (SQS-T3), before anybody is served */
     nb_store_unstick_locked(store);
+    nb_store_leave(store);
+}
+
+/* A delay that has begun counts from the send. What was given back with a delay keeps it. */
+void nb_store_set_delays(nb_store *store, int64_t delay)
+{
+    int64_t tick = nb_clock_tick(&store->nb->clock);
+
+    nb_store_enter(store);
+    for (uint32_t i = 0; i < nb_load_acquire(&store->slot_count); i++) {
+        nb_slot *slot = nb_slot_at(store, i);
+        uint64_t word = nb_load_acquire(&slot->word);
+
+        if (nb_state_of(word) == NB_DELAYED && nb_load_relaxed(&slot->own_receives) == 0 && nb_slot_claim(slot, word)) {
+            nb_store_relaxed(&slot->due, nb_add_time(nb_load_relaxed(&slot->enqueued), nb_add_time(delay, tick)));
+            nb_slot_restore_locked(store, slot, i, word);
+        }
+    }
+    nb_store_leave(store);
+    nb_store_enter(store); /* what is over by the new one is ready at once */
     nb_store_leave(store);
 }

@@ -91,6 +91,7 @@ static void unstick(nb_store *store, nb_slot *slot, uint32_t index, uint64_t wor
     nb_slot_return(store, slot, index, word);
     nb_fence_seq_cst(); /* deadline.h; the waiters are served by who has the lock, when he leaves */
     nb_key_note_locked(store, index, key);
+    nb_store_settled_locked(store, index);
 }
 
 void nb_store_unstick_locked(nb_store *store)
@@ -177,6 +178,7 @@ static bool move(nb_store *store, uint32_t index, const void *why)
     }
     nb_lock_acquire(&store->lock);
     finish(store, slot, index, moved, &gone);
+    nb_store_settled_locked(store, index); /* its group goes on (SQS-D10) */
     nb_lock_release(&store->lock);
     nb_gone_flush(store, &gone);
     nb_letter_release(note);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "platform/thread.h"
+#include "store/order.h"
 
 #define SPINS 64
 
@@ -127,6 +128,10 @@ static bool grow(nb_store *store)
     }
     span = span_for(store, count);
     chunk = span != NULL ? nb_alloc_zero(store->owner->heap, sizeof *chunk) : NULL;
+    if (chunk != NULL && store->order != NULL && (chunk->nodes = nb_alloc_zero(store->owner->heap, NB_CHUNK * sizeof(nb_node))) == NULL) {
+        nb_free(store->owner->heap, chunk, sizeof *chunk);
+        chunk = NULL;
+    }
     if (chunk == NULL) {
         if (span != NULL && count % NB_SPAN == 0) {
             store->spans = nb_load_relaxed(&span->next);
@@ -175,6 +180,7 @@ void nb_slots_release(nb_store *store)
 
     for (uint32_t i = 0; i < count; i++) {
         nb_free(heap, nb_load_relaxed(&chunks[i]->pasts), NB_CHUNK * sizeof(nb_past));
+        nb_free(heap, chunks[i]->nodes, NB_CHUNK * sizeof(nb_node));
         nb_free(heap, chunks[i], sizeof *chunks[i]);
     }
     for (; span != NULL; span = next_span) {

@@ -18,6 +18,8 @@
 
 #include "store/store.h"
 
+typedef struct nb_node nb_node;
+
 typedef enum nb_state {
     NB_FREE, NB_READY, NB_DELAYED, NB_IN_FLIGHT, NB_CLAIMED, NB_MOVING, NB_DOOMING, NB_STUCK, NB_ZOMBIE,
     NB_CARRIED
@@ -29,8 +31,9 @@ typedef enum nb_state {
 #define NB_HAS_PAST UINT64_C(0x40) /* it has a letter or a note */
 #define NB_FAILED UINT64_C(0x80)   /* for good: it only waits for its dead letter */
 #define NB_COUNTED UINT64_C(0x100) /* its bytes are in store->bytes */
-#define NB_FLAGS UINT64_C(0x1f0)
-#define NB_GENERATION_SHIFT 9
+#define NB_ORDERED UINT64_C(0x200) /* in the list of its group (store/order.h) */
+#define NB_FLAGS UINT64_C(0x3f0)
+#define NB_GENERATION_SHIFT 10
 #define NB_ONE_GENERATION (UINT64_C(1) << NB_GENERATION_SHIFT)
 
 #ifdef NB_TESTING
@@ -49,7 +52,7 @@ struct nb_slot {
     nimbus_message *message;       /* counted */
     _Atomic int64_t due;           /* DELAYED, IN_FLIGHT: their end; else INT64_MAX */
     _Atomic int64_t enqueued;
-    int64_t taken_at;              /* IN_FLIGHT; in a list: index + 1 of the next one in it, under the lock */
+    int64_t taken_at;              /* IN_FLIGHT; in a list: index + 1 of the next in it, under the lock; READY in an order: since when */
     nimbus_time sent, first_received;
     _Atomic uint64_t id;
     _Atomic uint32_t own_receives; /* by this store: compared with max_receives (SQS-D12); FREE: index + 1 of the next free one */
@@ -66,6 +69,7 @@ struct nb_slots {
     nb_span *span;
     _Atomic int64_t first_key;    /* see deadline.h */
     nb_past *_Atomic pasts;       /* one per slot; made when the first is needed */
+    nb_node *nodes;               /* one per slot in a store with an order; else NULL */
     nb_slot slots[NB_CHUNK];
 };
 
@@ -162,8 +166,8 @@ static inline void nb_slot_put(nb_store *store, nb_slot *slot, uint32_t index, u
 /* The message of a claimed slot has gone: to the free ones, or ZOMBIE while an entry leads to it. */
 static inline void nb_slot_vacate(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word)
 {
-    if ((word & NB_HINTED) != 0) {
-        nb_slot_publish(slot, (word & ~(NB_FLAGS | NB_STATE_MASK)) | NB_HINTED | NB_ZOMBIE);
+    if ((word & (NB_HINTED | NB_ORDERED)) != 0) {
+        nb_slot_publish(slot, (word & ~(NB_FLAGS | NB_STATE_MASK)) | (word & (NB_HINTED | NB_ORDERED)) | NB_ZOMBIE);
     } else {
         nb_slot_put(store, slot, index, word);
     }

@@ -17,6 +17,7 @@
 
 #include "base/number.h"
 #include "store/inside.h"
+#include "store/order.h"
 
 #define LOOKS 1000
 
@@ -101,6 +102,9 @@ void nb_slot_return(nb_store *store, nb_slot *slot, uint32_t index, uint64_t wor
 {
     nb_tally(&store->tally.returning, 1);
     nb_tally(&store->tally.returns, 1);
+    if (store->order != NULL) {
+        nb_tally(&store->tally.born_delayed, 1); /* no push that this could be the return of */
+    }
     nb_slot_make_ready(store, slot, index, word);
     nb_sub_release(&store->tally.returning, 1); /* pairs with the acquire in nb_store_get_counts: the push is seen */
 }
@@ -112,6 +116,9 @@ void nb_slot_restore(nb_store *store, nb_slot *slot, uint32_t index, uint64_t wo
     nb_slot_publish(slot, word);
     nb_fence_seq_cst(); /* deadline.h: a sweep may have passed while it was claimed */
     nb_key_note(store, index, key);
+    if (store->order != NULL) {
+        nb_order_touch(store, index); /* who looked while it was claimed took it for busy */
+    }
 }
 
 void nb_slot_restore_locked(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word)
@@ -193,6 +200,9 @@ bool nb_store_any_ready(nb_store *store)
 {
     uint32_t index;
 
+    if (store->order != NULL) {
+        return nb_order_first_locked(store, NULL) != NB_NO_SLOT;
+    }
     if ((nb_load_relaxed(&store->watch) & NB_WATCH_RETURNED) != 0) {
         return true;
     }

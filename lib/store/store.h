@@ -55,18 +55,34 @@
 
 #define NB_STORE_VISIBILITY INT64_C(-1) /* the store's own */
 
-/* Told without the lock. */
+/* A message that is about to be stored, as the owner's memory of deduplication ids sees it. */
+typedef struct nb_admission {
+    const nb_parcel *parcel;
+    int64_t now;                /* elapsed */
+    uint64_t sequence;          /* that it will have */
+    uint64_t place;             /* the owner's, from admit to remember */
+    nimbus_id original;         /* out, with NIMBUS_DUPLICATE */
+    uint64_t original_sequence;
+} nb_admission;
+
+/* Told without the lock, unless it says so. */
 typedef struct nb_store_ops {
     /* Offers a parcel to the dead letter; true: it took the references. why: as given to nb_store_doom; NULL: too many receives. */
     bool (*move)(nb_object *owner, const nb_parcel *parcel, uint32_t own_receives, const void *why);
     /* One message expired, was dropped or discarded. May be NULL. */
     void (*gone)(nb_object *owner, nimbus_trace_kind kind, const nb_parcel *parcel);
+    /* Under the lock of a store with an order. Whether a parcel with a dedup key may be stored: NIMBUS_OK; NIMBUS_DUPLICATE, with the
+     * original's id and sequence; or why not. May be NULL: everything is. */
+    nimbus_status (*admit)(nb_object *owner, nb_admission *what);
+    void (*remember)(nb_object *owner, const nb_admission *what); /* right behind it: it was stored */
+    void (*forget)(nb_object *owner);                                    /* a purge begins (SQS-T9) */
 } nb_store_ops;
 
 /* What an offer says of a message that it stored, and of one that it did not. */
 typedef struct nb_offered {
     nimbus_bound bound;   /* with NIMBUS_E_FULL */
-    uint64_t sequence;    /* of an ordered store; else 0 */
+    uint64_t sequence;    /* of an ordered store; else 0. With NIMBUS_DUPLICATE: the original's */
+    nimbus_id original;   /* with NIMBUS_DUPLICATE */
     nimbus_receipt place; /* names the message while it has not been received: generation has the bit NB_PLACE */
 } nb_offered;
 
@@ -80,6 +96,7 @@ typedef struct nb_store_config {
     uint32_t max_receives;         /* 0: no dead letter */
     bool eager;                    /* to the dead letter when the last visibility lapses, not at the receive behind it */
     bool drop_oldest;
+    bool fifo;                     /* with an order (store/order.h); fixed at the beginning */
 } nb_store_config;
 
 /* The configuration as the operations read it: each value alone, relaxed. A call that starts after nb_store_configure sees the new ones. */
@@ -97,6 +114,7 @@ struct nb_waiter {
     nb_link link;
     uint32_t max;         /* messages to hand over; 0: only notify */
     int64_t visibility;
+    const char *group;    /* in a store with an order: of this group only; NULL: of any */
     nb_delivery *slots;   /* max of them, empty */
     uint32_t count;       /* handed over */
     nimbus_status status; /* NIMBUS_EMPTY while it waits */
@@ -122,6 +140,7 @@ typedef struct nb_store_tally {
 typedef struct nb_slots nb_slots;
 typedef struct nb_span nb_span;
 typedef struct nb_slot nb_slot;
+typedef struct nb_order nb_order;
 
 typedef struct nb_store {
     nb_object *owner;
@@ -133,6 +152,7 @@ typedef struct nb_store {
     nb_store_settings settings;
     _Atomic uint32_t mode;          /* NB_MODE_... */
     _Atomic int32_t ended;          /* NIMBUS_OK: open; else what calls answer */
+    nb_order *order;                /* NULL: first in, first out; else a FIFO queue's, under the lock (store/order.h) */
     nb_slots **_Atomic chunks;      /* grown under the lock; old arrays stay until the end */
     _Atomic uint32_t slot_count;
     nb_index_ring ready;
@@ -179,6 +199,9 @@ void nb_store_fini(nb_store *store);
 void nb_store_stop(nb_store *store); /* wakes everybody who waits; nobody waits from now on */
 void nb_store_configure(nb_store *store, const nb_store_config *config);
 
+/* What still waits for the delay of its send waits for this delay instead, from its send (SQS-S8). */
+void nb_store_set_delays(nb_store *store, int64_t delay);
+
 /* Takes the parcel's references on NIMBUS_OK. NIMBUS_E_FULL (ret->bound), NIMBUS_E_NO_MEMORY, or why the store has ended. ret: written
  * in any case; NULL: not wanted. */
 nimbus_status nb_store_offer(nb_store *store, const nb_parcel *parcel, int64_t delay, bool redriven, nb_offered *ret);
@@ -198,6 +221,10 @@ nimbus_status nb_store_wait_room(nb_store *store, size_t size, int64_t until);
 nimbus_status nb_store_take(nb_store *store, uint32_t max, int64_t visibility, nb_delivery *slots, uint32_t *ret_count, bool *ret_more);
 
 void nb_store_count_empty(nb_store *store);
+
+/* The same in a store with an order, of one group only. */
+nimbus_status nb_store_take_group(nb_store *store, const char *group, uint32_t max, int64_t visibility, nb_delivery *slots,
+                                  uint32_t *ret_count);
 
 /* Undoes a take that nobody has seen: count and place are as before; the receipt must not be used any more. */
 void nb_store_untake(nb_store *store, nimbus_receipt receipt);

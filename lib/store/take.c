@@ -9,22 +9,10 @@
 
 #include "base/number.h"
 #include "store/inside.h"
+#include "store/taking.h"
 
 #define RUN 16u /* entries popped at once */
 #define NB_APART __attribute__((noinline)) /* kept out of a function that is called for each message */
-
-/* One take. */
-typedef struct taking {
-    nb_store *store;
-    nb_delivery *to;
-    nb_aside *aside;
-    nb_moment at;
-    int64_t due, visible_at;
-    uint32_t count;        /* handed out */
-    uint32_t back;         /* of these: back at once, for their visibility is 0 */
-    uint32_t max_receives;
-    bool at_once;
-} taking;
 
 /* -------------------------------------------------------------------------------------------- handing out */
 
@@ -76,7 +64,7 @@ static uint64_t taken_word(uint64_t word)
 }
 
 /* What comes back at once is published later: it is not taken twice (SQS-R11). */
-static inline void hand_out(taking *t, nb_slot *slot, uint32_t index, uint64_t word)
+static inline void hand_out(nb_taking *t, nb_slot *slot, uint32_t index, uint64_t word)
 {
     give(t->store, slot, index, taken_word(word), &t->at, t->visible_at, &t->to[t->count++]);
     if (!t->at_once) {
@@ -92,7 +80,17 @@ static void set_aside(nb_store *store, nb_aside *aside, nb_slot *slot, uint32_t 
     nb_slot_set_aside(store, aside, slot, index, word);
 }
 
-static inline void take_entry(taking *t, uint32_t index)
+void nb_taking_hand_out(nb_taking *t, nb_slot *slot, uint32_t index, uint64_t word)
+{
+    hand_out(t, slot, index, word);
+}
+
+void nb_taking_set_aside(nb_taking *t, nb_slot *slot, uint32_t index, uint64_t word)
+{
+    set_aside(t->store, t->aside, slot, index, word);
+}
+
+static inline void take_entry(nb_taking *t, uint32_t index)
 {
     nb_store *store = t->store;
     nb_slot *slot = nb_slot_at(store, index);
@@ -108,7 +106,7 @@ static inline void take_entry(taking *t, uint32_t index)
 }
 
 /* What was given back to the front goes first. Under the lock. */
-static void take_returned(taking *t, uint32_t max)
+static void take_returned(nb_taking *t, uint32_t max)
 {
     nb_store *store = t->store;
     uint32_t index;
@@ -127,7 +125,7 @@ static void take_returned(taking *t, uint32_t max)
     nb_watch_set_locked(store, NB_WATCH_RETURNED, store->returned != 0);
 }
 
-static void take_ready(taking *t, uint32_t max)
+static void take_ready(nb_taking *t, uint32_t max)
 {
     uint32_t run[RUN], count;
 
@@ -142,7 +140,7 @@ static void take_ready(taking *t, uint32_t max)
     }
 }
 
-static inline void note(const taking *t, uint32_t at, int64_t key, bool locked, nb_noted *noted)
+static inline void note(const nb_taking *t, uint32_t at, int64_t key, bool locked, nb_noted *noted)
 {
     uint32_t index = (uint32_t)t->to[at].receipt.place;
 
@@ -154,7 +152,7 @@ static inline void note(const taking *t, uint32_t at, int64_t key, bool locked, 
 }
 
 /* They were handed out with a visibility of 0: ready again, behind all others. */
-static void bring_back(taking *t, bool locked)
+static void bring_back(nb_taking *t, bool locked)
 {
     nb_noted noted = { NULL, 0 };
     nb_store *store = t->store;
@@ -174,11 +172,14 @@ static void bring_back(taking *t, bool locked)
     nb_fence_seq_cst();
     for (uint32_t i = 0; i < t->count; i++) {
         note(t, i, nb_expiry(store, t->to[i].enqueued), locked, &noted);
+        if (locked) {
+            nb_store_settled_locked(store, (uint32_t)t->to[i].receipt.place);
+        }
     }
 }
 
 /* Counts them in flight and notes when they must be looked at. */
-static void count_in(taking *t, bool locked)
+static void count_in(nb_taking *t, bool locked)
 {
     nb_noted noted = { NULL, 0 };
     nb_store *store = t->store;
@@ -192,28 +193,40 @@ static void count_in(taking *t, bool locked)
     }
 }
 
-uint32_t nb_store_take_some(nb_store *store, uint32_t max, int64_t visibility, nb_delivery *slots, nb_aside *aside, const nb_moment *at,
-                            bool locked)
+nb_taking nb_taking_begin(nb_store *store, int64_t visibility, nb_delivery *slots, nb_aside *aside, const nb_moment *at)
 {
     int64_t timeout = visibility == NB_STORE_VISIBILITY ? nb_load_relaxed(&store->settings.visibility) : visibility;
-    taking t = { .store = store, .to = slots, .aside = aside, .at = *at, .at_once = timeout == 0 };
+    nb_taking t = { .store = store, .to = slots, .aside = aside, .at = *at, .at_once = timeout == 0 };
 
     t.max_receives = nb_load_relaxed(&store->settings.max_receives);
     t.due = nb_add_time(nb_add_time(at->now, nb_clock_tick(&store->nb->clock)), timeout);
     t.visible_at = nb_add_time(at->wall, timeout);
+    return t;
+}
+
+uint32_t nb_taking_end(nb_taking *t, bool locked)
+{
+    if (t->count > 0) {
+        nb_object_pin_many(t->store->owner, t->count);
+        if (t->at_once) {
+            bring_back(t, locked);
+        } else {
+            count_in(t, locked);
+        }
+    }
+    return t->count;
+}
+
+uint32_t nb_store_take_some(nb_store *store, uint32_t max, int64_t visibility, nb_delivery *slots, nb_aside *aside, const nb_moment *at,
+                            bool locked)
+{
+    nb_taking t = nb_taking_begin(store, visibility, slots, aside, at);
+
     if (locked && store->returned != 0) {
         take_returned(&t, max);
     }
     take_ready(&t, max);
-    if (t.count > 0) {
-        nb_object_pin_many(store->owner, t.count);
-        if (t.at_once) {
-            bring_back(&t, locked);
-        } else {
-            count_in(&t, locked);
-        }
-    }
-    return t.count;
+    return nb_taking_end(&t, locked);
 }
 
 /* ------------------------------------------------------------------------------------------------- take */
@@ -369,6 +382,9 @@ static inline bool take_plainly(nb_store *store, int64_t visibility, nb_delivery
 
 nimbus_status nb_store_take(nb_store *store, uint32_t max, int64_t visibility, nb_delivery *slots, uint32_t *ret_count, bool *ret_more)
 {
+    if (store->order != NULL) {
+        return nb_store_take_from_groups(store, NULL, max, visibility, slots, ret_count, ret_more);
+    }
     if (max == 1 && ret_more == NULL && take_plainly(store, visibility, slots)) {
         *ret_count = 1;
         return NIMBUS_OK;

@@ -7,6 +7,7 @@
  */
 #include "base/number.h"
 #include "store/inside.h"
+#include "store/order.h"
 
 void nb_watch_set_locked(nb_store *store, uint32_t bit, bool on)
 {
@@ -38,7 +39,33 @@ static void hand_over(nb_store *store, nb_waiter *waiter, nb_aside *aside, const
 {
     uint32_t max = nb_store_allowance(store, waiter->max);
 
-    waiter->count = nb_store_take_some(store, max, waiter->visibility, waiter->slots, aside, at, true);
+    waiter->count = store->order != NULL
+                        ? nb_store_take_ordered(store, waiter->group, max, waiter->visibility, waiter->slots, aside, at)
+                        : nb_store_take_some(store, max, waiter->visibility, waiter->slots, aside, at, true);
+}
+
+/* Whether something can be taken that this one waits for. */
+static bool takeable_by(nb_store *store, const nb_waiter *waiter)
+{
+    return nb_store_takeable(store) && (waiter->group == NULL || nb_order_first_locked(store, waiter->group) != NB_NO_SLOT);
+}
+
+/* The first in the line who can be served, taken out of it; NULL: none. */
+static nb_link *next_in_line(nb_store *store)
+{
+    nb_link *link = store->waiters.next;
+
+    if (!nb_store_takeable(store) || !unclaimed(store)) {
+        return NULL;
+    }
+    while (link != &store->waiters && !takeable_by(store, NB_CONTAINER(link, nb_waiter, link))) {
+        link = link->next;
+    }
+    if (link == &store->waiters) {
+        return NULL;
+    }
+    nb_link_remove(link);
+    return link;
 }
 
 static void drop_claim(nb_store *store)
@@ -58,7 +85,7 @@ void nb_store_serve_locked(nb_store *store, nb_aside *aside)
         return;
     }
     at.now = nb_clock_coarse(&store->nb->clock, &at.wall);
-    while (nb_store_takeable(store) && unclaimed(store) && (link = nb_list_pop(&store->waiters)) != NULL) {
+    while ((link = next_in_line(store)) != NULL) {
         nb_waiter *waiter = NB_CONTAINER(link, nb_waiter, link);
 
         store->waiter_count--;
@@ -98,7 +125,7 @@ nimbus_status nb_store_wait(nb_store *store, nb_waiter *waiter)
         nb_watch_set_locked(store, NB_WATCH_WAITERS, true);
         nb_fence_seq_cst(); /* see the head */
     }
-    if (status == NIMBUS_EMPTY && nb_store_takeable(store)) {
+    if (status == NIMBUS_EMPTY && takeable_by(store, waiter)) {
         if (waiter->max > 0) {
             at.now = nb_clock_coarse(&store->nb->clock, &at.wall);
             hand_over(store, waiter, &aside, &at);

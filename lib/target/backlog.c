@@ -30,7 +30,7 @@ static void trace_gone(nb_object *owner, nimbus_trace_kind kind, const nb_parcel
              "the delivery path was ended while it waited for another attempt", 1);
 }
 
-const nb_store_ops nb_backlog_ops = { move_to_dead_letter, trace_gone };
+const nb_store_ops nb_backlog_ops = { .move = move_to_dead_letter, .gone = trace_gone };
 
 static void pump_start(nb_route *route)
 {

@@ -701,7 +701,7 @@ static void notes(void **state)
 
 static void no_dead_letter(void **state)
 {
-    static const nb_store_ops none = { NULL, NULL };
+    static const nb_store_ops none = { .move = NULL };
     shop s;
     nimbus_receipt receipt;
 

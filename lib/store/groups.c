@@ -1,0 +1,252 @@
+#include "store/groups.h"
+
+#include <string.h>
+
+#include "base/number.h"
+
+#define FEWEST_BUCKETS 16u
+#define CHILDREN 4u
+
+static uint64_t hash_id(uint64_t key, const char *id, size_t length)
+{
+    uint64_t hash = nb_random_mix(key ^ length);
+
+    while (length >= sizeof(uint64_t)) {
+        uint64_t word;
+
+        memcpy(&word, id, sizeof word);
+        hash = nb_random_mix(hash ^ word) + key;
+        id += sizeof word;
+        length -= sizeof word;
+    }
+    if (length > 0) {
+        uint64_t word = 0;
+
+        memcpy(&word, id, length);
+        hash = nb_random_mix(hash ^ word) + key;
+    }
+    return hash;
+}
+
+/* ------------------------------------------------------------------------------------------- the table */
+
+/* Another number of buckets, if there is memory; else the chains stay as they are. */
+static void rehash(nb_order *order, uint32_t bucket_count)
+{
+    nb_group_table *table = &order->groups;
+    nb_group **buckets = nb_alloc_zero(order->memory, bucket_count * sizeof(nb_group *));
+
+    if (buckets == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < table->bucket_count; i++) {
+        nb_group *group = table->buckets[i], *next;
+
+        for (; group != NULL; group = next) {
+            next = group->chain;
+            group->chain = buckets[group->hash & (bucket_count - 1)];
+            buckets[group->hash & (bucket_count - 1)] = group;
+        }
+    }
+    nb_free(order->memory, table->buckets, table->bucket_count * sizeof(nb_group *));
+    table->buckets = buckets;
+    table->bucket_count = bucket_count;
+}
+
+static nb_group *find(nb_order *order, const char *id, size_t length, uint64_t hash)
+{
+    nb_group *group = order->groups.buckets[hash & (order->groups.bucket_count - 1)];
+
+    while (group != NULL && (group->hash != hash || group->length != length || memcmp(group->id, id, length) != 0)) {
+        group = group->chain;
+    }
+    return group;
+}
+
+nb_group *nb_groups_find(nb_order *order, const char *id, size_t length)
+{
+    return find(order, id, length, hash_id(order->key, id, length));
+}
+
+/* Another size of the heap. False: out of memory; when it was to shrink, nothing is lost. */
+static bool resize_heap(nb_order *order, uint32_t room)
+{
+    nb_ranked *heap = nb_alloc_array(order->memory, room, sizeof *heap);
+
+    if (heap == NULL) {
+        return false;
+    }
+    if (order->heap_count > 0) {
+        memcpy(heap, order->heap, order->heap_count * sizeof *heap);
+    }
+    nb_free(order->memory, order->heap, order->heap_room * sizeof *heap);
+    order->heap = heap;
+    order->heap_room = room;
+    return true;
+}
+
+static size_t size_of(size_t length)
+{
+    return sizeof(nb_group) + length + 1;
+}
+
+nb_group *nb_groups_get(nb_order *order, const char *id, size_t length)
+{
+    uint64_t hash = hash_id(order->key, id, length);
+    nb_group *group = find(order, id, length, hash), **bucket;
+
+    if (group != NULL) {
+        return group;
+    }
+    if (order->groups.count == order->heap_room && !resize_heap(order, order->heap_room * 2)) {
+        return NULL;
+    }
+    group = nb_alloc_zero(order->memory, size_of(length));
+    if (group == NULL) {
+        return NULL;
+    }
+    if (order->groups.count >= order->groups.bucket_count) {
+        rehash(order, order->groups.bucket_count * 2);
+    }
+    group->hash = hash;
+    group->length = (uint32_t)length;
+    memcpy(group->id, id, length);
+    bucket = &order->groups.buckets[hash & (order->groups.bucket_count - 1)];
+    group->chain = *bucket;
+    *bucket = group;
+    order->groups.count++;
+    return group;
+}
+
+void nb_groups_drop(nb_order *order, nb_group *group)
+{
+    nb_group **at = &order->groups.buckets[group->hash & (order->groups.bucket_count - 1)];
+
+    nb_groups_unrank(order, group);
+    while (*at != group) {
+        at = &(*at)->chain;
+    }
+    *at = group->chain;
+    nb_free(order->memory, group, size_of(group->length));
+    order->groups.count--;
+    if (order->groups.bucket_count > FEWEST_BUCKETS && order->groups.count < order->groups.bucket_count / 8) {
+        rehash(order, order->groups.bucket_count / 2);
+    }
+    if (order->heap_room > FEWEST_BUCKETS && order->groups.count < order->heap_room / 8) {
+        (void)resize_heap(order, order->heap_room / 2);
+    }
+}
+
+/* -------------------------------------------------------------------------------------------- the heap */
+
+static bool before(const nb_ranked *a, const nb_ranked *b)
+{
+    return a->at != b->at ? a->at < b->at : a->sequence < b->sequence;
+}
+
+static void put(nb_order *order, uint32_t at, const nb_ranked *entry)
+{
+    order->heap[at] = *entry;
+    entry->group->rank = at + 1;
+}
+
+static void rise(nb_order *order, uint32_t at, nb_ranked entry)
+{
+    while (at > 0 && before(&entry, &order->heap[(at - 1) / CHILDREN])) {
+        put(order, at, &order->heap[(at - 1) / CHILDREN]);
+        at = (at - 1) / CHILDREN;
+    }
+    put(order, at, &entry);
+}
+
+static void sink(nb_order *order, uint32_t at, nb_ranked entry)
+{
+    for (;;) {
+        uint32_t child = CHILDREN * at + 1, end = child + CHILDREN < order->heap_count ? child + CHILDREN : order->heap_count, best = child;
+
+        for (uint32_t i = child + 1; i < end; i++) {
+            best = before(&order->heap[i], &order->heap[best]) ? i : best;
+        }
+        if (child >= order->heap_count || !before(&order->heap[best], &entry)) {
+            break;
+        }
+        put(order, at, &order->heap[best]);
+        at = best;
+    }
+    put(order, at, &entry);
+}
+
+/* To its place, from a place whose own entry it replaces. */
+static void settle(nb_order *order, uint32_t at, nb_ranked entry)
+{
+    if (at > 0 && before(&entry, &order->heap[(at - 1) / CHILDREN])) {
+        rise(order, at, entry);
+    } else {
+        sink(order, at, entry);
+    }
+}
+
+void nb_groups_rank(nb_order *order, nb_group *group, int64_t at, uint64_t sequence)
+{
+    nb_ranked entry = { at, sequence, group };
+
+    if (group->rank == 0) {
+        rise(order, order->heap_count++, entry);
+    } else if (order->heap[group->rank - 1].at != at || order->heap[group->rank - 1].sequence != sequence) {
+        settle(order, group->rank - 1, entry);
+    }
+}
+
+void nb_groups_unrank(nb_order *order, nb_group *group)
+{
+    uint32_t at = group->rank;
+
+    if (at == 0) {
+        return;
+    }
+    group->rank = 0;
+    order->heap_count--;
+    if (at - 1 < order->heap_count) {
+        settle(order, at - 1, order->heap[order->heap_count]);
+    }
+}
+
+nb_group *nb_groups_top(nb_order *order)
+{
+    return order->heap_count > 0 ? order->heap[0].group : NULL;
+}
+
+/* ----------------------------------------------------------------------------------------- begin and end */
+
+nb_order *nb_groups_make(nb_heap *memory, uint64_t key)
+{
+    nb_order *order = nb_alloc_zero(memory, sizeof *order);
+
+    if (order == NULL) {
+        return NULL;
+    }
+    order->memory = memory;
+    order->key = key;
+    order->groups.buckets = nb_alloc_zero(memory, FEWEST_BUCKETS * sizeof(nb_group *));
+    order->groups.bucket_count = order->groups.buckets != NULL ? FEWEST_BUCKETS : 0;
+    if (order->groups.buckets == NULL || !resize_heap(order, FEWEST_BUCKETS)) {
+        nb_groups_free(order);
+        return NULL;
+    }
+    return order;
+}
+
+void nb_groups_free(nb_order *order)
+{
+    for (uint32_t i = 0; i < order->groups.bucket_count; i++) {
+        nb_group *group = order->groups.buckets[i], *next;
+
+        for (; group != NULL; group = next) {
+            next = group->chain;
+            nb_free(order->memory, group, size_of(group->length));
+        }
+    }
+    nb_free(order->memory, order->groups.buckets, order->groups.bucket_count * sizeof(nb_group *));
+    nb_free(order->memory, order->heap, order->heap_room * sizeof *order->heap);
+    nb_free(order->memory, order, sizeof *order);
+}

@@ -1,0 +1,61 @@
+/*
+ * groups.h - the groups of an order: found by their name, and ranked by the key of their head. Under the store's lock.
+ *
+ * A keyed hash table of chains finds them; nobody who chooses names can make chains long. A heap with four children a node ranks those
+ * that may be taken from; its room grows with the number of groups, when one is made, so that ranking never needs memory. Groups are made
+ * on demand and freed when they are empty, and both the table and the heap shrink with their number.
+ */
+#ifndef NB_STORE_GROUPS_H
+#define NB_STORE_GROUPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/heap.h"
+
+typedef struct nb_group nb_group;
+
+struct nb_group {
+    nb_group *chain;
+    uint64_t hash;
+    uint32_t first, last; /* of its slots, index + 1 */
+    uint32_t head;        /* the first that is not delayed; 0: none */
+    uint32_t rank;        /* its place in the heap + 1; 0: it is not there */
+    uint32_t length;
+    char id[];            /* ends in NUL */
+};
+
+typedef struct nb_ranked {
+    int64_t at;
+    uint64_t sequence;
+    nb_group *group;
+} nb_ranked;
+
+typedef struct nb_group_table {
+    nb_group **buckets;
+    uint32_t bucket_count, count; /* bucket_count: a power of 2 */
+} nb_group_table;
+
+typedef struct nb_order {
+    nb_heap *memory;
+    uint64_t key;      /* of the hash */
+    uint64_t sequence; /* the last one given */
+    nb_group_table groups;
+    nb_ranked *heap;
+    uint32_t heap_count, heap_room;
+    uint32_t headed;   /* groups with a head */
+} nb_order;
+
+nb_order *nb_groups_make(nb_heap *memory, uint64_t key); /* NULL: out of memory */
+void nb_groups_free(nb_order *order);                    /* with all groups */
+
+nb_group *nb_groups_find(nb_order *order, const char *id, size_t length);
+nb_group *nb_groups_get(nb_order *order, const char *id, size_t length); /* made if need be; NULL: out of memory */
+void nb_groups_drop(nb_order *order, nb_group *group);                   /* an empty one */
+
+void nb_groups_rank(nb_order *order, nb_group *group, int64_t at, uint64_t sequence); /* puts it in, or moves it */
+void nb_groups_unrank(nb_order *order, nb_group *group);                              /* nothing if it is not in */
+nb_group *nb_groups_top(nb_order *order);                                             /* NULL: none is ranked */
+
+#endif

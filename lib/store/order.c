@@ -1,0 +1,307 @@
+#include "store/order.h"
+
+#include <string.h>
+
+#include "store/groups.h"
+#include "store/inside.h"
+
+/* ------------------------------------------------------------------------------------------------ lists */
+
+nb_node *nb_node_at(nb_store *store, uint32_t index)
+{
+    return &nb_slots_of(store, index)->nodes[index & (NB_CHUNK - 1)];
+}
+
+static nb_state state_at(nb_store *store, uint32_t index)
+{
+    return nb_state_of(nb_load_acquire(&nb_slot_at(store, index)->word)); /* pairs with the publication: what is READY can be read */
+}
+
+/* The first one from here on that is not delayed; index + 1, 0: none. */
+static uint32_t undelayed_from(nb_store *store, uint32_t at)
+{
+    while (at != 0 && state_at(store, at - 1) == NB_DELAYED) {
+        at = nb_node_at(store, at - 1)->next;
+    }
+    return at;
+}
+
+static void set_head(nb_store *store, nb_group *group, uint32_t head)
+{
+    if ((head != 0) != (group->head != 0)) {
+        store->order->headed += head != 0 ? 1u : UINT32_MAX;
+    }
+    group->head = head;
+}
+
+/* Puts the group into the heap or takes it out, as its head demands. */
+static void refresh(nb_store *store, nb_group *group)
+{
+    if (group->head != 0 && state_at(store, group->head - 1) == NB_READY) {
+        nb_slot *slot = nb_slot_at(store, group->head - 1);
+        nb_node *node = nb_node_at(store, group->head - 1);
+
+        node->ready_at = slot->taken_at;
+        nb_groups_rank(store->order, group, node->ready_at, node->sequence);
+    } else {
+        nb_groups_unrank(store->order, group);
+    }
+}
+
+static void unlink_node(nb_store *store, nb_group *group, nb_node *node, uint32_t index)
+{
+    if (group->head == index + 1) {
+        set_head(store, group, undelayed_from(store, node->next));
+    }
+    if (node->prev != 0) {
+        nb_node_at(store, node->prev - 1)->next = node->next;
+    } else {
+        group->first = node->next;
+    }
+    if (node->next != 0) {
+        nb_node_at(store, node->next - 1)->prev = node->prev;
+    } else {
+        group->last = node->prev;
+    }
+    node->group = NULL;
+    node->prev = node->next = 0;
+}
+
+/* The message has gone: the slot leaves its list, and is free unless another list still holds it. */
+static void take_out(nb_store *store, nb_group *group, uint32_t index)
+{
+    nb_slot *slot = nb_slot_at(store, index);
+    uint64_t word = nb_load_acquire(&slot->word);
+
+    unlink_node(store, group, nb_node_at(store, index), index);
+    if ((word & NB_HINTED) != 0) {
+        nb_slot_publish(slot, word & ~NB_ORDERED);
+    } else {
+        nb_slot_put(store, slot, index, word);
+    }
+    if (group->first == 0) {
+        nb_groups_drop(store->order, group);
+    } else {
+        refresh(store, group);
+    }
+}
+
+void nb_order_touch_locked(nb_store *store, uint32_t index)
+{
+    nb_node *node = nb_node_at(store, index);
+    nb_group *group = node->group;
+    nb_state state;
+
+    if (group == NULL) {
+        return;
+    }
+    state = state_at(store, index);
+    if (state == NB_ZOMBIE) {
+        take_out(store, group, index);
+        return;
+    }
+    if (state == NB_DELAYED && group->head == index + 1) {
+        set_head(store, group, undelayed_from(store, node->next));
+    } else if (state != NB_DELAYED &&
+               (group->head == 0 || node->sequence < nb_node_at(store, group->head - 1)->sequence)) {
+        set_head(store, group, index + 1);
+    }
+    if (group->head == index + 1 || state == NB_DELAYED) {
+        refresh(store, group);
+    }
+}
+
+void nb_order_touch_all_locked(nb_store *store)
+{
+    uint32_t slots = nb_load_acquire(&store->slot_count);
+
+    for (uint32_t i = 0; i < slots; i++) {
+        nb_order_touch_locked(store, i);
+    }
+}
+
+/* ----------------------------------------------------------------------------------------------- coming */
+
+nb_group *nb_order_group_locked(nb_store *store, const char *id, size_t length)
+{
+    return nb_groups_get(store->order, id, length);
+}
+
+void nb_order_drop_if_empty_locked(nb_store *store, nb_group *group)
+{
+    if (group->first == 0) {
+        nb_groups_drop(store->order, group);
+    }
+}
+
+uint64_t nb_order_next_sequence_locked(const nb_store *store)
+{
+    return store->order->sequence + 1;
+}
+
+uint64_t nb_order_add_locked(nb_store *store, nb_group *group, uint32_t index)
+{
+    nb_node *node = nb_node_at(store, index);
+
+    *node = (nb_node){ .sequence = ++store->order->sequence, .group = group, .prev = group->last };
+    if (group->last != 0) {
+        nb_node_at(store, group->last - 1)->next = index + 1;
+    } else {
+        group->first = index + 1;
+    }
+    group->last = index + 1;
+    return node->sequence;
+}
+
+/* ------------------------------------------------------------------------------------------------ going */
+
+/* Whether the group's head may be tried; a head that is not ready any more is looked at again first, which may free the group. */
+static bool head_is_ready(nb_store *store, nb_group *group, uint32_t *ret_index)
+{
+    *ret_index = group->head - 1;
+    if (state_at(store, *ret_index) == NB_READY) {
+        return true;
+    }
+    nb_order_touch_locked(store, *ret_index);
+    return false;
+}
+
+uint32_t nb_order_first_locked(nb_store *store, const char *only)
+{
+    uint32_t index;
+    nb_group *group;
+
+    while ((group = only == NULL ? nb_groups_top(store->order) : nb_groups_find(store->order, only, strlen(only))) != NULL &&
+           group->rank != 0) {
+        if (head_is_ready(store, group, &index)) {
+            return index;
+        }
+    }
+    return NB_NO_SLOT;
+}
+
+uint32_t nb_order_next_locked(nb_store *store, uint32_t index)
+{
+    uint32_t next = nb_node_at(store, index)->next;
+
+    return next != 0 ? next - 1 : NB_NO_SLOT;
+}
+
+uint32_t nb_order_head_locked(nb_store *store, const char *id)
+{
+    nb_group *group = nb_groups_find(store->order, id, strlen(id));
+
+    return group == NULL ? NB_NO_SLOT : group->head != 0 ? group->head - 1 : group->first - 1;
+}
+
+/* ---------------------------------------------------------------------------------------------- looking */
+
+bool nb_order_is_locked_locked(nb_store *store, uint32_t index)
+{
+    for (uint32_t at = nb_node_at(store, index)->prev; at != 0; at = nb_node_at(store, at - 1)->prev) {
+        nb_state state = state_at(store, at - 1);
+
+        if (state != NB_READY && state != NB_DELAYED && state != NB_ZOMBIE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+typedef struct counter {
+    nb_store *store;
+    nb_group *group;
+    bool locked;
+    uint64_t count;
+} counter;
+
+static bool count_locked(void *user, uint32_t index)
+{
+    counter *c = user;
+    nb_group *group = nb_node_at(c->store, index)->group;
+    nb_state state = state_at(c->store, index);
+
+    if (group != c->group) {
+        c->group = group;
+        c->locked = false;
+    }
+    c->count += c->locked && state == NB_READY;
+    c->locked = c->locked || (state != NB_READY && state != NB_DELAYED && state != NB_ZOMBIE);
+    return true;
+}
+
+void nb_order_counts_locked(nb_store *store, nb_order_counts *ret)
+{
+    counter c = { store, NULL, false, 0 };
+
+    nb_order_walk_locked(store, count_locked, &c);
+    *ret = (nb_order_counts){ store->order->groups.count, store->order->headed - store->order->heap_count, c.count };
+}
+
+static bool walk_group(nb_store *store, const nb_group *group, nb_order_visitor *visit, void *user)
+{
+    for (uint32_t at = group->first; at != 0; at = nb_node_at(store, at - 1)->next) {
+        if (!visit(user, at - 1)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void nb_order_walk_locked(nb_store *store, nb_order_visitor *visit, void *user)
+{
+    nb_order *order = store->order;
+
+    for (uint32_t i = 0; i < order->heap_count; i++) {
+        if (!walk_group(store, order->heap[i].group, visit, user)) {
+            return;
+        }
+    }
+    for (uint32_t i = 0; i < order->groups.bucket_count; i++) {
+        for (nb_group *group = order->groups.buckets[i]; group != NULL; group = group->chain) {
+            if (group->rank == 0 && !walk_group(store, group, visit, user)) {
+                return;
+            }
+        }
+    }
+}
+
+/* ----------------------------------------------------------------------------------- what the store calls */
+
+void nb_order_touch(nb_store *store, uint32_t index)
+{
+    nb_lock_acquire(&store->lock);
+    nb_order_touch_locked(store, index);
+    nb_store_leave(store);
+}
+
+void nb_store_settled_locked(nb_store *store, uint32_t index)
+{
+    if (store->order != NULL) {
+        nb_order_touch_locked(store, index);
+    }
+}
+
+void nb_slot_make_ready_in_order(nb_store *store, nb_slot *slot, uint64_t word)
+{
+    int64_t due = nb_load_relaxed(&slot->due), now = nb_clock_coarse(&store->nb->clock, NULL);
+
+    slot->taken_at = due < now ? due : now; /* when its delay or its visibility was over; else it is ready now */
+    nb_store_relaxed(&slot->due, INT64_MAX);
+    nb_slot_publish(slot, nb_with_state(word, NB_READY));
+}
+
+/* ----------------------------------------------------------------------------------------- begin and end */
+
+bool nb_order_init(nb_store *store)
+{
+    store->order = nb_groups_make(store->owner->heap, nb_random(store->nb));
+    return store->order != NULL;
+}
+
+void nb_order_fini(nb_store *store)
+{
+    if (store->order != NULL) {
+        nb_groups_free(store->order);
+    }
+}

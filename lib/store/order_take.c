@@ -1,0 +1,87 @@
+/*
+ * order_take.c - messages going out of a store with an order. All of it under the store's lock, taken once a call.
+ */
+#include "store/order.h"
+#include "store/taking.h"
+
+/*
+ * In an order: from one group as many as follow each other, as far as none is at work (SQS-F6, F7). Under the lock. What goes to its dead
+ * letter keeps back the rest of its group until it has gone.
+ */
+static void take_group(nb_taking *t, uint32_t max, uint32_t index)
+{
+    nb_store *store = t->store;
+    uint32_t first = index;
+
+    for (; index != NB_NO_SLOT && t->count < max; index = nb_order_next_locked(store, index)) {
+        nb_slot *slot = nb_slot_at(store, index);
+        uint64_t word = nb_load_acquire(&slot->word);
+
+        if (nb_state_of(word) == NB_DELAYED) {
+            continue;
+        }
+        if (nb_state_of(word) != NB_READY || !nb_slot_claim(slot, word)) {
+            break;
+        }
+        nb_tally(&store->tally.extra_received, 1);
+        if (t->max_receives != 0 && nb_load_relaxed(&slot->own_receives) >= t->max_receives) {
+            nb_taking_set_aside(t, slot, index, word);
+            break;
+        }
+        nb_node_at(store, index)->ready_at = slot->taken_at;
+        nb_taking_hand_out(t, slot, index, word);
+        t->to[t->count - 1].sequence = nb_node_at(store, index)->sequence;
+    }
+    nb_order_touch_locked(store, first); /* it is not ready any more: another group comes next */
+}
+
+uint32_t nb_store_take_ordered(nb_store *store, const char *group, uint32_t max, int64_t visibility, nb_delivery *slots, nb_aside *aside,
+                               const nb_moment *at)
+{
+    nb_taking t = nb_taking_begin(store, visibility, slots, aside, at);
+    uint32_t head;
+
+    while (t.count < max && (head = nb_order_first_locked(store, group)) != NB_NO_SLOT) {
+        take_group(&t, max, head);
+    }
+    return nb_taking_end(&t, true);
+}
+
+/*
+ * In an order. A message that goes to its dead letter makes room for the next of its group: who got nothing for that reason looks again
+ * when the move is over (SQS-D4). Reaching the limit in flight is no error (SQS-R17).
+ */
+nimbus_status nb_store_take_from_groups(nb_store *store, const char *group, uint32_t max, int64_t visibility, nb_delivery *slots,
+                                        uint32_t *ret_count, bool *ret_more)
+{
+    nimbus_status status;
+    bool moves;
+
+    do {
+        nb_aside aside = { 0, 0 };
+        nb_moment at;
+        uint32_t allowed;
+
+        nb_store_enter(store);
+        status = nb_store_ended(store);
+        nb_store_relaxed(&store->claims, 0); /* as in take_with_care */
+        at.now = nb_clock_coarse(&store->nb->clock, &at.wall);
+        allowed = status == NIMBUS_OK ? nb_store_allowance(store, max) : 0;
+        *ret_count = allowed > 0 ? nb_store_take_ordered(store, group, allowed, visibility, slots, &aside, &at) : 0;
+        moves = aside.first != 0;
+        nb_store_add_moves_locked(store, &aside);
+        store->move_again = store->move_again || store->stuck != 0;
+        if (ret_more != NULL) {
+            *ret_more = nb_store_takeable(store);
+        }
+        nb_store_leave(store);
+    } while (*ret_count == 0 && moves);
+    return status;
+}
+
+nimbus_status nb_store_take_group(nb_store *store, const char *group, uint32_t max, int64_t visibility, nb_delivery *slots,
+                                  uint32_t *ret_count)
+{
+    return nb_store_take_from_groups(store, group, max, visibility, slots, ret_count, NULL);
+}
+

@@ -1,0 +1,478 @@
+/*
+ * test_store_order.c - store/order.h: the receive rule of FIFO queues, transition by transition, and at random against a list that is
+ * searched from its beginning every time.
+ */
+#include "support.h"
+
+#include "base/number.h"
+#include "runtime/runtime.h"
+#include "store/inside.h"
+#include "store/order.h"
+
+#define SECOND NIMBUS_SECONDS(1)
+#define NUMBER 7u
+
+typedef struct shop {
+    nb_object object;
+    nb_store store;
+    test_heap own;
+    nimbus_runtime *nb;
+    bool ended, takes;
+    size_t moves;
+} shop;
+
+static shop *shop_of(nb_object *object)
+{
+    return NB_CONTAINER(object, shop, object);
+}
+
+static bool shop_move(nb_object *object, const nb_parcel *parcel, uint32_t own_receives, const void *why)
+{
+    shop *s = shop_of(object);
+
+    (void)own_receives;
+    (void)why;
+    s->moves++;
+    if (s->takes) {
+        nb_parcel_release(parcel);
+    }
+    return s->takes;
+}
+
+static void shop_end(nb_object *object)
+{
+    shop *s = shop_of(object);
+
+    if (!s->ended) {
+        s->ended = true;
+        nb_store_end(&s->store, NIMBUS_E_DELETED, false);
+    }
+}
+
+static void shop_free(nb_object *object)
+{
+    nb_store_fini(&shop_of(object)->store);
+}
+
+static const nb_object_ops object_ops = { .end = shop_end, .free = shop_free };
+static const nb_store_ops store_ops = { .move = shop_move };
+
+static const nb_store_config standard = {
+    .visibility = 30 * SECOND,
+    .retention = INT64_MAX,
+    .capacity_messages = 100000,
+    .capacity_bytes = SIZE_MAX,
+    .max_in_flight = 100000,
+    .max_visibility = NIMBUS_HOURS(12),
+    .fifo = true,
+};
+
+static void shop_open(shop *s, const nb_store_config *config)
+{
+    nimbus_options options = { .driven = true, .manual_clock = true, .seed = 42 };
+    nimbus_error err = { 0 };
+
+    memset(s, 0, sizeof *s);
+    heap_init(&s->own);
+    options.allocator = &s->own.allocator;
+    s->nb = nb_runtime_open(&options, "test", &err);
+    CHECK(s->nb != NULL);
+    nb_object_init(&s->object, &object_ops, NB_ANONYMOUS, s->nb, NULL);
+    CHECK(nb_store_init(&s->store, &s->object, "shop", NUMBER, config, &store_ops));
+    nb_object_publish(&s->object);
+}
+
+static void shop_close(shop *s)
+{
+    OK(nb_runtime_close(s->nb, 0, NULL));
+    CHECK(heap_is_clean(&s->own));
+}
+
+/* Its body is one character, and so is its group. */
+static uint64_t send_later(shop *s, char group, char body, int64_t delay)
+{
+    nb_parcel parcel = { .id = nb_new_id(s->nb) };
+    char name[2] = { group, '\0' };
+    nb_message_spec spec = { .body = nimbus_copy(&body, 1), .group_id = name };
+    nb_offered offered;
+
+    parcel.enqueued = nb_clock_coarse(&s->nb->clock, &parcel.sent);
+    OK(nb_message_make(s->nb->heap, &spec, &parcel.message));
+    OK(nb_store_offer(&s->store, &parcel, delay, false, &offered));
+    CHECK(offered.sequence > 0);
+    return offered.sequence;
+}
+
+static uint64_t send(shop *s, char group, char body)
+{
+    return send_later(s, group, body, 0);
+}
+
+static nimbus_receipt receipts[128];
+static uint32_t received;
+
+/* What a receive returns, as text; the receipts are kept. */
+static const char *take_from(shop *s, const char *group, uint32_t max, int64_t visibility)
+{
+    static char text[17];
+    nb_delivery slots[16] = { { 0 } };
+    uint32_t count;
+
+    OK(group != NULL ? nb_store_take_group(&s->store, group, max, visibility, slots, &count)
+                     : nb_store_take(&s->store, max, visibility, slots, &count, NULL));
+    for (uint32_t i = 0; i < count; i++) {
+        text[i] = *(const char *)nb_message_body(slots[i].message).data;
+        receipts[received + i] = slots[i].receipt;
+        nb_delivery_let_go(&slots[i]);
+    }
+    received += count;
+    text[count] = '\0';
+    return text;
+}
+
+static const char *take(shop *s, uint32_t max)
+{
+    return take_from(s, NULL, max, NB_STORE_VISIBILITY);
+}
+
+#define TAKES(s, max, what) TEXT(take(s, max), what)
+
+static void begin(shop *s)
+{
+    received = 0;
+    shop_open(s, &standard);
+}
+
+/* F2, F6, F7, F9: in order; all of the first group first; a group at work is left alone until it has been settled. */
+static void groups(void **state)
+{
+    shop s;
+
+    (void)state;
+    begin(&s);
+    send(&s, 'a', '1');
+    send(&s, 'b', '2');
+    send(&s, 'a', '3');
+    send(&s, 'b', '4');
+    TAKES(&s, 3, "132");
+    TAKES(&s, 3, "");
+    send(&s, 'a', '5');
+    TAKES(&s, 3, "");
+    OK(nb_store_delete(&s.store, receipts[1]));
+    TAKES(&s, 3, "");
+    OK(nb_store_delete(&s.store, receipts[0]));
+    TAKES(&s, 3, "5");
+    OK(nb_store_delete(&s.store, receipts[2]));
+    TAKES(&s, 3, "4");
+    shop_close(&s);
+}
+
+/* F4: m1, m2, m3 at work; the second is kept for longer: at the end of the others only the first comes. And the other two cases. */
+static void only_an_earlier_one_blocks(void **state)
+{
+    static const char *const after[] = { "", "1", "12" };
+
+    (void)state;
+    for (size_t extended = 0; extended < 3; extended++) {
+        shop s;
+
+        begin(&s);
+        send(&s, 'a', '1');
+        send(&s, 'a', '2');
+        send(&s, 'a', '3');
+        TEXT(take_from(&s, NULL, 3, SECOND), "123");
+        OK(nb_store_change(&s.store, receipts[extended], 4 * SECOND));
+        OK(nimbus_advance(s.nb, NIMBUS_MS(2500)));
+        TAKES(&s, 3, after[extended]);
+        shop_close(&s);
+    }
+}
+
+/* V10 to V13: an expired receipt deletes nothing. */
+static void expired_receipts(void **state)
+{
+    shop s;
+
+    (void)state;
+    begin(&s);
+    send(&s, 'a', '1');
+    TEXT(take_from(&s, NULL, 1, SECOND), "1");
+    OK(nimbus_advance(s.nb, 2 * SECOND));
+    IS(nb_store_delete(&s.store, receipts[0]), NIMBUS_E_RECEIPT_EXPIRED);
+    TEXT(take_from(&s, NULL, 1, 0), "1");
+    IS(nb_store_delete(&s.store, receipts[1]), NIMBUS_E_RECEIPT_EXPIRED);
+    TAKES(&s, 1, "1");
+    IS(nb_store_delete(&s.store, receipts[0]), NIMBUS_E_RECEIPT_EXPIRED);
+    OK(nb_store_delete(&s.store, receipts[2]));
+    OK(nb_store_delete(&s.store, receipts[2]));
+    OK(nb_store_delete(&s.store, receipts[1]));
+    shop_close(&s);
+}
+
+/* A dead letter frees its group within the receive (D4, D10); one that cannot be moved keeps it (D11). */
+static void dead_letters(void **state)
+{
+    nb_store_config config = standard;
+    shop s;
+
+    (void)state;
+    config.max_receives = 1;
+    received = 0;
+    shop_open(&s, &config);
+    s.takes = true;
+    send(&s, 'a', '1');
+    send(&s, 'a', '2');
+    TEXT(take_from(&s, NULL, 1, 0), "1");
+    TAKES(&s, 5, "2");
+    CHECK(s.moves == 1);
+    s.takes = false;
+    OK(nb_store_change(&s.store, receipts[1], 0));
+    send(&s, 'a', '3');
+    send(&s, 'b', '4');
+    TAKES(&s, 5, "4");
+    TAKES(&s, 5, "");
+    s.takes = true;
+    TAKES(&s, 5, "");
+    TAKES(&s, 5, "3");
+    CHECK(nb_store_purge(&s.store, NULL) == NIMBUS_OK);
+    shop_close(&s);
+}
+
+/* F12; S8: a new delay counts from the send. */
+static void delays(void **state)
+{
+    shop s;
+
+    (void)state;
+    begin(&s);
+    send(&s, 'a', '1');
+    send_later(&s, 'a', '2', 10 * SECOND);
+    send_later(&s, 'b', '3', 20 * SECOND);
+    TAKES(&s, 5, "1");
+    OK(nb_store_delete(&s.store, receipts[0]));
+    TAKES(&s, 5, "");
+    OK(nimbus_advance(s.nb, 5 * SECOND));
+    nb_store_set_delays(&s.store, 4 * SECOND);
+    TAKES(&s, 1, "2");
+    TAKES(&s, 5, "3");
+    shop_close(&s);
+}
+
+static void undone_takes(void **state)
+{
+    shop s;
+
+    (void)state;
+    begin(&s);
+    send(&s, 'a', '1');
+    send(&s, 'b', '2');
+    TAKES(&s, 1, "1");
+    nb_store_untake(&s.store, receipts[0]);
+    TEXT(take_from(&s, "b", 5, SECOND), "2");
+    TEXT(take_from(&s, "c", 5, SECOND), "");
+    TAKES(&s, 5, "1");
+    shop_close(&s);
+}
+
+/* -------------------------------------------------------------------------------------------- at random */
+
+#define MOST 64u
+#define GROUPS 4u
+
+typedef enum kind { GONE, READY, WAITING, OUT } kind;
+
+typedef struct item {
+    kind kind;
+    char group, body;
+    int64_t due, since; /* since: ready */
+    uint64_t sequence;
+    nimbus_receipt receipt;
+} item;
+
+typedef struct model {
+    item items[MOST]; /* in the order of the sends */
+    uint32_t count;
+    int64_t now;
+} model;
+
+/* What is due comes back at its own moment. */
+static void lapse(model *m)
+{
+    for (uint32_t i = 0; i < m->count; i++) {
+        item *it = &m->items[i];
+
+        if ((it->kind == OUT || it->kind == WAITING) && it->due <= m->now) {
+            it->kind = READY;
+            it->since = it->due;
+        }
+    }
+}
+
+static item *head_of(model *m, char group)
+{
+    for (uint32_t i = 0; i < m->count; i++) {
+        item *it = &m->items[i];
+
+        if (it->group == group && it->kind != GONE && it->kind != WAITING) {
+            return it;
+        }
+    }
+    return NULL;
+}
+
+static item *best(model *m, char only)
+{
+    item *found = NULL;
+
+    for (char group = 'a'; group < (char)('a' + GROUPS); group++) {
+        item *head = only != 0 && only != group ? NULL : head_of(m, group);
+
+        if (head != NULL && head->kind == READY &&
+            (found == NULL || head->since < found->since || (head->since == found->since && head->sequence < found->sequence))) {
+            found = head;
+        }
+    }
+    return found;
+}
+
+static void expect(model *m, char only, uint32_t max, int64_t due, char *text)
+{
+    uint32_t count = 0;
+    item *head;
+
+    while (count < max && (head = best(m, only)) != NULL) {
+        for (item *it = head; it < m->items + m->count && count < max; it++) {
+            if (it->group != head->group || it->kind == GONE || it->kind == WAITING) {
+                continue;
+            }
+            if (it->kind != READY) {
+                break;
+            }
+            it->kind = OUT;
+            it->due = due;
+            text[count++] = it->body;
+        }
+    }
+    text[count] = '\0';
+}
+
+static item *of_body(model *m, char body)
+{
+    for (uint32_t i = m->count; i-- > 0;) {
+        if (m->items[i].body == body && m->items[i].kind != GONE) {
+            return &m->items[i];
+        }
+    }
+    return NULL;
+}
+
+static uint64_t dice;
+
+static uint32_t roll(uint32_t sides)
+{
+    dice = nb_random_mix(dice + 1);
+    return (uint32_t)(dice >> 33) % sides;
+}
+
+static item *any(model *m, kind wanted)
+{
+    uint32_t start = m->count > 0 ? roll(m->count) : 0;
+
+    for (uint32_t i = 0; i < m->count; i++) {
+        item *it = &m->items[(start + i) % m->count];
+
+        if (it->kind == wanted) {
+            return it;
+        }
+    }
+    return NULL;
+}
+
+static void random_take(shop *s, model *m)
+{
+    static const char *const names[] = { "a", "b", "c", "d" };
+    const char *only = roll(3) == 0 ? names[roll(GROUPS)] : NULL;
+    uint32_t max = 1 + roll(4);
+    int64_t visibility = SECOND * (1 + (int64_t)roll(3));
+    char text[17];
+    const char *got;
+
+    expect(m, only != NULL ? *only : 0, max, m->now + visibility, text);
+    received = 0;
+    got = take_from(s, only, max, visibility);
+    TEXT(got, text);
+    for (uint32_t i = 0; i < received; i++) {
+        of_body(m, got[i])->receipt = receipts[i];
+    }
+}
+
+static void random_step(shop *s, model *m)
+{
+    uint32_t what = roll(10);
+    item *it;
+
+    if (what < 3 && m->count < MOST) {
+        int64_t delay = roll(4) == 0 ? SECOND : 0;
+
+        it = &m->items[m->count];
+        *it = (item){ .kind = delay != 0 ? WAITING : READY, .group = (char)('a' + roll(GROUPS)), .body = (char)('0' + m->count),
+                      .due = m->now + delay, .since = m->now };
+        m->count++;
+        it->sequence = send_later(s, it->group, it->body, delay);
+    } else if (what < 6) {
+        random_take(s, m);
+    } else if (what == 6 && (it = any(m, OUT)) != NULL) {
+        OK(nb_store_delete(&s->store, it->receipt));
+        it->kind = GONE;
+    } else if (what == 7 && (it = any(m, OUT)) != NULL) {
+        OK(nb_store_change(&s->store, it->receipt, 0));
+        it->kind = READY;
+        it->since = m->now;
+    } else if (what == 8 && (it = any(m, OUT)) != NULL) {
+        it->due = m->now + 5 * SECOND;
+        OK(nb_store_change(&s->store, it->receipt, 5 * SECOND));
+    } else {
+        m->now += SECOND;
+        OK(nimbus_advance(s->nb, SECOND));
+        lapse(m);
+    }
+}
+
+static void against_a_plain_list(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 400; seed++) {
+        model m = { .count = 0 };
+        shop s;
+        nb_store_counts counts;
+        uint64_t held = 0;
+
+        dice = seed;
+        begin(&s);
+        for (uint32_t step = 0; step < 200; step++) {
+            random_step(&s, &m);
+        }
+        for (uint32_t i = 0; i < m.count; i++) {
+            held += m.items[i].kind != GONE;
+        }
+        nb_store_get_counts(&s.store, &counts);
+        CHECK(counts.ready + counts.delayed + counts.in_flight == held);
+        CHECK(counts.accepted == m.count && counts.deleted == m.count - held);
+        shop_close(&s);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(groups),
+        cmocka_unit_test(only_an_earlier_one_blocks),
+        cmocka_unit_test(expired_receipts),
+        cmocka_unit_test(dead_letters),
+        cmocka_unit_test(delays),
+        cmocka_unit_test(undone_takes),
+        cmocka_unit_test(against_a_plain_list),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
