@@ -160,8 +160,9 @@ NIMBUS_API nimbus_status nimbus_invoke_async(nimbus_function *function, nimbus_b
 
 /** Options of a mapping. 0 takes the default. */
 typedef struct nimbus_mapping_options {
-    size_t batch_size NIMBUS_0;            /**< messages fetched at once: 10; up to 10,000; above 10 a window is required (LA-Q1) */
-    nimbus_duration batch_window NIMBUS_0; /**< how long to gather a batch: not at all; up to 300 s (LA-Q2) */
+    size_t batch_size NIMBUS_0;            /**< messages fetched at once: 10; up to 10,000; above 10 a window is required, and of a FIFO
+                                                queue never (LA-Q1) */
+    nimbus_duration batch_window NIMBUS_0; /**< how long to gather a batch: not at all; up to 300 s; of a FIFO queue never (LA-Q2) */
     uint32_t max_concurrency NIMBUS_0;     /**< batches at once; 0: as the function (LA-Q13) */
     const char *filter NIMBUS_0;           /**< a pattern on the message as a record: {"body":{"kind":["a"]}} (docs/guide/patterns.md).
                                                 One that does not match is deleted without a call, and counted. NULL: all (LA-Q12) */
@@ -178,6 +179,11 @@ typedef struct nimbus_mapping_options {
  * Maps a queue to a function: its messages are received when the function has a free place, handed to the handler and settled by its
  * answer. It binds to the queue's name. A handler of single messages gets those of a batch one after the other, each settled alone.
  *
+ * Of a FIFO queue the messages of one group are handled one at a time, in their order, and groups beside each other, up to
+ * max_concurrency. A message that stays in the queue (NIMBUS_RETRY, a NIMBUS_REJECT that no dead-letter queue took, one that is kept)
+ * keeps back the rest of its group in the batch: a handler of single messages does not see them yet; for a batch handler they count as
+ * answered NIMBUS_RETRY, whatever their marks say.
+ *
  * @param function  NULL: NIMBUS_E_INVALID
  * @param queue     NULL: NIMBUS_E_INVALID
  * @param options   NULL: all defaults
@@ -185,7 +191,7 @@ typedef struct nimbus_mapping_options {
  * Returns: NIMBUS_OK. Else nothing was changed: NIMBUS_E_INVALID, NIMBUS_E_CONFLICT (this pair is mapped, LA-Q15), NIMBUS_E_PATTERN,
  *          NIMBUS_E_UNSUPPORTED, NIMBUS_E_DELETED, NIMBUS_E_CLOSED, NIMBUS_E_NO_MEMORY.
  * Threads: any. Blocks: no. Allocates: yes.
- * Source: LA-Q1 to Q5, Q7 to Q9, Q12, Q13, Q15.
+ * Source: LA-Q1 to Q5, Q7 to Q13, Q15.
  */
 NIMBUS_API nimbus_status nimbus_function_map(nimbus_function *function, nimbus_queue *queue, const nimbus_mapping_options *options,
                                              nimbus_error *err);

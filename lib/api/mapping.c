@@ -18,7 +18,8 @@ static nimbus_status refuse(nimbus_error *err, const char *call, const char *fie
     return nb_error_set(err, NIMBUS_E_INVALID, call, field, "%s", reason);
 }
 
-static nimbus_status resolve(const nimbus_mapping_options *o, const char *call, nimbus_error *err, nb_feed_options *ret)
+/* fifo: of a FIFO queue, whose batches are small and not waited for (LA-Q1, Q2). */
+static nimbus_status resolve(const nimbus_mapping_options *o, bool fifo, const char *call, nimbus_error *err, nb_feed_options *ret)
 {
     nimbus_duration window = o->batch_window;
 
@@ -27,6 +28,9 @@ static nimbus_status resolve(const nimbus_mapping_options *o, const char *call, 
     }
     if (!nb_duration_option(&window, 0, 0, NIMBUS_SECONDS(300), call, "batch_window", err)) {
         return NIMBUS_E_INVALID;
+    }
+    if (fifo && (window > 0 || o->batch_size > MAX_BATCH_WITHOUT_WINDOW)) {
+        return refuse(err, call, window > 0 ? "batch_window" : "batch_size", "a FIFO queue has no window and batches of at most 10");
     }
     if (o->batch_size > MAX_BATCH || (o->batch_size > MAX_BATCH_WITHOUT_WINDOW && window == 0)) {
         return refuse(err, call, "batch_size", "above 10,000, or above 10 without a window");
@@ -81,7 +85,7 @@ nimbus_status nimbus_function_map(nimbus_function *function, nimbus_queue *queue
         status = refuse(err, __func__, "queue", "it belongs to another instance");
     }
     if (status == NIMBUS_OK) {
-        status = resolve(o, __func__, err, &feed);
+        status = resolve(o, queue->options.fifo, __func__, err, &feed);
     }
     if (status == NIMBUS_OK) {
         status = make_filter(function, o, __func__, err, &feed.filter);

@@ -11,10 +11,18 @@ struct nimbus_batch {
 
 #define NB_UNMARKED UINT32_MAX /* nb_delivery.mark: else an outcome */
 
-/* call.c: calls the handler and settles what it answers. Whether a call may begin has been looked at. */
-void nb_call_run_single(nb_function_call *at, nimbus_delivery *slot);
+/* call.c: calls the handler and settles what it answers. Whether a call may begin has been looked at. False: the message is still in its
+ * queue, or kept. */
+bool nb_call_run_single(nb_function_call *at, nimbus_delivery *slot);
 void nb_call_run_batch(nb_function_call *at, nb_delivery *slots, uint32_t count);
 void nb_call_give_back(const nb_function_call *at, nb_delivery *delivery);
+
+/* The message of the first of several deliveries, if it comes from a queue with an order and is not the only one; a reference: by the time
+ * that the outcome is known the slot may be empty. Else NULL. */
+nimbus_message *nb_call_leader(const nb_delivery *slots, uint32_t count);
+
+/* Whether a later delivery of the same take is of its group. Of none, if leader is NULL; an empty slot waits for nobody. */
+bool nb_call_waits_for(const nb_delivery *later, const nimbus_message *leader);
 
 /* Lets go of a delivery that has been settled. */
 static inline void nb_call_let_go(nb_delivery *delivery)

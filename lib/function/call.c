@@ -1,6 +1,8 @@
 /*
  * call.c - one call of a handler: entering it, and what its answer leads to.
  */
+#include <string.h>
+
 #include "function/batch.h"
 
 static nimbus_outcome call_handler(const nb_function_call *at, nb_call *call, nimbus_delivery *slot, struct nimbus_batch *batch)
@@ -37,11 +39,30 @@ void nb_call_give_back(const nb_function_call *at, nb_delivery *delivery)
     nb_delivery_let_go(delivery);
 }
 
+nimbus_message *nb_call_leader(const nb_delivery *slots, uint32_t count)
+{
+    return count > 1 && slots[0].sequence != 0 ? nb_message_retain(slots[0].message) : NULL; /* the number: its queue has an order */
+}
+
+bool nb_call_waits_for(const nb_delivery *later, const nimbus_message *leader)
+{
+    size_t a, b;
+    const char *first, *second;
+
+    if (leader == NULL || later->message == NULL) {
+        return false;
+    }
+    first = nb_message_group(leader, &a);
+    second = nb_message_group(later->message, &b);
+    return a == b && memcmp(first, second, a) == 0;
+}
+
 /* One message to a handler of single ones. */
-void nb_call_run_single(nb_function_call *at, nimbus_delivery *slot)
+bool nb_call_run_single(nb_function_call *at, nimbus_delivery *slot)
 {
     nb_delivery *delivery = nb_delivery_of(slot);
     nimbus_outcome outcome;
+    bool left = false;
     nb_call call;
 
     init_call(&call, at);
@@ -52,12 +73,23 @@ void nb_call_run_single(nb_function_call *at, nimbus_delivery *slot)
         nb_invocation_handler_returned(call.kept, &call, outcome);
     } else {
         outcome = outcome == NIMBUS_LATER ? NIMBUS_RETRY : outcome; /* nobody could ever finish it */
-        nb_function_settle(at, delivery, outcome, &call);
+        left = nb_function_settle(at, delivery, outcome, &call);
     }
     if (call.reply != NULL) {
         nb_message_release(call.reply);
     }
     nb_call_let_go(delivery);
+    return left;
+}
+
+/* A message that stays in its queue keeps back the rest of its group, whatever the handler said of it (LA-Q10). */
+static void keep_back(nb_delivery *slots, uint32_t count, const nimbus_message *leader)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (nb_call_waits_for(&slots[i], leader)) {
+            slots[i].mark = (uint32_t)NIMBUS_RETRY;
+        }
+    }
 }
 
 void nb_call_run_batch(nb_function_call *at, nb_delivery *slots, uint32_t count)
@@ -75,7 +107,12 @@ void nb_call_run_batch(nb_function_call *at, nb_delivery *slots, uint32_t count)
     outcome = call_handler(at, &call, NULL, &batch);
     outcome = outcome == NIMBUS_DONE || outcome == NIMBUS_REJECT ? outcome : NIMBUS_RETRY;
     for (uint32_t i = 0; i < count; i++) {
-        nb_function_settle(at, &slots[i], slots[i].mark == NB_UNMARKED ? outcome : (nimbus_outcome)slots[i].mark, &call);
+        nimbus_message *leader = nb_call_leader(&slots[i], count - i);
+
+        if (!nb_function_settle(at, &slots[i], slots[i].mark == NB_UNMARKED ? outcome : (nimbus_outcome)slots[i].mark, &call)) {
+            keep_back(&slots[i + 1], count - i - 1, leader);
+        }
+        nb_message_release(leader);
         slots[i].call = NULL;
         nb_call_let_go(&slots[i]);
     }

@@ -218,7 +218,8 @@ typedef struct nb_function_call {
 void nb_invocation_handler_returned(struct nimbus_invocation *kept, nb_call *call, nimbus_outcome outcome);
 void nb_function_give_up_kept(nimbus_function *function);
 
-/* Ends one message as the outcome says; NIMBUS_LATER: gives it back unhandled. said: reply and reason; NULL: none. */
-void nb_function_settle(const nb_function_call *call, nb_delivery *delivery, nimbus_outcome outcome, const nb_call *said);
+/* Ends one message as the outcome says; NIMBUS_LATER: gives it back unhandled. said: reply and reason; NULL: none. What it returns: see
+ * nb_source_ops.settle. */
+bool nb_function_settle(const nb_function_call *call, nb_delivery *delivery, nimbus_outcome outcome, const nb_call *said);
 
 #endif

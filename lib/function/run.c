@@ -12,12 +12,24 @@
 
 /* --------------------------------------------------------------------------------------- feeds at work */
 
+/* What comes behind leader in its group goes back, unseen: it waits until leader has left the queue (LA-Q10, Q11). */
+static void give_back_group(nb_feed *feed, nb_delivery *slots, uint32_t count, const nimbus_message *leader)
+{
+    while (leader != NULL && count-- > 0) {
+        if (nb_call_waits_for(&slots[count], leader)) {
+            feed->ops->settle(slots[count].source, &slots[count], &(nb_settlement){ .outcome = NIMBUS_LATER, .reason = "" });
+            nb_delivery_let_go(&slots[count]);
+        }
+    }
+}
+
 /* A message that the filter does not take is deleted without a call, and counted (LA-Q12). Where that cannot be told for want of memory it
-   stays hidden until its visibility timeout, as if its handler had failed. */
-static bool filtered_out(nb_feed *feed, nb_stay *stay, nb_object *source, nb_delivery *delivery)
+   stays hidden until its visibility timeout, as if its handler had failed. It is the first of count that were taken. */
+static bool filtered_out(nb_feed *feed, nb_stay *stay, nb_object *source, nb_delivery *delivery, uint32_t count)
 {
     bool match = false;
     nimbus_status status = NIMBUS_OK;
+    nimbus_message *leader;
 
     if (feed->options.filter != NULL) {
         status = nb_record_matches(feed, delivery, &match);
@@ -25,9 +37,13 @@ static bool filtered_out(nb_feed *feed, nb_stay *stay, nb_object *source, nb_del
     if (feed->options.filter == NULL || (status == NIMBUS_OK && match)) {
         return false;
     }
-    feed->ops->settle(source, delivery, &(nb_settlement){ .outcome = status == NIMBUS_OK ? NIMBUS_DONE : NIMBUS_RETRY,
-                                                          .lease = feed->options.lease,
-                                                          .reason = status == NIMBUS_OK ? "" : "no memory for the filter" });
+    leader = nb_call_leader(delivery, count);
+    if (!feed->ops->settle(source, delivery, &(nb_settlement){ .outcome = status == NIMBUS_OK ? NIMBUS_DONE : NIMBUS_RETRY,
+                                                               .lease = feed->options.lease,
+                                                               .reason = status == NIMBUS_OK ? "" : "no memory for the filter" })) {
+        give_back_group(feed, delivery + 1, count - 1, leader);
+    }
+    nb_message_release(leader);
     nb_call_let_go(delivery);
     nb_stay_count(&stay->filtered, status == NIMBUS_OK);
     return true;
@@ -45,7 +61,7 @@ static uint32_t take(nb_feed *feed, nb_stay *stay, nb_object *source, nb_deliver
         taken = 0;
     }
     for (uint32_t i = 0; i < taken; i++) {
-        if (!filtered_out(feed, stay, source, &slots[i])) {
+        if (slots[i].message != NULL && !filtered_out(feed, stay, source, &slots[i], taken - i)) {
             if (kept != i) {
                 slots[kept] = slots[i];
                 memset(&slots[i], 0, sizeof slots[i]);
@@ -121,15 +137,21 @@ static bool halted(const nb_feed *feed, const nb_stay *stay, uint32_t i)
 static void give_back_rest(const nb_function_call *at, nb_delivery *slots, uint32_t count)
 {
     while (count-- > 0) {
-        nb_call_give_back(at, &slots[count]);
+        if (slots[count].message != NULL) {
+            nb_call_give_back(at, &slots[count]);
+        }
     }
 }
 
 static void run_deliveries(nb_feed *feed, nb_stay *stay, nb_delivery *slots, uint32_t count, nb_turn *turn)
 {
     nb_function_call at = { .function = feed->function, .feed = feed, .stay = stay };
+    nimbus_message *leader;
 
     for (uint32_t i = 0; i < count; i++) {
+        if (slots[i].message == NULL) {
+            continue; /* kept back by one before */
+        }
         if (halted(feed, stay, i)) {
             give_back_rest(&at, &slots[i], count - i);
             break;
@@ -139,7 +161,11 @@ static void run_deliveries(nb_feed *feed, nb_stay *stay, nb_delivery *slots, uin
             nb_call_run_batch(&at, slots, count);
             break;
         }
-        nb_call_run_single(&at, (nimbus_delivery *)(void *)&slots[i]);
+        leader = nb_call_leader(&slots[i], count - i);
+        if (!nb_call_run_single(&at, (nimbus_delivery *)(void *)&slots[i])) {
+            give_back_group(feed, &slots[i + 1], count - i - 1, leader);
+        }
+        nb_message_release(leader);
     }
 }
 

@@ -132,7 +132,7 @@ static void succeed(nimbus_function *function, nb_delivery *delivery, const nb_s
     }
 }
 
-static void settle(nb_object *source, nb_delivery *delivery, const nb_settlement *how)
+static bool settle(nb_object *source, nb_delivery *delivery, const nb_settlement *how)
 {
     nimbus_function *function = nb_function_of(source);
 
@@ -151,6 +151,7 @@ static void settle(nb_object *source, nb_delivery *delivery, const nb_settlement
         retry(function, delivery, how->reason);
         break;
     }
+    return true;
 }
 
 /* Those that have failed for good already and only wait for their destination do not reach the handler again. */
@@ -221,7 +222,7 @@ static void answer_sync(const nb_function_call *call, nimbus_outcome outcome, co
     nb_sync_release(sync);
 }
 
-void nb_function_settle(const nb_function_call *call, nb_delivery *delivery, nimbus_outcome outcome, const nb_call *said)
+bool nb_function_settle(const nb_function_call *call, nb_delivery *delivery, nimbus_outcome outcome, const nb_call *said)
 {
     nimbus_function *function = call->function;
     nb_settlement how = { .outcome = outcome, .reason = said != NULL ? said->reason : "", .reply = said != NULL ? said->reply : NULL };
@@ -236,8 +237,8 @@ void nb_function_settle(const nb_function_call *call, nb_delivery *delivery, nim
     }
     if (call->sync != NULL) {
         answer_sync(call, outcome, said);
-        return;
+        return true;
     }
     how.lease = call->feed->options.lease;
-    call->feed->ops->settle(delivery->source, delivery, &how);
+    return call->feed->ops->settle(delivery->source, delivery, &how);
 }

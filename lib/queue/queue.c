@@ -130,27 +130,27 @@ static void leave(nb_store *store, nb_delivery *delivery, const nb_settlement *h
     }
 }
 
-static void settle(nb_object *source, nb_delivery *delivery, const nb_settlement *how)
+static bool settle(nb_object *source, nb_delivery *delivery, const nb_settlement *how)
 {
     nb_store *store = &nb_queue_of(source)->store;
 
     switch (how->outcome) {
     case NIMBUS_DONE:
-        nb_store_delete_delivery(store, delivery);
-        break;
+        return nb_store_delete_delivery(store, delivery) == NIMBUS_OK;
     case NIMBUS_LATER:
         nb_store_untake(store, delivery->receipt);
-        break;
+        return false;
     case NIMBUS_REJECT:
-        if (nb_store_doom(store, delivery->receipt, how->reason[0] != '\0' ? how->reason : "rejected by the handler") != NIMBUS_OK) {
-            leave(store, delivery, how);
+        if (nb_store_doom(store, delivery->receipt, how->reason[0] != '\0' ? how->reason : "rejected by the handler") == NIMBUS_OK) {
+            return true;
         }
         break;
     case NIMBUS_RETRY:
     default:
-        leave(store, delivery, how);
         break;
     }
+    leave(store, delivery, how);
+    return false;
 }
 
 static nimbus_status wait_source(nb_object *source, nb_waiter *waiter)

@@ -19,8 +19,11 @@ typedef struct nb_source_ops {
     /* Up to max messages. lease: they stay hidden while they are worked on, however long that takes (up to the instance's limit). */
     nimbus_status (*take)(nb_object *source, uint32_t max, bool lease, nb_delivery *slots, uint32_t *ret_count,
                           bool *ret_more);
-    /* The delivery is still the caller's, but with NIMBUS_DONE it may have been emptied: then only its source is pinned still. */
-    void (*settle)(nb_object *source, nb_delivery *delivery, const nb_settlement *how);
+    /*
+     * The delivery is still the caller's, but with NIMBUS_DONE it may have been emptied: then only its source is pinned still. False: the
+     * message is still in the source, so who has later ones of its group must not go on with them (LA-Q10). A mailbox has no groups: true.
+     */
+    bool (*settle)(nb_object *source, nb_delivery *delivery, const nb_settlement *how);
     nimbus_status (*wait)(nb_object *source, nb_waiter *waiter);                        /* as nb_store_wait */
     bool (*unwait)(nb_object *source, nb_waiter *waiter, nimbus_status why);
     void (*pass_on)(nb_object *source);
