@@ -175,6 +175,14 @@ static void inline_16(size_t count)
     publish(inline_topics[2], count);
 }
 
+static void inline_copied(size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        nimbus_entry entry = { .body = nimbus_copy(text, sizeof text) };
+        must(nimbus_topic_publish(inline_topics[0], &entry, NULL) == NIMBUS_OK, "publish");
+    }
+}
+
 static void drain(void)
 {
     for (size_t i = 0; i < 4; i++) {
@@ -237,6 +245,7 @@ static const path paths[] = {
     { "receive of a batch", receive_batches, true, NULL },
     { "delete of a batch", delete_deliveries, true, NULL },
     { "in batches, deleted by receipt", cycle_receipts, false, NULL },
+    { "publish to 1 handler, copied", inline_copied, false, NULL },
     { "publish to 1 handler", inline_1, false, NULL },
     { "publish to 4 handlers", inline_4, false, NULL },
     { "publish to 16 handlers", inline_16, false, NULL },

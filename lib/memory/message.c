@@ -197,6 +197,33 @@ static __attribute__((noinline)) nimbus_status make_whole(nb_heap *heap, const n
     return NIMBUS_OK;
 }
 
+/* As make_whole() would lay it out. */
+nimbus_status nb_message_adopt(nb_heap *heap, const nimbus_body *body, nimbus_message **ret)
+{
+    nimbus_message *message;
+    extra_part *extra;
+
+    if (body->size > 0 && !nb_heap_charge(heap, body->size)) {
+        return NIMBUS_E_FULL;
+    }
+    message = nb_block_get(heap, sizeof *message + sizeof *extra);
+    if (message == NULL) {
+        nimbus_status why = nb_block_failure(heap, sizeof *message + sizeof *extra);
+
+        if (body->size > 0) {
+            nb_heap_uncharge(heap, body->size);
+        }
+        return why;
+    }
+    message->body_size = body->size;
+    message->flags = EXTRA | ADOPTED;
+    nb_atomic_init(&message->references, 1);
+    extra = extra_of(message);
+    *extra = (extra_part){ .body = body->data, .size = body->size, .free_fn = body->free_fn, .from.free_user = body->user };
+    *ret = message;
+    return NIMBUS_OK;
+}
+
 static nimbus_status make_keyed(nb_heap *heap, const nb_message_spec *spec, nimbus_message **ret)
 {
     nimbus_status status = nb_message_copy_with(heap, spec->body.data, spec->body.size, keys_size(spec), ret);
@@ -210,8 +237,12 @@ static nimbus_status make_keyed(nb_heap *heap, const nb_message_spec *spec, nimb
 
 nimbus_status nb_message_make(nb_heap *heap, const nb_message_spec *spec, nimbus_message **ret)
 {
-    if (spec->body.kind != NIMBUS_BODY_COPY || spec->attribute_count + spec->more_count > 0 || spec->subject != NULL ||
-        spec->event != NULL) {
+    bool alone = spec->attribute_count + spec->more_count == 0 && spec->subject == NULL && spec->event == NULL;
+
+    if (alone && spec->body.kind == NIMBUS_BODY_ADOPT && !has_keys(spec)) {
+        return nb_message_adopt(heap, &spec->body, ret);
+    }
+    if (!alone || spec->body.kind != NIMBUS_BODY_COPY) {
         return make_whole(heap, spec, ret);
     }
     if (has_keys(spec)) {

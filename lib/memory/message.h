@@ -52,6 +52,9 @@ typedef struct nb_message_spec {
 /* NIMBUS_OK, NIMBUS_E_FULL (budget), NIMBUS_E_NO_MEMORY, NIMBUS_E_TOO_LARGE (a size overflows). *ret only on NIMBUS_OK. */
 nimbus_status nb_message_make(nb_heap *heap, const nb_message_spec *spec, nimbus_message **ret);
 
+/* The plain case of an adopted body: nothing else. */
+nimbus_status nb_message_adopt(nb_heap *heap, const nimbus_body *body, nimbus_message **ret);
+
 /* The same body, subject and event with count more attributes (none of them checked). */
 nimbus_status nb_message_extend(nb_heap *heap, nimbus_message *message, const nimbus_attribute *more, size_t count, nimbus_message **ret);
 

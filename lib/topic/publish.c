@@ -130,7 +130,8 @@ nimbus_status nb_topic_check(const nimbus_topic *topic, const nimbus_entry *entr
 /* Nothing but bytes that are within the bounds. */
 static inline bool only_bytes(const nimbus_topic *topic, const nimbus_entry *e)
 {
-    return e->body.kind == NIMBUS_BODY_COPY && e->attribute_count == 0 && e->subject == NULL && e->body.data != NULL &&
+    return (e->body.kind == NIMBUS_BODY_COPY || e->body.kind == NIMBUS_BODY_ADOPT) && e->attribute_count == 0 && e->subject == NULL &&
+           e->body.data != NULL &&
            e->body.size - 1 < topic->max_message_size && e->delay == 0 && e->wait == 0 &&
            e->group_id == NULL && e->deduplication_id == NULL && (e->reserved_[0] | e->reserved_[1]) == 0;
 }
@@ -155,8 +156,10 @@ static inline __attribute__((always_inline)) nimbus_status publish(nimbus_topic 
     nb_walk walk;
 
     if (status == NIMBUS_OK) {
-        status = only_bytes(topic, entry) ? nb_message_copy(topic->object.heap, entry->body.data, entry->body.size, &parcel.message)
-                                          : check_and_make(topic, entry, &parcel.message);
+        status = !only_bytes(topic, entry)                 ? check_and_make(topic, entry, &parcel.message)
+                 : entry->body.kind == NIMBUS_BODY_COPY
+                     ? nb_message_copy(topic->object.heap, entry->body.data, entry->body.size, &parcel.message)
+                     : nb_message_adopt(topic->object.heap, &entry->body, &parcel.message);
     }
     if (status != NIMBUS_OK) {
         return status;
