@@ -1,6 +1,7 @@
 /* changes.c - rules of a matcher come, change and go. */
 #include "base/error.h"
 #include "pattern/editions.h"
+#include "pattern/single.h"
 
 #define MIN_GARBAGE 64u /* conjunctions of dead rules before an index is built anew */
 
@@ -22,8 +23,8 @@ static void publish(nb_matcher *matcher, uint64_t version)
     }
 }
 
-/* A rule under a new card, in the place of the one of the same id. draft NULL: with that one's pattern. Locked. False: out of memory. */
-static bool insert(nb_matcher *matcher, const nb_draft *draft, nb_rule_in *old, nb_card *c, bool asleep)
+/* A rule under a new card, in the place of the one of the same id. draft NULL: with the pattern of `from`. Locked. False: out of memory. */
+static bool insert(nb_matcher *matcher, const nb_draft *draft, const nb_rule_in *from, nb_rule_in *old, nb_card *c, bool asleep)
 {
     nb_index *index = &nb_load_relaxed(&matcher->current)->index;
     nb_card *old_card = old != NULL ? old->card : NULL;
@@ -32,7 +33,7 @@ static bool insert(nb_matcher *matcher, const nb_draft *draft, nb_rule_in *old, 
 
     c->order = old_card != NULL ? old_card->order : matcher->order;
     if (nb_table_reserve(&matcher->ids)) {
-        rule = draft != NULL ? nb_index_add(index, draft, &as) : nb_index_copy(index, old, &as);
+        rule = draft != NULL ? nb_index_add(index, draft, &as) : nb_index_copy(index, from, &as);
     }
     if (rule == NULL) {
         return false;
@@ -51,8 +52,8 @@ static bool insert(nb_matcher *matcher, const nb_draft *draft, nb_rule_in *old, 
     return true;
 }
 
-/* NIMBUS_E_NOT_FOUND: without a draft there must be a rule of that id. */
-static nimbus_status put(nb_matcher *matcher, const char *id, const nb_draft *draft, void *user, bool asleep)
+/* With the pattern of a draft, of a rule `from`, or else of the rule that has the id: NIMBUS_E_NOT_FOUND. */
+static nimbus_status put(nb_matcher *matcher, const char *id, const nb_draft *draft, const nb_rule_in *from, void *user, bool asleep)
 {
     nb_card *c = nb_card_make(matcher, id, user);
     nimbus_status status = NIMBUS_OK;
@@ -63,9 +64,9 @@ static nimbus_status put(nb_matcher *matcher, const char *id, const nb_draft *dr
     }
     nb_lock_acquire(&matcher->change);
     old = nb_matcher_rule(matcher, id);
-    if (draft == NULL && old == NULL) {
+    if (draft == NULL && from == NULL && old == NULL) {
         status = NIMBUS_E_NOT_FOUND;
-    } else if (!insert(matcher, draft, old, c, asleep)) {
+    } else if (!insert(matcher, draft, from != NULL ? from : old, old, c, asleep)) {
         status = NIMBUS_E_NO_MEMORY;
     }
     nb_lock_release(&matcher->change);
@@ -102,12 +103,17 @@ void nb_matcher_draft_free(nb_matcher *matcher, nb_draft *draft)
 
 nimbus_status nb_matcher_put(nb_matcher *matcher, const char *id, const nb_draft *draft, void *user, bool asleep)
 {
-    return put(matcher, id, draft, user, asleep);
+    return put(matcher, id, draft, NULL, user, asleep);
+}
+
+nimbus_status nb_matcher_put_pattern(nb_matcher *matcher, const char *id, const nb_pattern *pattern, void *user)
+{
+    return put(matcher, id, NULL, pattern->rule, user, false);
 }
 
 nimbus_status nb_matcher_exchange(nb_matcher *matcher, const char *id, void *user, bool asleep)
 {
-    return put(matcher, id, NULL, user, asleep);
+    return put(matcher, id, NULL, NULL, user, asleep);
 }
 
 nimbus_status nb_matcher_failure(nb_matcher *matcher)
@@ -137,7 +143,7 @@ nimbus_status nb_matcher_add(nb_matcher *matcher, const char *id, const char *pa
     nb_draft draft;
 
     status = nb_draft_open(&draft, matcher->heap, &matcher->limits, pattern, strlen(pattern), NULL, err, call);
-    if (status == NIMBUS_OK && put(matcher, id, &draft, user, false) != NIMBUS_OK) {
+    if (status == NIMBUS_OK && put(matcher, id, &draft, NULL, user, false) != NIMBUS_OK) {
         status = no_memory(matcher, err, call);
     }
     nb_draft_close(&draft);

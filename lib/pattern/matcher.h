@@ -16,6 +16,7 @@
 
 typedef struct nb_matcher nb_matcher;
 typedef struct nb_draft nb_draft;
+typedef struct nb_pattern nb_pattern;
 
 typedef struct nb_matcher_spec {
     nimbus_destroy_fn *destroy;
@@ -44,6 +45,7 @@ nimbus_status nb_matcher_remove(nb_matcher *matcher, const char *id);
 nimbus_status nb_matcher_draft(nb_matcher *matcher, const char *pattern, nb_draft **ret, nimbus_error *err, const char *call);
 void nb_matcher_draft_free(nb_matcher *matcher, nb_draft *draft); /* NULL: nothing */
 nimbus_status nb_matcher_put(nb_matcher *matcher, const char *id, const nb_draft *draft, void *user, bool asleep);
+nimbus_status nb_matcher_put_pattern(nb_matcher *matcher, const char *id, const nb_pattern *pattern, void *user);
 nimbus_status nb_matcher_exchange(nb_matcher *matcher, const char *id, void *user, bool asleep);
 nimbus_status nb_matcher_take_out(nb_matcher *matcher, const char *id);
 void nb_matcher_clear(nb_matcher *matcher);

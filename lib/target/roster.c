@@ -10,6 +10,7 @@ static void add(nb_roster *roster, nb_hop hop)
     nb_object_pin(&hop.route->object);
     roster->hops[roster->count++] = hop;
     roster->takers += hop.handler == NULL && !hop.route->envelope;
+    roster->filters[hop.route->filter_scope == NIMBUS_FILTER_BODY] += hop.route->filter != NULL;
 }
 
 nb_roster *nb_roster_make(nb_heap *heap, const nb_roster *before, const nb_route *without, nb_route *with)

@@ -15,6 +15,7 @@ typedef struct nb_roster {
     size_t count, room;
     size_t plain;      /* routes that are inline without a filter */
     size_t takers;     /* routes that take a reference of the message itself: not inline, no envelope */
+    size_t filters[2]; /* routes with one, by nimbus_filter_scope */
     nb_hop hops[1];    /* room of them */
 } nb_roster;
 

@@ -57,6 +57,7 @@ struct nimbus_subscription {
     nb_editions *editions;  /* the owner's, where its publishers sit; NULL: not known to anybody yet */
     nb_pattern *filter;     /* NULL: every message */
     nimbus_filter_scope filter_scope;
+    uint64_t order;         /* of a subscription: grows along the roster; set before it is known */
     bool envelope;
     nb_transformer *transformer; /* owned; NULL: the event as it is */
     nb_retry retry;

@@ -18,7 +18,7 @@
 #define NB_APART __attribute__((noinline))
 
 /* One route, the long way; *envelope is made when the first one asks for it. */
-static void deliver(nimbus_topic *topic, nb_walk *walk, const nb_hop *hop, nimbus_message **envelope)
+static void deliver(nimbus_topic *topic, nb_walk *walk, const nb_hop *hop, nb_picks picks[2], nimbus_message **envelope)
 {
     nb_parcel wrapped;
 
@@ -26,7 +26,7 @@ static void deliver(nimbus_topic *topic, nb_walk *walk, const nb_hop *hop, nimbu
         nb_route_count(&hop->route->skipped);
         return;
     }
-    if (!nb_route_matches(hop->route, walk->parcel->message)) {
+    if (!nb_picks_take(picks, hop->route, walk->parcel->message)) {
         nb_route_count(&hop->route->filtered);
         return;
     }
@@ -50,8 +50,11 @@ static void deliver(nimbus_topic *topic, nb_walk *walk, const nb_hop *hop, nimbu
 static NB_APART void fan_out_by_kind(nimbus_topic *topic, nb_walk *walk, const nb_roster *roster)
 {
     nimbus_message *envelope = NULL;
+    nb_picks picks[2];
 
     nb_walk_stamp(walk);
+    nb_picker_pick(&topic->picker, roster, NIMBUS_FILTER_ATTRIBUTES, walk->parcel->message, topic->object.heap, &picks[0]);
+    nb_picker_pick(&topic->picker, roster, NIMBUS_FILTER_BODY, walk->parcel->message, topic->object.heap, &picks[1]);
     nb_walk_reserve(walk, roster->takers);
     for (size_t i = 0; i < roster->count;) {
         const nb_hop *hop = &roster->hops[i];
@@ -60,10 +63,12 @@ static NB_APART void fan_out_by_kind(nimbus_topic *topic, nb_walk *walk, const n
             nb_walk_inline(walk, hop, hop->plain);
             i += hop->plain;
         } else {
-            deliver(topic, walk, hop, &envelope);
+            deliver(topic, walk, hop, picks, &envelope);
             i++;
         }
     }
+    nb_picks_release(&picks[0]);
+    nb_picks_release(&picks[1]);
     nb_message_release(envelope);
 }
 

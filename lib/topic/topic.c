@@ -36,6 +36,7 @@ static void free_topic(nb_object *object)
     nimbus_topic *topic = nb_topic_of(object);
 
     nb_editions_fini(&topic->rosters);
+    nb_picker_free(&topic->picker);
     nb_free(object->heap, topic, sizeof *topic);
 }
 
@@ -107,6 +108,7 @@ static void detach(nb_object *parent, nb_route *route)
             nb_editions_swap(&topic->rosters, &after->edition);
         }
     }
+    nb_picker_remove(&topic->picker, route);
     nb_lock_release(&topic->rosters.lock);
     if (after != NULL) {
         nb_editions_sweep(&topic->rosters);
@@ -116,10 +118,11 @@ static void detach(nb_object *parent, nb_route *route)
 nimbus_status nb_topic_add(nimbus_topic *topic, nb_route *route)
 {
     nb_roster *after = NULL;
-    nimbus_status status = NIMBUS_OK;
+    nimbus_status status;
 
     nb_lock_acquire(&topic->rosters.lock);
-    if (!topic->ended) {
+    status = topic->ended ? NIMBUS_E_DELETED : nb_picker_add(&topic->picker, topic->object.heap, route);
+    if (status == NIMBUS_OK) {
         after = nb_roster_make(topic->object.heap, nb_roster_of(nb_load_relaxed(&topic->rosters.current)), NULL, route);
     }
     if (after != NULL) {
@@ -128,8 +131,9 @@ nimbus_status nb_topic_add(nimbus_topic *topic, nb_route *route)
         route->detach = detach;
         route->editions = &topic->rosters;
         nb_editions_swap(&topic->rosters, &after->edition);
-    } else {
-        status = topic->ended ? NIMBUS_E_DELETED : nb_heap_failure(topic->object.heap, sizeof *after);
+    } else if (status == NIMBUS_OK) {
+        nb_picker_remove(&topic->picker, route);
+        status = nb_heap_failure(topic->object.heap, sizeof *after);
     }
     nb_lock_release(&topic->rosters.lock);
     if (after != NULL) {

@@ -10,12 +10,14 @@
 #include <nimbus/topic.h>
 
 #include "target/roster.h"
+#include "topic/pick.h"
 
 struct nimbus_topic {
     nb_object object;
     const char *text; /* of its name */
     size_t max_message_size;
     nb_editions rosters;
+    nb_picker picker; /* changes under the lock of rosters */
     nb_roster last; /* the one after the end: nobody */
     bool ended;     /* under the lock of rosters */
 };

@@ -421,6 +421,32 @@ static void mapping_and_forwarding(void **state)
     fault_each(map_and_forward);
 }
 
+/* Many filters: without memory for the index's answer they are asked one by one. */
+static void publish_through_filters(fault *f)
+{
+    nimbus_delivery_options options = { .filter = "{\"a\":[1]}", .filter_scope = NIMBUS_FILTER_BODY };
+    const nimbus_entry entry = { .body = nimbus_text("{\"a\":1}") };
+    nimbus_published published;
+    bench b;
+
+    make_bench(f, &b);
+    for (int i = 0; i < 40; i++) {
+        SET_UP(f, nimbus_topic_subscribe(b.topic, nimbus_to_inline(record_handler, &b.inlined, NULL), &options, &f->err, NULL));
+    }
+    for (int i = 0; i < 2; i++) {
+        TRY_OK(f, nimbus_topic_publish(b.topic, &entry, &published));
+        EQ(published.delivered, 40);
+    }
+    EQ(atomic_load(&b.inlined.calls), 80);
+    fault_close(f);
+}
+
+static void publishing_through_filters(void **state)
+{
+    (void)state;
+    fault_each(publish_through_filters);
+}
+
 /* A filter that needs memory to look at a message: without it the message is kept for later, neither lost nor handled unseen. */
 static void filter_by_attributes(fault *f)
 {
@@ -491,7 +517,7 @@ int main(void)
         cmocka_unit_test(creating_everything),    cmocka_unit_test(publishing),           cmocka_unit_test(putting_events),
         cmocka_unit_test(invoking_and_retrying),  cmocka_unit_test(invoking_and_waiting), cmocka_unit_test(keeping_and_finishing),
         cmocka_unit_test(mapping_and_forwarding), cmocka_unit_test(matching_many_rules),
-        cmocka_unit_test(filtering_by_attributes),
+        cmocka_unit_test(filtering_by_attributes), cmocka_unit_test(publishing_through_filters),
     };
     return cmocka_run_group_tests_name("fault_nouns", tests, NULL, NULL);
 }
