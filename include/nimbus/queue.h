@@ -391,7 +391,8 @@ NIMBUS_API nimbus_status nimbus_queue_purge(nimbus_queue *queue, uint64_t *ret_c
 typedef enum nimbus_message_state {
     NIMBUS_STATE_READY = 0,
     NIMBUS_STATE_DELAYED = 1,
-    NIMBUS_STATE_IN_FLIGHT = 2
+    NIMBUS_STATE_IN_FLIGHT = 2,
+    NIMBUS_STATE_LOCKED = 3 /**< FIFO: ready, but an earlier message of its group is in flight; counted as ready (SQS-F14) */
 } nimbus_message_state;
 
 /** A message looked at. */
@@ -402,12 +403,15 @@ typedef struct nimbus_peeked {
     uint32_t receive_count NIMBUS_0;
     nimbus_time sent NIMBUS_0;
     nimbus_time until NIMBUS_0; /**< wall time at which delay or visibility ends; 0 when ready */
+    uint64_t sequence NIMBUS_0; /**< FIFO: its place in the order of sends; else 0 */
+    const char *group_id NIMBUS_0; /**< lives as long as message; NULL: none */
     uint64_t reserved_[4] NIMBUS_0;
 } nimbus_peeked;
 
 /**
  * Looks at messages without touching them: no count, no visibility changes. Ready ones come first, in their order, then delayed ones and
- * those in flight.
+ * those in flight. The ready ones of a FIFO queue come group by group, each in the order of the sends, groups that can be received from
+ * first.
  *
  * @param queue      NULL: NIMBUS_E_INVALID
  * @param ret        max places; those up to the count hold a message each, to be released by you
@@ -436,6 +440,8 @@ typedef struct nimbus_queue_metrics {
     uint64_t expired NIMBUS_0, purged NIMBUS_0, dropped NIMBUS_0, discarded NIMBUS_0;
     uint64_t cancelled NIMBUS_0;      /**< by nimbus_queue_cancel */
     uint64_t refused NIMBUS_0;        /**< sends that found the queue full */
+    uint64_t groups NIMBUS_0;         /**< FIFO: groups that hold a message */
+    uint64_t groups_locked NIMBUS_0;  /**< FIFO: of these, those whose first message that is not delayed is at work */
     nimbus_duration oldest_age NIMBUS_0; /**< age of the oldest message held; 0: none */
     uint64_t reserved_[8] NIMBUS_0;
 } nimbus_queue_metrics;

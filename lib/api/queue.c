@@ -118,7 +118,10 @@ nimbus_status nimbus_queue_get_metrics(nimbus_queue *queue, nimbus_queue_metrics
 
 nimbus_status nimbus_queue_explain(nimbus_queue *queue, const char *group_id, nimbus_queue_explanation *ret)
 {
-    return queue != NULL && group_id == NULL && ret != NULL ? nb_queue_explain(queue, ret) : NIMBUS_E_INVALID;
+    if (queue == NULL || ret == NULL || (group_id != NULL && queue->store.order == NULL)) {
+        return NIMBUS_E_INVALID;
+    }
+    return nb_queue_explain(queue, group_id, ret);
 }
 
 nimbus_status nimbus_queue_fd(nimbus_queue *queue, int *ret_fd)

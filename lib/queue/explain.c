@@ -16,7 +16,7 @@ static const char *write_span(char ret[32], int64_t span)
 
 static void describe(nimbus_queue_explanation *e, int64_t left)
 {
-    unsigned long long ready = e->ready, delayed = e->delayed, in_flight = e->in_flight;
+    unsigned long long ready = e->ready, delayed = e->delayed, in_flight = e->in_flight, locked = e->locked;
     char buffer[32];
     const char *span = left == INT64_MAX ? "a time that is not known" : write_span(buffer, left);
     char *to = e->text;
@@ -27,7 +27,7 @@ static void describe(nimbus_queue_explanation *e, int64_t left)
         snprintf(to, size, "%llu ready: a receive returns them", ready);
         break;
     case NIMBUS_WHY_EMPTY:
-        snprintf(to, size, "the queue holds nothing");
+        snprintf(to, size, "it holds nothing");
         break;
     case NIMBUS_WHY_DELAYED:
         snprintf(to, size, "%llu delayed, the first for another %s", delayed, span);
@@ -42,7 +42,7 @@ static void describe(nimbus_queue_explanation *e, int64_t left)
         snprintf(to, size, "%llu to be moved to a queue that does not take them now; tried again in %s", ready, span);
         break;
     case NIMBUS_WHY_GROUP_LOCKED:
-        snprintf(to, size, "%llu ready behind an earlier message of their group, which comes back in %s", ready, span);
+        snprintf(to, size, "%llu ready behind an earlier message of their group in flight; the first group opens in %s", locked, span);
         break;
     case NIMBUS_WHY_IN_FLIGHT:
     default:
@@ -51,11 +51,11 @@ static void describe(nimbus_queue_explanation *e, int64_t left)
     }
 }
 
-nimbus_status nb_queue_explain(nimbus_queue *queue, nimbus_queue_explanation *ret)
+nimbus_status nb_queue_explain(nimbus_queue *queue, const char *group_id, nimbus_queue_explanation *ret)
 {
     nb_clock *clock = &queue->object.runtime->clock;
     nb_reason reason;
-    nimbus_status status = nb_store_explain(&queue->store, &reason);
+    nimbus_status status = nb_store_explain(&queue->store, group_id, &reason);
     int64_t left = INT64_MAX;
 
     if (status != NIMBUS_OK) {
@@ -67,6 +67,7 @@ nimbus_status nb_queue_explain(nimbus_queue *queue, nimbus_queue_explanation *re
     ret->delayed = reason.counts.delayed;
     ret->in_flight = reason.counts.in_flight;
     ret->holder = reason.holder;
+    ret->locked = reason.locked;
     if (reason.until != INT64_MAX) {
         left = reason.until - nb_clock_elapsed(clock);
         ret->until = nb_add_time(nb_clock_wall(clock), left > 0 ? left : 0);

@@ -10,7 +10,8 @@ nimbus_status nb_queue_purge(nimbus_queue *queue, uint64_t *ret_count);
 /* Without a lock, those that are there at the call and not deleted when their turn comes. NIMBUS_OK, or out of memory. */
 nimbus_status nb_queues_visit(nimbus_runtime *nb, const char *prefix, nimbus_queue_visitor *visitor, void *user);
 
-nimbus_status nb_queue_explain(nimbus_queue *queue, nimbus_queue_explanation *ret);
+/* group_id: NULL, or of a queue with groups. */
+nimbus_status nb_queue_explain(nimbus_queue *queue, const char *group_id, nimbus_queue_explanation *ret);
 
 /* key and value are checked. */
 nimbus_status nb_queue_set_tag(nimbus_queue *queue, const char *key, const char *value);

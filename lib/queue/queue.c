@@ -384,7 +384,7 @@ void nb_queue_get_metrics(nimbus_queue *queue, nimbus_queue_metrics *ret)
         .ready = c.ready, .delayed = c.delayed, .in_flight = c.in_flight, .bytes = bytes, .waiters = c.waiters, .accepted = c.accepted,
         .redriven_in = c.redriven_in, .received = c.received, .empty_receives = c.empty_receives, .deleted = c.deleted, .moved = c.moved,
         .expired = c.expired, .purged = c.purged, .dropped = c.dropped, .discarded = c.discarded,
-        .cancelled = c.cancelled, .refused = c.refused,
+        .cancelled = c.cancelled, .groups = c.groups, .groups_locked = c.locked_groups, .refused = c.refused,
         .oldest_age = oldest_age,
     };
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "store/inside.h"
+#include "store/order.h"
 
 #define RUN 32u
 
@@ -93,9 +94,23 @@ static nimbus_why judge(nb_store *store, const nb_store_counts *counts)
     return counts->in_flight != 0 ? NIMBUS_WHY_IN_FLIGHT : counts->delayed != 0 ? NIMBUS_WHY_DELAYED : NIMBUS_WHY_EMPTY;
 }
 
-nimbus_status nb_store_explain(nb_store *store, nb_reason *ret)
+static void explain_lane(nb_store *store, nb_reason *ret)
 {
     search s = { store, INT64_MAX, 0 };
+
+    ret->why = judge(store, &ret->counts);
+    if (ret->why != NIMBUS_WHY_RECEIVABLE) {
+        find_first(&s);
+    }
+    if (ret->why == NIMBUS_WHY_MOVING && store->stuck_due < s.due) {
+        s = (search){ store, store->stuck_due, 0 };
+    }
+    ret->until = s.due;
+    ret->holder = (nimbus_id){ s.id != 0 ? store->nonce : 0, s.id };
+}
+
+nimbus_status nb_store_explain(nb_store *store, const char *group, nb_reason *ret)
+{
     nimbus_status status;
 
     memset(ret, 0, sizeof *ret);
@@ -103,15 +118,11 @@ nimbus_status nb_store_explain(nb_store *store, nb_reason *ret)
     status = nb_store_ended(store);
     if (status == NIMBUS_OK) {
         nb_store_get_counts_locked(store, &ret->counts);
-        ret->why = judge(store, &ret->counts);
-        if (ret->why != NIMBUS_WHY_RECEIVABLE) {
-            find_first(&s);
+        if (store->order != NULL) {
+            nb_order_explain_locked(store, group, ret);
+        } else {
+            explain_lane(store, ret);
         }
-        if (ret->why == NIMBUS_WHY_MOVING && store->stuck_due < s.due) {
-            s = (search){ store, store->stuck_due, 0 };
-        }
-        ret->until = s.due;
-        ret->holder = (nimbus_id){ s.id != 0 ? store->nonce : 0, s.id };
     }
     nb_store_leave(store);
     return status;

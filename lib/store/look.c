@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "store/order.h"
 #include "store/inside.h"
 
 #define RUN 32u
@@ -15,9 +16,11 @@ typedef struct peeker {
     nimbus_peeked *to;
     size_t count, max;
     int64_t now, wall;
+    const nb_group *group; /* that is walked over */
+    bool locked;           /* one at work was met in it */
 } peeker;
 
-static void copy(peeker *peek, nb_slot *slot, nb_state state)
+static void copy(peeker *peek, nb_slot *slot, uint32_t index, nb_state state)
 {
     nimbus_peeked *entry = &peek->to[peek->count++];
     int64_t due = state == NB_DELAYED || state == NB_IN_FLIGHT || state == NB_DOOMING ? nb_load_relaxed(&slot->due) : INT64_MAX;
@@ -28,6 +31,8 @@ static void copy(peeker *peek, nb_slot *slot, nb_state state)
     entry->state = state == NB_DELAYED                           ? NIMBUS_STATE_DELAYED
                    : state == NB_IN_FLIGHT || state == NB_DOOMING ? NIMBUS_STATE_IN_FLIGHT
                                                                  : NIMBUS_STATE_READY;
+    entry->group_id = nb_message_group(slot->message, NULL);
+    entry->sequence = peek->store->order != NULL ? nb_node_at(peek->store, index)->sequence : 0;
     entry->receive_count = slot->receive_count;
     entry->sent = slot->sent;
     entry->until = due == INT64_MAX ? 0 : nb_add_time(peek->wall, due - peek->now);
@@ -51,11 +56,11 @@ static void peek_slot(peeker *peek, uint32_t index, uint32_t wanted)
             return;
         }
         if (movers(nb_state_of(word))) {
-            copy(peek, slot, nb_state_of(word));
+            copy(peek, slot, index, nb_state_of(word));
             return;
         }
         if (nb_slot_claim(slot, word)) {
-            copy(peek, slot, nb_state_of(word));
+            copy(peek, slot, index, nb_state_of(word));
             nb_slot_publish(slot, word);
             nb_fence_seq_cst(); /* deadline.h */
             nb_key_note_locked(peek->store, index, nb_slot_key(peek->store, slot, nb_state_of(word)));
@@ -86,6 +91,26 @@ static void peek_ring(peeker *peek)
     }
 }
 
+/* In an order: the ready ones, and whether they are kept back. */
+static bool peek_ordered(void *user, uint32_t index)
+{
+    peeker *peek = user;
+    nb_group *group = nb_node_at(peek->store, index)->group;
+    nb_state state = nb_state_of(nb_slot_word(nb_slot_at(peek->store, index)));
+    size_t before = peek->count;
+
+    if (group != peek->group) {
+        peek->group = group;
+        peek->locked = false;
+    }
+    peek_slot(peek, index, 1u << NB_READY);
+    if (peek->locked && peek->count > before) {
+        peek->to[before].state = NIMBUS_STATE_LOCKED;
+    }
+    peek->locked = peek->locked || (state != NB_READY && state != NB_DELAYED && state != NB_ZOMBIE);
+    return peek->count < peek->max;
+}
+
 static void peek_states(peeker *peek, uint32_t wanted)
 {
     uint32_t slots = nb_load_acquire(&peek->store->slot_count);
@@ -99,7 +124,7 @@ static void peek_states(peeker *peek, uint32_t wanted)
 
 nimbus_status nb_store_peek(nb_store *store, nimbus_peeked *ret, size_t max, size_t *ret_count)
 {
-    peeker peek = { store, ret, 0, max, 0, 0 };
+    peeker peek = { .store = store, .to = ret, .max = max };
     nimbus_status status;
 
     peek.now = nb_store_enter(store);
@@ -108,8 +133,12 @@ nimbus_status nb_store_peek(nb_store *store, nimbus_peeked *ret, size_t max, siz
     if (status == NIMBUS_OK) {
         peek_list(&peek, store->stuck, 1u << NB_STUCK);
         peek_states(&peek, 1u << NB_MOVING | 1u << NB_CARRIED);
-        peek_list(&peek, store->returned, 1u << NB_READY);
-        peek_ring(&peek);
+        if (store->order != NULL) {
+            nb_order_walk_locked(store, peek_ordered, &peek);
+        } else {
+            peek_list(&peek, store->returned, 1u << NB_READY);
+            peek_ring(&peek);
+        }
         peek_states(&peek, 1u << NB_DELAYED);
         peek_states(&peek, 1u << NB_IN_FLIGHT | 1u << NB_DOOMING);
         *ret_count = peek.count;

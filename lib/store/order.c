@@ -230,6 +230,12 @@ static bool count_locked(void *user, uint32_t index)
     return true;
 }
 
+void nb_order_count_groups_locked(const nb_store *store, uint64_t *ret_groups, uint64_t *ret_locked)
+{
+    *ret_groups = store->order->groups.count;
+    *ret_locked = store->order->headed - store->order->heap_count;
+}
+
 void nb_order_counts_locked(nb_store *store, nb_order_counts *ret)
 {
     counter c = { store, NULL, false, 0 };

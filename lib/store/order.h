@@ -60,11 +60,15 @@ nb_node *nb_node_at(nb_store *store, uint32_t index);
 /* Whether an earlier message of its group keeps a READY one back. */
 bool nb_order_is_locked_locked(nb_store *store, uint32_t index);
 
+void nb_order_count_groups_locked(const nb_store *store, uint64_t *ret_groups, uint64_t *ret_locked); /* without looking at messages */
 void nb_order_counts_locked(nb_store *store, nb_order_counts *ret);
 uint32_t nb_order_head_locked(nb_store *store, const char *id); /* of a group, whatever its state; NB_NO_SLOT: there is no such group */
 
 /* Calls visit for each slot of each group, in the order of the groups' heads as far as they are receivable. False ends it. */
 typedef bool nb_order_visitor(void *user, uint32_t index);
 void nb_order_walk_locked(nb_store *store, nb_order_visitor *visit, void *user);
+
+/* Fills in why, until, holder and locked; with a group also the counts of what is held (explain_order.c). */
+void nb_order_explain_locked(nb_store *store, const char *group, nb_reason *ret);
 
 #endif

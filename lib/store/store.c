@@ -256,6 +256,9 @@ void nb_store_get_counts_locked(nb_store *store, nb_store_counts *ret)
     ret->empty_receives = nb_load_relaxed(&t->empty_receives);
     ret->refused = nb_load_relaxed(&t->refused);
     ret->waiters = store->waiter_count;
+    if (store->order != NULL) {
+        nb_order_count_groups_locked(store, &ret->groups, &ret->locked_groups);
+    }
 }
 
 void nb_store_count_empty(nb_store *store)

@@ -123,7 +123,7 @@ struct nb_waiter {
 };
 
 typedef struct nb_store_counts {
-    uint64_t ready, delayed, in_flight, waiters;
+    uint64_t ready, delayed, in_flight, waiters, groups, locked_groups;
     uint64_t accepted, redriven_in, received, empty_receives, deleted, moved, expired, purged, dropped, discarded, cancelled, refused;
 } nb_store_counts;
 
@@ -282,10 +282,12 @@ typedef struct nb_reason {
     nimbus_why why;
     int64_t until;     /* elapsed; INT64_MAX: not by itself */
     nimbus_id holder;  /* whose delay or visibility ends then; number 0: nobody's */
+    uint64_t locked;   /* with an order: READY ones behind one that is at work */
     nb_store_counts counts;
 } nb_reason;
 
-nimbus_status nb_store_explain(nb_store *store, nb_reason *ret);
+/* group: of a store with an order, of that group alone; then the counts are its own. */
+nimbus_status nb_store_explain(nb_store *store, const char *group, nb_reason *ret);
 
 nimbus_status nb_store_purge(nb_store *store, uint64_t *ret_count);
 nimbus_status nb_store_peek(nb_store *store, nimbus_peeked *ret, size_t max, size_t *ret_count);

@@ -20,7 +20,7 @@ static void an_empty_queue_and_one_with_something(void **state)
     EQ(e.why, NIMBUS_WHY_EMPTY);
     EQT(e.until, 0);
     EQ(e.holder.number, 0);
-    TEXT(e.text, "the queue holds nothing");
+    TEXT(e.text, "it holds nothing");
     SEND(queue, "m");
     e = explain(queue);
     EQ(e.why, NIMBUS_WHY_RECEIVABLE);

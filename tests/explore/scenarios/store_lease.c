@@ -148,7 +148,7 @@ static void explain(uint32_t me)
     nimbus_receipt receipt;
 
     switch (me) {
-    case 0: nb_store_explain(&the_shop.store, &reason); break;
+    case 0: nb_store_explain(&the_shop.store, NULL, &reason); break;
     case 1: nb_store_untake(&the_shop.store, first); break;
     default: took = shop_take(NIMBUS_HOURS(1), &receipt, NULL); break;
     }
@@ -179,7 +179,7 @@ static void explain_worn(uint32_t me)
     nimbus_receipt receipt;
 
     if (me == 0) {
-        nb_store_explain(&the_shop.store, &reason);
+        nb_store_explain(&the_shop.store, NULL, &reason);
     } else {
         explore_check(!shop_take(NIMBUS_HOURS(1), &receipt, NULL));
     }
