@@ -76,10 +76,25 @@ static void weigh(sim *s)
     }
 }
 
+uint32_t below_by_bytes(sim *s, uint32_t n)
+{
+    uint32_t value = 0;
+
+    for (uint32_t reach = n - 1; reach > 0; reach >>= 8) {
+        value = value << 8 | (s->bytes_left > 0 ? *s->bytes : 0);
+        s->bytes += s->bytes_left > 0;
+        s->bytes_left -= s->bytes_left > 0;
+    }
+    return value % n;
+}
+
 static uint32_t pick(sim *s)
 {
-    uint32_t at = below(s, s->weight_sum), actor = 0;
+    uint32_t at = below(s, s->bytes != NULL ? actor_count : s->weight_sum), actor = 0;
 
+    if (s->bytes != NULL) {
+        return at;
+    }
     while (at >= s->weights[actor]) {
         at -= s->weights[actor++];
     }
@@ -116,12 +131,15 @@ static void act_out(sim *s)
 {
     s->random = s->options->seed ^ UINT64_C(0x5851f42d4c957f2d);
     faults_draw(s);
-    weigh(s);
+    if (s->bytes == NULL) {
+        weigh(s);
+    }
     world_open(s);
-    for (uint32_t i = 0; i < s->options->steps; i++) {
+    for (uint32_t i = 0; i < s->options->steps && (s->bytes == NULL || s->bytes_left > 0); i++) {
         step(s, i);
     }
     s->random = s->options->seed;
+    s->bytes = NULL;
     s->step = s->options->steps;
     faults_end(s);
     s->draining = true;
@@ -141,6 +159,8 @@ void sim_run(const sim_options *options, sim_result *ret)
         abort();
     }
     s->options = options;
+    s->bytes = options->bytes;
+    s->bytes_left = options->size;
     heap_begin(&s->heap);
     for (uint32_t i = 0; i < SIM_HELD; i++) {
         s->held[i].number = -1;

@@ -51,6 +51,8 @@ typedef struct sim_options {
     uint32_t faults_off;
     const uint8_t *skip; /**< bit n: step n is left out; NULL: none */
     bool verbose;        /**< each step is printed */
+    const uint8_t *bytes; /**< what happens is read from here, and nothing is drawn; the run ends with the bytes. NULL: drawn */
+    size_t size;
 } sim_options;
 
 /* ------------------------------------------------------------------------------------------------ a run */
@@ -105,6 +107,8 @@ typedef struct sim {
     nimbus_queue *ended[4]; /**< handles of queues that were deleted */
     model m;
     uint64_t random, digest, tags;
+    const uint8_t *bytes; /**< the next one; NULL: numbers are drawn */
+    size_t bytes_left;
     uint32_t weights[SIM_MAX_ACTORS], weight_sum;
     uint32_t faults; /**< bit n: kind n happens in this run */
     int queue_count;
@@ -135,8 +139,14 @@ typedef struct sim_result {
 /** Runs a seed. */
 void sim_run(const sim_options *options, sim_result *ret);
 
+/** A number below n, from the bytes: as many of them as n needs; 0 when they have come to their end. */
+uint32_t below_by_bytes(sim *s, uint32_t n);
+
 static inline uint32_t below(sim *s, uint32_t n)
 {
+    if (__builtin_expect(s->bytes != NULL, 0)) {
+        return below_by_bytes(s, n);
+    }
     return (uint32_t)((draw(&s->random) >> 32) * n >> 32);
 }
 
