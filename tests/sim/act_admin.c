@@ -75,7 +75,8 @@ void act_delete(sim *s)
     HOLDS(I1, status == NIMBUS_OK, "q%d: the delete answers %s", number, nimbus_status_name(status));
     mq_delete(&s->m, q);
     HOLDS(I1, nimbus_queue_get_metrics(s->queues[number], &metrics) == NIMBUS_OK && metrics.discarded == q->counts.discarded &&
-          metrics.accepted == metrics.deleted + metrics.moved + metrics.expired + metrics.purged + metrics.dropped + metrics.discarded,
+          metrics.accepted == metrics.deleted + metrics.moved + metrics.expired + metrics.purged + metrics.dropped + metrics.discarded +
+              metrics.cancelled,
           "q%d: %llu were discarded with the queue, the model says %llu", number, (unsigned long long)metrics.discarded,
           (unsigned long long)q->counts.discarded);
     HOLDS(I1, q->traced_discarded == q->counts.discarded, "q%d: %llu discarded, %llu of them traced", number,

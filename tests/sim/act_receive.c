@@ -144,7 +144,7 @@ static int64_t draw_timeout(sim *s)
 {
     int64_t time = chance(s, 70) ? NIMBUS_SECONDS(1 + below(s, 60)) : (int64_t)NIMBUS_US(1) << below(s, 38);
 
-    return chance(s, 30) ? 0 : time + spread(s);
+    return chance(s, 30) ? 0 : chance(s, 10) ? NIMBUS_HOURS(12) - NIMBUS_SECONDS(below(s, 60)) : time + spread(s);
 }
 
 void act_end_held(sim *s)

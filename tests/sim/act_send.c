@@ -69,6 +69,14 @@ static nimbus_status expected_of(sim *s, const m_queue *q, const outgoing *out, 
     return NIMBUS_OK;
 }
 
+static void note_place(sim *s, const m_queue *q, nimbus_receipt place, uint32_t index)
+{
+    if (s->place_count < SIM_BOOK || place.generation % 4 == 0) { /* young and old ones */
+        s->places[s->place_count++ % SIM_BOOK] =
+            (sim_noted){ place, q->number, { .incarnation = q->incarnation, .arrival = s->m.pool[index].arrival, .index = index } };
+    }
+}
+
 /* What came of an entry. */
 static void sent_one(sim *s, m_queue *q, const outgoing *out, const nimbus_entry *entry, nimbus_status status, const nimbus_sent *sent)
 {
@@ -86,7 +94,7 @@ static void sent_one(sim *s, m_queue *q, const outgoing *out, const nimbus_entry
     switch (expected) {
     case NIMBUS_OK:
         mq_make_room(&s->m, q, out->size);
-        mq_arrive(&s->m, q, &parcel, out->delay != M_FOREVER ? out->delay : q->options.delay);
+        note_place(s, q, sent->place, mq_arrive(&s->m, q, &parcel, out->delay != M_FOREVER ? out->delay : q->options.delay));
         mq_serve(&s->m, q, s->m.now);
         s->messages++;
         s->busy = s->busy || q->waiter_count > 0;
@@ -177,5 +185,25 @@ void act_burst(sim *s)
 
     for (uint32_t times = 1 + below(s, 10); number >= 0 && times > 0; times--) {
         send_batch_to(s, number, M_BATCH, true);
+    }
+}
+
+/* A sender thinks better of it. */
+void act_take_back(sim *s)
+{
+    for (uint32_t times = 1 + below(s, 4); times > 0 && s->place_count > 0; times--) {
+        const sim_noted *noted = &s->places[below(s, s->place_count < SIM_BOOK ? s->place_count : SIM_BOOK)];
+        int number = chance(s, 95) ? noted->number : any_queue(s);
+        nimbus_status status, expected;
+
+        if (number < 0 || s->queues[number] == NULL) {
+            continue;
+        }
+        calling(s);
+        status = nimbus_queue_cancel(s->queues[number], noted->receipt);
+        expected = mq_cancel(&s->m, &s->m.queues[number], &noted->model);
+        digest(s, (uint64_t)status);
+        HOLDS(I5, status == expected, "q%d: a message is cancelled: %s; the model says %s", number, nimbus_status_name(status),
+              nimbus_status_name(expected));
     }
 }

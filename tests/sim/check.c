@@ -116,6 +116,7 @@ void check_metrics(sim *s, int number)
     equal(q, EV_I9, "expired", found.expired, c->expired);
     equal(q, EV_I11, "purged", found.purged, c->purged);
     equal(q, EV_I11, "dropped", found.dropped, c->dropped);
+    equal(q, EV_I5, "cancelled", found.cancelled, c->cancelled);
     equal(q, EV_I11, "discarded", found.discarded, c->discarded);
     if (q->refused_unsure && found.refused >= c->refused) {
         c->refused = found.refused;
@@ -127,7 +128,7 @@ void check_metrics(sim *s, int number)
           (long long)found.oldest_age, (long long)oldest_age(s, q));
     equal(q, EV_I1, "ledger", found.accepted,
           found.ready + found.delayed + found.in_flight + found.deleted + found.moved + found.expired + found.purged + found.dropped +
-              found.discarded);
+              found.discarded + found.cancelled);
     equal(q, EV_I1, "expired, as traced", q->traced_expired, c->expired);
     equal(q, EV_I1, "dropped, as traced", q->traced_dropped, c->dropped);
     digest(s, found.accepted ^ found.received << 20 ^ found.deleted << 40);

@@ -39,6 +39,8 @@
     X(EXPIRED_DELAYED, "delayed -> expired")                                                                                               \
     X(EXPIRED_FLIGHT, "in flight -> expired")                                                                                              \
     X(PURGED, "any -> purged")                                                                                                             \
+    X(TAKEN_BACK, "ready or delayed -> cancelled")                                                                                         \
+    X(TAKEN_BACK_LATE, "cancel of what was received or is gone")                                                                           \
     X(DROPPED, "ready -> dropped")                                                                                                         \
     X(DISCARDED, "any -> discarded with its queue")                                                                                        \
     X(FULL_MESSAGES, "refused: capacity in messages")                                                                                      \

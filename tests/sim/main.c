@@ -175,7 +175,7 @@ static bool run_seeds(const plan *p, uint64_t first, uint64_t count, totals *sum
 
 int main(int argc, char **argv)
 {
-    plan p = { .options = { .seed = 1, .steps = 600 }, .seeds = 1 };
+    plan p = { .options = { .seed = 1, .steps = 3000 }, .seeds = 1 };
     totals sum = { 0 };
     clock_t begin = clock();
     double seconds;

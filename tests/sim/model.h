@@ -77,7 +77,7 @@ struct m_waiter {
 
 typedef struct m_counts {
     uint64_t delayed, in_flight, bytes, accepted, redriven_in, received, empty_receives, deleted, moved, expired, purged, dropped,
-        discarded, refused;
+        discarded, refused, cancelled;
 } m_counts;
 
 typedef struct m_queue {
@@ -205,6 +205,9 @@ typedef struct m_receipt {
 } m_receipt;
 
 nimbus_status mq_delete_message(model *m, m_queue *q, const m_receipt *receipt);
+/** Takes back what nobody has received (W14). */
+nimbus_status mq_cancel(model *m, m_queue *q, const m_receipt *place);
+
 /** early: a timeout that is out of range in any case is noticed first, whatever became of the message. */
 nimbus_status mq_change(model *m, m_queue *q, const m_receipt *receipt, int64_t timeout, bool early);
 

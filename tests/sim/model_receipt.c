@@ -67,3 +67,20 @@ nimbus_status mq_change(model *m, m_queue *q, const m_receipt *receipt, int64_t 
     }
     return NIMBUS_OK;
 }
+
+nimbus_status mq_cancel(model *m, m_queue *q, const m_receipt *place)
+{
+    const m_message *message = &m->pool[place->index];
+
+    mq_catch_up(m, q);
+    if (place->incarnation != q->incarnation) {
+        return NIMBUS_E_RECEIPT;
+    }
+    if (message->arrival != place->arrival || message->own > 0) {
+        cover(EV_TAKEN_BACK_LATE);
+        return NIMBUS_STALE;
+    }
+    mq_remove(m, q, place->index, &q->counts.cancelled);
+    cover(EV_TAKEN_BACK);
+    return NIMBUS_OK;
+}

@@ -185,11 +185,23 @@ static void end_of_hiding(model *m, m_queue *q, uint32_t index, int64_t at)
     mq_come_back(m, q, index, at);
 }
 
+/* The oldest one that is not on its way to the dead letter. */
+static uint32_t oldest(const model *m, const m_queue *q)
+{
+    uint32_t index = q->oldest;
+
+    while (index != M_NONE && m->pool[index].state == M_MOVING) {
+        index = m->pool[index].newer;
+    }
+    return index;
+}
+
 void mq_catch_up(model *m, m_queue *q)
 {
     for (;;) {
         int64_t due = q->heap_count > 0 ? m->pool[q->heap[0]].due : M_FOREVER;
-        int64_t expiry = q->oldest != M_NONE ? m_add(m->pool[q->oldest].enqueued, q->options.retention) : M_FOREVER;
+        uint32_t first = oldest(m, q);
+        int64_t expiry = first != M_NONE ? m_add(m->pool[first].enqueued, q->options.retention) : M_FOREVER;
         int64_t at = due < expiry ? due : expiry;
 
         if (at > m->now || at == M_FOREVER) {
@@ -197,8 +209,8 @@ void mq_catch_up(model *m, m_queue *q)
         }
         at = at > q->last ? at : q->last; /* a retention that was lowered looks back: all at once */
         give_up(q, at - 1);
-        while (q->oldest != M_NONE && m_add(m->pool[q->oldest].enqueued, q->options.retention) <= at) {
-            expire(m, q, q->oldest);
+        while ((first = oldest(m, q)) != M_NONE && m_add(m->pool[first].enqueued, q->options.retention) <= at) {
+            expire(m, q, first);
         }
         while (q->heap_count > 0 && m->pool[q->heap[0]].due <= at) {
             end_of_hiding(m, q, q->heap[0], at);

@@ -18,6 +18,7 @@ const sim_actor actors[] = {
     { "receipt-batch", act_receipt_batch, 2 },
     { "async", act_async, 4 },
     { "cancel", act_cancel, 1 },
+    { "take-back", act_take_back, 2 },
     { "ended", act_ended, 1 },
     { "time", act_time, 14 },
     { "purge", act_purge, 1 },

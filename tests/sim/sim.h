@@ -116,6 +116,8 @@ typedef struct sim {
     sim_held held[SIM_HELD];
     sim_noted book[SIM_BOOK];
     uint32_t book_count;
+    sim_noted places[SIM_BOOK]; /**< of messages that were sent */
+    uint32_t place_count;
     sim_async async[SIM_WAITERS];
     uint64_t failed_before; /**< failed allocations when the call began */
     uint64_t messages;      /**< accepted by queues */
@@ -263,7 +265,7 @@ int any_queue(sim *s);
 void body_of(uint64_t tag, uint32_t size, unsigned char *buffer);
 
 sim_actor_fn act_send, act_send_batch, act_burst, act_receive, act_consume, act_end_held, act_old_receipt, act_receipt_batch;
-sim_actor_fn act_async, act_cancel, act_ended;
+sim_actor_fn act_async, act_cancel, act_take_back, act_ended;
 sim_actor_fn act_time, act_purge, act_delete, act_create, act_set_options, act_peek, act_metrics;
 
 void note_receipt(sim *s, int number, nimbus_receipt receipt, const m_receipt *of);
