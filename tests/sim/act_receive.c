@@ -30,7 +30,7 @@ static uint32_t receive(sim *s, int number, nimbus_delivery *got, m_given *given
     check_settled(s, q);
     if (wanted == 0) {
         expected = mq_nothing(&s->m, q, wait > 0);
-        q->counts.empty_receives++;
+        q->counts.empty_receives += expected == NIMBUS_EMPTY;
         cover(expected == NIMBUS_EMPTY ? EV_NOTHING : expected == NIMBUS_E_OVER_LIMIT ? EV_OVER_LIMIT : EV_WOULD_BLOCK);
     }
     digest(s, (uint64_t)status ^ (uint64_t)count << 32);
