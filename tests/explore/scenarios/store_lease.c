@@ -192,14 +192,74 @@ static void explain_worn_finish(void)
     shop_close();
 }
 
+/* ----------------------------------------------------------------------------------- explain, in an order */
+
+static void send_to(const char *group, int64_t delay)
+{
+    nimbus_runtime *nb = the_shop.nb;
+    nb_parcel parcel = { .id = nb_new_id(nb), .sent = nb_clock_wall(&nb->clock), .enqueued = nb_clock_elapsed(&nb->clock) };
+    nb_message_spec spec = { .body = nimbus_copy("0", 1), .group_id = group };
+
+    explore_check(nb_message_make(nb->heap, &spec, &parcel.message) == NIMBUS_OK);
+    explore_check(nb_store_offer(&the_shop.store, &parcel, delay, false, NULL) == NIMBUS_OK);
+    the_shop.sent++;
+}
+
+/* A group whose first is in flight and whose second waits; a delayed one in another; each may be received once. */
+static void setup_groups(void)
+{
+    nb_store_config config = shop_standard;
+
+    config.fifo = true;
+    config.max_receives = 1;
+    config.retention = NIMBUS_HOURS(1);
+    open(&config);
+    send_to("a", 0);
+    send_to("a", 0);
+    send_to("b", 5 * SECOND);
+    explore_check(shop_take(30 * SECOND, &first, NULL));
+}
+
+static void explain_groups(uint32_t me)
+{
+    nb_reason group;
+    nimbus_receipt receipt;
+
+    if (me == 0) {
+        nb_store_explain(&the_shop.store, NULL, &reason);
+        nb_store_explain(&the_shop.store, "a", &group);
+        explore_check(group.counts.delayed == 0);
+    } else if (me == 1) {
+        said = nb_store_change(&the_shop.store, first, 0);
+    } else {
+        took = shop_take(NIMBUS_HOURS(1), &receipt, NULL);
+    }
+}
+
+static void explain_groups_finish(void)
+{
+    nb_reason then;
+
+    explore_check(said == NIMBUS_OK);
+    explore_check(reason.why == NIMBUS_WHY_GROUP_LOCKED || reason.why == NIMBUS_WHY_EXHAUSTED || reason.why == NIMBUS_WHY_MOVING ||
+                  reason.why == NIMBUS_WHY_RECEIVABLE || reason.why == NIMBUS_WHY_IN_FLIGHT);
+    nb_store_explain(&the_shop.store, "a", &then);
+    explore_check(took ? then.why == NIMBUS_WHY_IN_FLIGHT /* the second; the first was moved, perhaps just when somebody came for it */
+                       : then.why == NIMBUS_WHY_EXHAUSTED || then.why == NIMBUS_WHY_RECEIVABLE);
+    explore_note((uint64_t)reason.why << 8 | (uint64_t)then.why);
+    shop_close();
+}
+
 static const explore_scenario scenarios[] = {
     { .name = "store_lease_late", .threads = 3, .setup = setup_leased_for_long, .thread = release_late, .finish = release_late_finish },
     { .name = "store_lease_early", .threads = 3, .setup = setup_leased, .thread = release_early, .finish = release_early_finish },
     { .name = "store_cancel", .threads = 3, .setup = setup_ready, .thread = cancel, .finish = cancel_finish },
     { .name = "store_cancel_delayed", .threads = 3, .setup = setup_delayed, .thread = cancel, .finish = cancel_finish },
     { .name = "store_explain", .threads = 3, .setup = setup_one_delayed_one_taken, .thread = explain, .finish = explain_finish },
+    { .name = "store_explain_groups", .threads = 3, .setup = setup_groups, .thread = explain_groups, .finish = explain_groups_finish },
     { .name = "store_explain_worn", .threads = 2, .setup = setup_worn, .thread = explain_worn, .finish = explain_worn_finish },
 };
 
-static const explore_subject subject = { "store", NULL, NULL, scenarios, EXPLORE_COUNT(scenarios) };
+static const char *const covers[] = { "lib/store/explain_order.c", NULL };
+static const explore_subject subject = { "store", covers, NULL, scenarios, EXPLORE_COUNT(scenarios) };
 EXPLORE_SUBJECT(subject);
