@@ -5,6 +5,7 @@
 
 #include "api/handle.h"
 #include "api/link.h"
+#include "memory/copy.h"
 #include "queue/queue.h"
 
 #define MAX_NAME 140
@@ -170,9 +171,14 @@ nimbus_status nimbus_function_set_concurrency(nimbus_function *function, int32_t
 static nimbus_status make_payload(nimbus_function *function, nimbus_body body, nimbus_message **ret)
 {
     const nimbus_limits *limits = &function->object.runtime->limits;
-    nb_message_spec spec = { .body = body };
-    size_t size = body.kind == NIMBUS_BODY_SHARE && body.message != NULL ? nb_message_body(body.message).size : body.size;
+    nb_message_spec spec;
+    size_t size;
 
+    if (body.kind == NIMBUS_BODY_COPY && body.data != NULL && body.size <= limits->max_message_size) { /* most are so */
+        return nb_message_copy(function->object.heap, body.data, body.size, ret);
+    }
+    spec = (nb_message_spec){ .body = body };
+    size = body.kind == NIMBUS_BODY_SHARE && body.message != NULL ? nb_message_body(body.message).size : body.size;
     if ((unsigned)body.kind > NIMBUS_BODY_SHARE || (body.kind != NIMBUS_BODY_SHARE && body.size > 0 && body.data == NULL)) {
         return NIMBUS_E_INVALID;
     }
