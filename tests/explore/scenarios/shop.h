@@ -32,7 +32,7 @@ extern const nb_store_config shop_standard; /* visibility 30 s, capacity 100, no
 void shop_open(const nb_store_config *config);
 void shop_close(void);
 
-/* Offers message number. */
+/* Offers message number; in a store with an order 0 to 3 are of one group, the others of another. */
 nimbus_status shop_send(uint32_t number, int64_t delay);
 
 /* Takes one; *ret_number: which. False: nothing. The delivery is let go of; the message stays in flight. */

@@ -189,7 +189,7 @@ static void capacity_finish(void)
 
 /*
  * A take is undone while others take, delete by the receipt, and purge. Wrong: the message is at the front and in the ready ring at once,
- * or nowhere (settle.c, nb_store_untake()).
+ * or nowhere (back.c, nb_store_untake()).
  */
 static void untake(uint32_t me)
 {
@@ -335,7 +335,8 @@ static const explore_scenario scenarios[] = {
 static const char *const covers[] = {
     "lib/store/batch.c", "lib/store/carry.c", "lib/store/deadline.c", "lib/store/deadline.h", "lib/store/entries.c", "lib/store/explain.c",
     "lib/store/inside.h",
-    "lib/store/life.c", "lib/store/look.c", "lib/store/move.c", "lib/store/offer.c", "lib/store/settle.c",
+    "lib/store/life.c", "lib/store/look.c", "lib/store/move.c", "lib/store/offer.c", "lib/store/order.c",
+    "lib/store/order_take.c", "lib/store/back.c", "lib/store/settle.c",
     "lib/store/slot.c", "lib/store/slot.h", "lib/store/store.c", "lib/store/take.c", "lib/store/wait.c", NULL,
 };
 static const explore_excuse excuses[] = {

@@ -166,7 +166,7 @@ static void wait_take(uint32_t me)
     }
 }
 
-/* The number in flight is bounded: a delete makes room for one who waits. Wrong: settle.c, look_for_senders() without its fence. */
+/* The number in flight is bounded: a delete makes room for one who waits. Wrong: settle.c, has_left() without its fence. */
 static void setup_one_in_flight(void)
 {
     nb_store_config config = shop_standard;
