@@ -39,9 +39,21 @@ typedef enum nimbus_discard_reason {
 typedef void nimbus_discard_fn(nimbus_queue *queue, const nimbus_message *message, nimbus_id id, nimbus_discard_reason why,
                                void *user) NIMBUS_NOEXCEPT;
 
+/** Between which messages of a FIFO queue a deduplication id counts (SQS-F20). */
+typedef enum nimbus_dedup_scope {
+    NIMBUS_DEDUP_QUEUE = 0, /**< all of the queue */
+    NIMBUS_DEDUP_GROUP = 1  /**< those of one group */
+} nimbus_dedup_scope;
+
 /** Options of a queue. 0 takes the default. */
 typedef struct nimbus_queue_options {
-    bool fifo NIMBUS_0;                           /**< true: NIMBUS_E_UNSUPPORTED by this version. The name must end in ".fifo" (SQS-Q1) */
+    bool fifo NIMBUS_0;                           /**< messages of a group in order, and no duplicates. The name must end in ".fifo"
+                                                       (SQS-Q1); fixed when the queue is made (SQS-Q7) */
+    bool content_based_deduplication NIMBUS_0;    /**< FIFO: who gives no deduplication id has the body's SHA-256 (SQS-F15) */
+    nimbus_dedup_scope deduplication_scope NIMBUS_0; /**< FIFO; changed only while the queue is empty and remembers nothing, else
+                                                       NIMBUS_E_UNSUPPORTED (SQS-F21) */
+    size_t deduplication_capacity NIMBUS_0;       /**< FIFO: bytes to remember ids for 5 minutes, about 56 each: 64 MiB; 16 KiB at
+                                                       least. When they are used, sends answer NIMBUS_E_DEDUP_FULL (SQS-F23) */
     nimbus_duration visibility_timeout NIMBUS_0;  /**< 30 s; up to 12 h; NIMBUS_ZERO: none (SQS-Q9, R10) */
     nimbus_duration delay NIMBUS_0;               /**< of messages that say none: none; up to 15 min */
     nimbus_duration retention NIMBUS_0;           /**< 4 days; 60 s to 14 days, from the send (SQS-T1) */
@@ -72,7 +84,7 @@ typedef struct nimbus_queue_options {
  * @param options  NULL: all defaults
  * @param err      sticky; NULL: not wanted
  * Returns: a reference; NULL with *err filled: NIMBUS_E_INVALID (name or option; err->field names it), NIMBUS_E_EXISTS (err->field names
- *          the first option that differs), NIMBUS_E_UNSUPPORTED (fifo), NIMBUS_E_DELETED (the dead-letter queue was deleted),
+ *          the first option that differs), NIMBUS_E_DELETED (the dead-letter queue was deleted),
  *          NIMBUS_E_DELETED_RECENTLY (limits.recreate_wait), NIMBUS_E_CLOSED, NIMBUS_E_NO_MEMORY. on_discard_user is yours still after a
  *          failure, and if the queue was there already.
  * Threads: any. Blocks: no. Allocates: yes.
@@ -173,8 +185,8 @@ typedef enum nimbus_bound {
 typedef struct nimbus_sent {
     nimbus_status status NIMBUS_0; /**< of this entry */
     nimbus_bound bound NIMBUS_0;   /**< with NIMBUS_E_FULL */
-    nimbus_id id NIMBUS_0;         /**< with NIMBUS_OK */
-    uint64_t sequence NIMBUS_0;    /**< FIFO, with NIMBUS_OK: the message's place in the order of sends, from 1 (SQS-A7); else 0 */
+    nimbus_id id NIMBUS_0;         /**< with NIMBUS_OK; with NIMBUS_DUPLICATE: the original's (SQS-F16) */
+    uint64_t sequence NIMBUS_0;    /**< FIFO: the message's place in the order of sends, from 1 (SQS-A7), or the original's; else 0 */
     nimbus_receipt place NIMBUS_0; /**< with NIMBUS_OK: names the message while nobody has received it; no receipt. Else zero */
     uint64_t reserved_[4] NIMBUS_0;
 } nimbus_sent;
@@ -185,7 +197,9 @@ typedef struct nimbus_sent {
  * @param queue  NULL: NIMBUS_E_INVALID
  * @param entry  body, attributes, delay, wait; NULL: NIMBUS_E_INVALID. It is borrowed for the call
  * @param ret    written in every case but NIMBUS_E_INVALID for a NULL; NULL: not wanted
- * Returns: NIMBUS_OK: stored. Else it is not, and an adopted body is still yours: NIMBUS_E_MISSING (empty body, SQS-S2),
+ * Returns: NIMBUS_OK: stored. NIMBUS_DUPLICATE: FIFO, accepted and not stored, since its deduplication id was sent within 5 minutes
+ *          (ret names the original; an adopted body is ours). Else it is not, and an adopted body is still yours: NIMBUS_E_MISSING
+ *          (empty body, SQS-S2; FIFO: no group id, SQS-F1), NIMBUS_E_DEDUP_FULL (FIFO: no room to remember it, SQS-F23),
  *          NIMBUS_E_TOO_LARGE (SQS-S4), NIMBUS_E_CONTENT (text_only, SQS-S3), NIMBUS_E_ATTRIBUTE, NIMBUS_E_OVER_LIMIT (too many
  *          attributes), NIMBUS_E_INVALID (delay out of range, a subject, a malformed group id, a deduplication id, a reserved field),
  *          NIMBUS_E_FULL (ret->bound says which),
@@ -202,10 +216,11 @@ NIMBUS_API nimbus_status nimbus_queue_send(nimbus_queue *queue, const nimbus_ent
  * @param entries  count of them; wait is counted for each
  * @param count    1 to 10 (limits.max_batch)
  * @param ret      count of them; written unless the batch failed whole; NULL: not wanted
- * Returns: NIMBUS_OK: all stored. NIMBUS_PARTIAL: ret tells which were not. Whole: NIMBUS_E_EMPTY_BATCH, NIMBUS_E_BATCH_TOO_MANY,
- *          NIMBUS_E_BATCH_TOO_LONG (together above limits.max_message_size), NIMBUS_E_INVALID, NIMBUS_E_DELETED, NIMBUS_E_CLOSED.
+ * Returns: NIMBUS_OK: all stored, or duplicates. NIMBUS_PARTIAL: ret tells which were not. Whole: NIMBUS_E_EMPTY_BATCH,
+ *          NIMBUS_E_BATCH_TOO_MANY, NIMBUS_E_BATCH_TOO_LONG (together above limits.max_message_size), NIMBUS_E_INVALID (also FIFO: an
+ *          entry without a group id, or without a deduplication id where it needs one), NIMBUS_E_DELETED, NIMBUS_E_CLOSED.
  * Threads: any. Blocks: as nimbus_queue_send, for each entry. Allocates: yes.
- * Source: X-5, X-6, SQS-S10, S11.
+ * Source: X-5, X-6, SQS-S10 to S13.
  */
 NIMBUS_API nimbus_status nimbus_queue_send_batch(nimbus_queue *queue, const nimbus_entry *entries, size_t count, nimbus_sent *ret);
 
@@ -442,6 +457,8 @@ typedef struct nimbus_queue_metrics {
     uint64_t refused NIMBUS_0;        /**< sends that found the queue full */
     uint64_t groups NIMBUS_0;         /**< FIFO: groups that hold a message */
     uint64_t groups_locked NIMBUS_0;  /**< FIFO: of these, those whose first message that is not delayed is at work */
+    uint64_t duplicates NIMBUS_0;     /**< FIFO: sends that were accepted and not stored (SQS-F16); not part of accepted */
+    uint64_t dedup_entries NIMBUS_0, dedup_bytes NIMBUS_0; /**< FIFO: deduplication ids remembered, and the memory they take */
     nimbus_duration oldest_age NIMBUS_0; /**< age of the oldest message held; 0: none */
     uint64_t reserved_[8] NIMBUS_0;
 } nimbus_queue_metrics;

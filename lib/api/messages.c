@@ -48,7 +48,7 @@ static bool send_run(nimbus_queue *queue, const nimbus_entry *entries, uint32_t 
         return true;
     }
     for (uint32_t i = 0; i < count; i++) {
-        good = nimbus_queue_send(queue, &entries[i], ret != NULL ? &ret[i] : NULL) == NIMBUS_OK && good;
+        good = !nimbus_failed(nimbus_queue_send(queue, &entries[i], ret != NULL ? &ret[i] : NULL)) && good;
     }
     return good;
 }
@@ -74,6 +74,9 @@ nimbus_status nimbus_queue_send_batch(nimbus_queue *queue, const nimbus_entry *e
         }
         total = size > SIZE_MAX - total ? SIZE_MAX : total + size;
         status = total > max ? NIMBUS_E_BATCH_TOO_LONG : NIMBUS_OK;
+    }
+    for (size_t i = 0; status == NIMBUS_OK && i < count; i++) {
+        status = nb_fifo_incomplete(queue, &entries[i]) ? NIMBUS_E_INVALID : NIMBUS_OK;
     }
     for (size_t i = 0; status == NIMBUS_OK && i < count; i += run) {
         run = count - i < NB_BATCH_RUN ? (uint32_t)(count - i) : NB_BATCH_RUN;

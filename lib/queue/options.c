@@ -5,6 +5,7 @@
 #include "queue/extras.h"
 
 #define DEFAULT_CAPACITY 1048576
+#define DEFAULT_DEDUP_CAPACITY ((size_t)64 << 20)
 #define MIN_MESSAGE_SIZE 1024
 #define MAX_RECEIVE_COUNT 1000
 
@@ -24,6 +25,36 @@ static bool durations(const nimbus_limits *limits, nimbus_queue_options *o, cons
            nb_duration_option(&o->receive_wait, 0, 0, NIMBUS_SECONDS(20), call, "receive_wait", err);
 }
 
+/* Those of FIFO queues only (SQS-Q8, Q11); the throughput mode is a quota, and there is none (F22). */
+static bool fifo_options(nimbus_queue_options *o, const char *call, nimbus_error *err)
+{
+    const char *field = o->content_based_deduplication   ? "content_based_deduplication"
+                        : o->deduplication_scope != 0    ? "deduplication_scope"
+                        : o->deduplication_capacity != 0 ? "deduplication_capacity"
+                                                         : NULL;
+
+    if (!o->fifo && field != NULL) {
+        refuse(err, call, field, "only when fifo is true");
+        return false;
+    }
+    if ((unsigned)o->deduplication_scope > NIMBUS_DEDUP_GROUP) {
+        refuse(err, call, "deduplication_scope", "no such scope");
+        return false;
+    }
+    if (o->fifo && o->overflow == NIMBUS_OVERFLOW_DROP_OLDEST) {
+        refuse(err, call, "overflow", "a FIFO queue drops nothing");
+        return false;
+    }
+    if (o->fifo) {
+        o->deduplication_capacity = o->deduplication_capacity != 0 ? o->deduplication_capacity : DEFAULT_DEDUP_CAPACITY;
+        if (o->deduplication_capacity < NB_DEDUP_MIN_CAPACITY) {
+            refuse(err, call, "deduplication_capacity", "less than 16 KiB");
+            return false;
+        }
+    }
+    return true;
+}
+
 static nimbus_status check_dead_letter(nimbus_runtime *nb, const nimbus_queue_options *o, const char *call, nimbus_error *err)
 {
     if ((o->dead_letter_queue == NULL) != (o->max_receive_count == 0)) {
@@ -38,6 +69,9 @@ static nimbus_status check_dead_letter(nimbus_runtime *nb, const nimbus_queue_op
     }
     if (o->dead_letter_queue != NULL && nb_object_ended(&o->dead_letter_queue->object)) {
         return nb_error_set(err, NIMBUS_E_DELETED, call, "dead_letter_queue", "it was deleted");
+    }
+    if (o->dead_letter_queue != NULL && o->dead_letter_queue->fifo.on != o->fifo) {
+        return refuse(err, call, "dead_letter_queue", "FIFO queues have FIFO dead-letter queues, and others have none such");
     }
     if (o->eager_dead_letter && o->dead_letter_queue == NULL) {
         return refuse(err, call, "eager_dead_letter", "there is no dead_letter_queue");
@@ -55,8 +89,8 @@ nimbus_status nb_queue_options_resolve(nimbus_runtime *nb, const nimbus_queue_op
     if (!nb_reserved_clear(o.reserved_, 8)) {
         return refuse(err, call, "reserved_", "a reserved field is not 0");
     }
-    if (o.fifo) {
-        return nb_error_set(err, NIMBUS_E_UNSUPPORTED, call, "fifo", "this version has no FIFO queues");
+    if (!fifo_options(&o, call, err)) {
+        return NIMBUS_E_INVALID;
     }
     if (!durations(&nb->limits, &o, call, err)) {
         return NIMBUS_E_INVALID;
@@ -95,6 +129,9 @@ const char *nb_queue_options_differ(const nimbus_queue_options *given, const nim
            : given->capacity_messages != 0 && a->capacity_messages != b->capacity_messages  ? "capacity_messages"
            : given->capacity_bytes != 0 && a->capacity_bytes != b->capacity_bytes           ? "capacity_bytes"
            : given->overflow != 0 && a->overflow != b->overflow                             ? "overflow"
+           : given->content_based_deduplication && !b->content_based_deduplication ? "content_based_deduplication"
+           : given->deduplication_scope != 0 && a->deduplication_scope != b->deduplication_scope ? "deduplication_scope"
+           : given->deduplication_capacity != 0 && a->deduplication_capacity != b->deduplication_capacity ? "deduplication_capacity"
            : given->text_only && !b->text_only                                              ? "text_only"
            : given->dead_letter_queue != NULL &&
                    (b->dead_letter_queue == NULL || a->dead_letter_queue->object.name != b->dead_letter_queue->object.name)
@@ -121,5 +158,6 @@ nb_store_config nb_queue_store_config(const nimbus_runtime *nb, const nimbus_que
         .max_receives = options->max_receive_count,
         .eager = options->eager_dead_letter,
         .drop_oldest = options->overflow == NIMBUS_OVERFLOW_DROP_OLDEST,
+        .fifo = options->fifo,
     };
 }

@@ -12,7 +12,8 @@
 
 /* ------------------------------------------------------------------------------- what the store asks of us */
 
-static const nb_store_ops store_ops = { .move = nb_queue_move_to_dead_letter, .gone = nb_queue_tell_of_gone };
+static const nb_store_ops store_ops = { .move = nb_queue_move_to_dead_letter, .gone = nb_queue_tell_of_gone, .admit = nb_fifo_admit,
+                                        .remember = nb_fifo_remember, .forget = nb_fifo_forget };
 
 /* ------------------------------------------------------------------------------------------- the object */
 
@@ -30,6 +31,7 @@ static nb_verdict offer(nb_object *object, const nb_parcel *parcel)
     nb_parcel mine = *parcel;
     bool redriven = parcel->letter != NULL;
     nimbus_duration delay = 0;
+    nb_fifo_ticket ticket;
     nimbus_status status;
     size_t max_size;
 
@@ -45,11 +47,18 @@ static nb_verdict offer(nb_object *object, const nb_parcel *parcel)
         mine.receive_count = 0;
         mine.first_received = 0;
     }
+    if (queue->fifo.on && !nb_fifo_receive_parcel(queue, &mine, &ticket)) {
+        return NB_PERMANENT;
+    }
     status = nb_store_offer(&queue->store, &mine, delay, redriven, NULL);
-    return status == NIMBUS_OK          ? NB_DELIVERED
-           : status == NIMBUS_E_FULL    ? NB_FULL
-           : status == NIMBUS_E_DELETED ? NB_MISSING
-                                        : NB_TRANSIENT;
+    nb_fifo_tell(queue);
+    if (status == NIMBUS_DUPLICATE) {
+        nb_parcel_release(parcel); /* accepted, and not kept */
+    }
+    return !nimbus_failed(status)                                        ? NB_DELIVERED
+           : status == NIMBUS_E_FULL || status == NIMBUS_E_DEDUP_FULL ? NB_FULL
+           : status == NIMBUS_E_DELETED                                  ? NB_MISSING
+                                                                         : NB_TRANSIENT;
 }
 
 static void stop(nb_object *object, bool closing)
@@ -66,6 +75,7 @@ static void end(nb_object *object)
     nb_discard_hook *hook;
 
     nb_store_end(&queue->store, NIMBUS_E_DELETED, false);
+    nb_fifo_end(queue);
     nb_move_stop(queue);
     nb_lock_acquire(&queue->lock);
     hook = queue->extras.hook;
@@ -104,72 +114,6 @@ static void leftovers(nb_object *object, nimbus_leftovers *sum)
 
 static const nb_object_ops queue_ops = { .offer = offer, .stop = stop, .end = end, .free = free_queue, .leftovers = leftovers };
 
-/* ------------------------------------------------------------------------------------------- the source */
-
-static nimbus_status take(nb_object *source, uint32_t max, bool lease, nb_delivery *slots, uint32_t *ret_count, bool *ret_more)
-{
-    nb_store *store = &nb_queue_of(source)->store;
-
-    nimbus_status status =
-        nb_store_take(store, max, lease ? store->nb->limits.max_visibility : NB_STORE_VISIBILITY, slots, ret_count, ret_more);
-
-    if (status == NIMBUS_OK && *ret_count == 0) {
-        nb_store_count_empty(store);
-    }
-    return status;
-}
-
-/* The message stays; what the handler said is kept for its dead letter. Without memory only the words are lost. */
-static void leave(nb_store *store, nb_delivery *delivery, const nb_settlement *how)
-{
-    if (how->reason[0] != '\0') {
-        nb_store_note(store, delivery->receipt, nb_letter_make(store->owner->heap, "", how->reason, 0));
-    }
-    if (how->lease) {
-        nb_store_change(store, delivery->receipt, NB_STORE_VISIBILITY); /* back at the end of the queue's own timeout (LA-Q3) */
-    }
-}
-
-static bool settle(nb_object *source, nb_delivery *delivery, const nb_settlement *how)
-{
-    nb_store *store = &nb_queue_of(source)->store;
-
-    switch (how->outcome) {
-    case NIMBUS_DONE:
-        return nb_store_delete_delivery(store, delivery) == NIMBUS_OK;
-    case NIMBUS_LATER:
-        nb_store_untake(store, delivery->receipt);
-        return false;
-    case NIMBUS_REJECT:
-        if (nb_store_doom(store, delivery->receipt, how->reason[0] != '\0' ? how->reason : "rejected by the handler") == NIMBUS_OK) {
-            return true;
-        }
-        break;
-    case NIMBUS_RETRY:
-    default:
-        break;
-    }
-    leave(store, delivery, how);
-    return false;
-}
-
-static nimbus_status wait_source(nb_object *source, nb_waiter *waiter)
-{
-    return nb_store_wait(&nb_queue_of(source)->store, waiter);
-}
-
-static bool unwait_source(nb_object *source, nb_waiter *waiter, nimbus_status why)
-{
-    return nb_store_unwait(&nb_queue_of(source)->store, waiter, why);
-}
-
-static void pass_on(nb_object *source)
-{
-    nb_store_pass_on(&nb_queue_of(source)->store);
-}
-
-const nb_source_ops nb_queue_source = { take, settle, wait_source, unwait_source, pass_on };
-
 /* ------------------------------------------------------------------------------------- create and delete */
 
 /* Whether the dead-letter queue takes what this name sends (SQS-D14). */
@@ -200,7 +144,7 @@ static void bind(nimbus_queue *queue, const nimbus_queue_options *options, const
     queue->options = *options;
     queue->extras = *extras;
     nb_store_relaxed(&queue->max_message_size, options->max_message_size);
-    nb_store_relaxed(&queue->plain_size, options->text_only ? 0 : options->max_message_size);
+    nb_store_relaxed(&queue->plain_size, options->text_only || options->fifo ? 0 : options->max_message_size);
     nb_store_relaxed(&queue->text_only, options->text_only);
     nb_store_relaxed(&queue->delay, options->delay);
     nb_store_relaxed(&queue->receive_wait, options->receive_wait);
@@ -222,7 +166,9 @@ static nimbus_queue *make(nimbus_runtime *nb, nb_name *name, nimbus_queue_option
     nb_object_init(&queue->object, &queue_ops, NB_QUEUE, nb, name);
     nb_lock_init(&queue->lock);
     nb_link_init(&queue->moves);
-    if (!nb_store_init(&queue->store, &queue->object, nb_name_text(name), nb_names_number(&nb->names), &config, &store_ops)) {
+    if (!nb_fifo_init(queue, &options) ||
+        !nb_store_init(&queue->store, &queue->object, nb_name_text(name), nb_names_number(&nb->names), &config, &store_ops)) {
+        nb_fifo_fini(queue);
         nb_object_forget(&queue->object);
         nb_lock_fini(&queue->lock);
         nb_queue_extras_release(&extras);
@@ -333,6 +279,12 @@ static nimbus_status check_new_permission(nimbus_queue *queue, const nimbus_queu
     return same ? NIMBUS_OK : check_permission(options, queue->store.name, call, err);
 }
 
+static nimbus_status check_kind(const nimbus_queue *queue, const nimbus_queue_options *options, const char *call, nimbus_error *err)
+{
+    return options->fifo == queue->fifo.on ? NIMBUS_OK
+                                           : nb_error_set(err, NIMBUS_E_INVALID, call, "fifo", "the kind of a queue is fixed (SQS-Q7)");
+}
+
 nimbus_status nb_queue_set_options(nimbus_queue *queue, const nimbus_queue_options *given, const char *call, nimbus_error *err)
 {
     nimbus_runtime *nb = queue->object.runtime;
@@ -344,6 +296,7 @@ nimbus_status nb_queue_set_options(nimbus_queue *queue, const nimbus_queue_optio
     nimbus_status status = nb_queue_options_resolve(nb, given, &options, call, err);
 
     status = status == NIMBUS_OK ? check_new_permission(queue, &options, call, err) : status;
+    status = status == NIMBUS_OK ? check_kind(queue, &options, call, err) : status;
     if (status != NIMBUS_OK) {
         return status;
     }
@@ -356,6 +309,11 @@ nimbus_status nb_queue_set_options(nimbus_queue *queue, const nimbus_queue_optio
         nb_lock_release(&queue->lock);
         nb_queue_extras_release(&extras);
         return nb_error_set(err, NIMBUS_E_DELETED, call, NULL, "the queue was deleted");
+    }
+    if (nb_fifo_set(queue, &options) != NIMBUS_OK) {
+        nb_lock_release(&queue->lock);
+        nb_queue_extras_release(&extras);
+        return nb_error_set(err, NIMBUS_E_UNSUPPORTED, call, "deduplication_scope", "the queue is not empty, or remembers ids");
     }
     old = queue->extras;
     old_name = queue->dead_letter;
@@ -387,4 +345,5 @@ void nb_queue_get_metrics(nimbus_queue *queue, nimbus_queue_metrics *ret)
         .cancelled = c.cancelled, .groups = c.groups, .groups_locked = c.locked_groups, .refused = c.refused,
         .oldest_age = oldest_age,
     };
+    nb_fifo_measure(queue, ret);
 }

@@ -9,6 +9,7 @@
 #define NB_QUEUE_QUEUE_H
 
 #include "queue/extras.h"
+#include "queue/fifo.h"
 #include "queue/tags.h"
 #include "store/store.h"
 #include "target/source.h"
@@ -17,9 +18,10 @@ struct nimbus_queue {
     nb_object object;
     nb_store store;
     _Atomic size_t max_message_size; /* as in options, to be read without the lock: each value alone, relaxed */
-    _Atomic size_t plain_size;       /* the largest body that needs no look at its bytes: max_message_size, or 0 */
+    _Atomic size_t plain_size;       /* the largest body that needs no look at its bytes: max_message_size; 0: there is none */
     _Atomic int64_t delay, receive_wait;
     _Atomic bool text_only;
+    nb_fifo fifo;
     nb_lock lock; /* of all that follows */
     nimbus_queue_options options; /* every value spelled out: 0 is zero here */
     nb_queue_extras extras; /* what the options point to */

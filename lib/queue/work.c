@@ -23,22 +23,28 @@ static size_t body_size(const nimbus_body *body)
                                              : body->size;
 }
 
-static bool keys_valid(const nimbus_entry *entry)
+static nimbus_status keys_status(const nimbus_queue *queue, const nimbus_entry *entry)
 {
-    return (entry->group_id == NULL || nb_key_valid(entry->group_id)) && entry->deduplication_id == NULL; /* SQS-S15, S16 */
+    if (queue->fifo.on) {
+        return nb_fifo_check(queue, entry);
+    }
+    return (entry->group_id == NULL || nb_key_valid(entry->group_id)) && entry->deduplication_id == NULL /* SQS-S15, S16 */
+               ? NIMBUS_OK
+               : NIMBUS_E_INVALID;
+}
+
+static nimbus_bytes body_of(const nimbus_entry *entry)
+{
+    return entry->body.kind == NIMBUS_BODY_SHARE ? nb_message_body(entry->body.message)
+                                                 : (nimbus_bytes){ entry->body.data, entry->body.size };
 }
 
 static nimbus_status content_status(const nimbus_queue *queue, const nimbus_entry *entry)
 {
-    nimbus_bytes body = { entry->body.data, entry->body.size };
-
     if (!nb_load_relaxed(&queue->text_only)) {
         return NIMBUS_OK;
     }
-    if (entry->body.kind == NIMBUS_BODY_SHARE) {
-        body = nb_message_body(entry->body.message);
-    }
-    return nb_text_only(body, entry->attributes, entry->attribute_count) ? NIMBUS_OK : NIMBUS_E_CONTENT;
+    return nb_text_only(body_of(entry), entry->attributes, entry->attribute_count) ? NIMBUS_OK : NIMBUS_E_CONTENT;
 }
 
 nimbus_status nb_queue_check(nimbus_queue *queue, const nimbus_entry *entry, size_t *ret_size)
@@ -49,12 +55,16 @@ nimbus_status nb_queue_check(nimbus_queue *queue, const nimbus_entry *entry, siz
     nimbus_status status;
 
     *ret_size = size;
-    if (!nb_reserved_clear(entry->reserved_, 2) || entry->subject != NULL || !keys_valid(entry) || !body_valid(&entry->body) ||
+    if (!nb_reserved_clear(entry->reserved_, 2) || entry->subject != NULL || !body_valid(&entry->body) ||
         !nb_duration_argument(&delay) || delay > limits->max_delay || !nb_duration_argument(&wait)) {
         return NIMBUS_E_INVALID;
     }
     if (entry->body.kind == NIMBUS_BODY_NONE || (size == 0 && limits->preset == NIMBUS_LIMITS_AWS)) {
         return NIMBUS_E_MISSING;
+    }
+    status = keys_status(queue, entry);
+    if (status != NIMBUS_OK) {
+        return status;
     }
     status = nb_attributes_check(entry->attributes, entry->attribute_count, limits->max_attributes);
     if (status != NIMBUS_OK) {
@@ -174,12 +184,19 @@ nimbus_status nb_queue_send(nimbus_queue *queue, const nimbus_entry *entry, nimb
 {
     nimbus_runtime *nb = queue->object.runtime;
     nb_message_spec spec = { .body = entry->body, .attributes = entry->attributes, .attribute_count = entry->attribute_count,
-                             .group_id = entry->group_id };
+                             .group_id = entry->group_id, .deduplication_id = entry->deduplication_id };
     nimbus_duration delay = entry->delay, wait = entry->wait == NIMBUS_ZERO ? 0 : entry->wait;
     nb_parcel parcel = { 0 };
-    nb_offered offered;
-    nimbus_status status = nb_message_make(nb->heap, &spec, &parcel.message);
+    nb_offered offered = { .bound = NIMBUS_BOUND_NONE };
+    nb_fifo_ticket ticket;
+    nimbus_status status;
 
+    if (queue->fifo.on) {
+        delay = 0; /* only the queue's (SQS-S7) */
+        spec.deduplication_id = nb_fifo_ticket_make(queue, entry->group_id, entry->deduplication_id, body_of(entry), &ticket);
+        parcel.dedup = ticket.hash;
+    }
+    status = nb_message_make(nb->heap, &spec, &parcel.message);
     if (status != NIMBUS_OK) {
         ret->bound = status == NIMBUS_E_FULL ? NIMBUS_BOUND_MEMORY : NIMBUS_BOUND_NONE;
         return ret->status = status;
@@ -191,10 +208,15 @@ nimbus_status nb_queue_send(nimbus_queue *queue, const nimbus_entry *entry, nimb
     parcel.enqueued = nb_clock_coarse(&nb->clock, &parcel.sent);
     status = offer_patiently(queue, &parcel, delay == NIMBUS_ZERO ? 0 : delay, wait, &offered);
     ret->bound = offered.bound;
-    if (status == NIMBUS_OK) {
-        ret->id = parcel.id;
+    nb_fifo_tell(queue);
+    if (!nimbus_failed(status)) {
+        ret->id = status == NIMBUS_OK ? parcel.id : offered.original;
+        ret->sequence = offered.sequence;
         ret->place = offered.place;
-    } else {
+    }
+    if (status == NIMBUS_DUPLICATE) {
+        nb_message_release(parcel.message); /* accepted: an adopted body is ours */
+    } else if (status != NIMBUS_OK) {
         nb_message_unmake(parcel.message);
     }
     return ret->status = status;

@@ -337,20 +337,6 @@ static void sqs_q9_option_ranges(void **state)
     }
 }
 
-static void sqs_q7_fifo_is_unsupported(void **state)
-{
-    world *w = *state;
-    nimbus_queue *queue = PLAIN_QUEUE(w, "q");
-    nimbus_error err = { 0 };
-    char field[48];
-
-    IS(create_status(w, "f.fifo", &(nimbus_queue_options){ .fifo = true }, field), NIMBUS_E_UNSUPPORTED);
-    TEXT(field, "fifo");
-    IS(nimbus_queue_set_options(queue, &(nimbus_queue_options){ .fifo = true }, &err), NIMBUS_E_UNSUPPORTED);
-    TEXT(err.field, "fifo");
-    TEXT(err.call, "nimbus_queue_set_options");
-}
-
 static void sqs_d1_a_dead_letter_queue_needs_a_count_and_the_reverse(void **state)
 {
     world *w = *state;
@@ -596,7 +582,6 @@ int main(void)
         DRIVEN(a_sticky_error_stops_the_set_up),
         DRIVEN(sqs_q9_options_and_defaults),
         DRIVEN(sqs_q9_option_ranges),
-        DRIVEN(sqs_q7_fifo_is_unsupported),
         DRIVEN(sqs_d1_a_dead_letter_queue_needs_a_count_and_the_reverse),
         DRIVEN(sqs_d2_a_dead_letter_queue_is_alive_and_of_the_same_instance),
         DRIVEN(sqs_s8_stored_messages_keep_their_delay),

@@ -1,0 +1,79 @@
+/*
+ * dedup.h - what a FIFO queue remembers of the messages that it was sent: which deduplication ids, for 5 minutes (SQS-F15 to F20, F23).
+ *
+ * An id stands in the table as a keyed hash of 128 bits, whatever it was made of: an id that a sender gave and the digits of a body's
+ * SHA-256 are one name space (F17). With the scope of a group the group id is part of the key (F20). Two ids of one hash would be
+ * taken for one; with 2^-128 a pair that does not happen, and who does not know the key cannot bring it about (base/keyed_hash.h).
+ *
+ * Since the window is constant, entries end in the order in which they came: they lie in a queue of chunks, and forgetting the oldest is a
+ * step of its front. They are found through buckets, chains from newer to older entries. A link to an entry that is gone ends the chain,
+ * for all behind it are older and gone, too; so nobody looks for an entry that ends. The number of buckets follows that of the entries, one
+ * by one (linear hashing, Litwin 1980): no call moves more than a chain or two, none stops the queue to build a table anew.
+ *
+ * 48 bytes an entry, 8 to 16 for its bucket, and all of it is counted and bounded. Nothing is forgotten before its time: without room the
+ * send fails (F23). No memory is touched for who never sends.
+ *
+ * Everything is called under the store's lock, but for nb_dedup_hash.
+ */
+#ifndef NB_QUEUE_DEDUP_H
+#define NB_QUEUE_DEDUP_H
+
+#include "base/heap.h"
+
+#define NB_DEDUP_WINDOW NIMBUS_SECONDS(300)
+#define NB_DEDUP_STEP 4u /* entries that an admission forgets at most, beside those whose room it needs */
+
+typedef struct nb_dedup_entry {
+    uint64_t hash[2];
+    uint64_t id, sequence; /* of the message */
+    int64_t end;           /* elapsed */
+    uint64_t next;         /* number of an older entry of the bucket; of none: 0, or one that is gone */
+} nb_dedup_entry;
+
+/* Pointers by number: those from one number up to another are in use. */
+typedef struct nb_dedup_list {
+    void **at;
+    size_t room; /* power of 2; or 0 */
+} nb_dedup_list;
+
+typedef struct nb_dedup {
+    nb_heap *heap;
+    int64_t window;
+    size_t capacity, bytes;
+    uint64_t first, next;   /* numbers of the oldest entry, and of the one to come; from 1 */
+    nb_dedup_list chunks;   /* of entries */
+    void *spare;            /* a chunk */
+    nb_dedup_list segments; /* of buckets */
+    uint64_t buckets;
+} nb_dedup;
+
+/* window: NB_DEDUP_WINDOW, and the clock's tick. */
+void nb_dedup_init(nb_dedup *table, nb_heap *heap, size_t capacity, int64_t window);
+
+/* Forgets everything and gives all memory back. */
+void nb_dedup_clear(nb_dedup *table);
+
+/* The two words that stand for an id of at most 128 bytes, and for a group's id, too, unless group is NULL. Needs no lock. */
+void nb_dedup_hash(const uint64_t key[2], const char *id, const char *group, uint64_t ret[2]);
+
+/* Who has this hash now; NULL: nobody. Until the next call. */
+const nb_dedup_entry *nb_dedup_find(nb_dedup *table, const uint64_t hash[2], int64_t now);
+
+/* Sees that one more can be remembered: NIMBUS_OK, NIMBUS_E_DEDUP_FULL, NIMBUS_E_NO_MEMORY, NIMBUS_E_FULL (the instance's budget). */
+nimbus_status nb_dedup_reserve(nb_dedup *table, int64_t now);
+
+/* Behind a reserve that answered NIMBUS_OK. */
+void nb_dedup_remember(nb_dedup *table, const uint64_t hash[2], uint64_t id, uint64_t sequence, int64_t now);
+
+/* Forgets what is over, max entries at most. Whether there may be more. */
+bool nb_dedup_expire(nb_dedup *table, int64_t now, uint64_t max);
+
+/* When the oldest ends; INT64_MAX: nothing is remembered. */
+int64_t nb_dedup_oldest_end(const nb_dedup *table);
+
+static inline uint64_t nb_dedup_count(const nb_dedup *table)
+{
+    return table->next - table->first;
+}
+
+#endif
