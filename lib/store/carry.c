@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "store/inside.h"
+#include "store/order.h"
 
 /* ------------------------------------------------------------------------------------------------- walk */
 
@@ -21,9 +22,43 @@ static uint32_t list(nb_store *store, uint32_t first, nb_carry_hint *to, uint32_
 }
 
 /* In the order of a receive: what is stuck is the oldest, what was given back comes before the ring. */
-static uint32_t list_all(nb_store *store, nb_carry_hint *to, uint32_t room)
+static uint32_t list_before_ring(nb_store *store, nb_carry_hint *to, uint32_t room)
 {
     return list(store, store->returned, to, list(store, store->stuck, to, 0, room), room);
+}
+
+/* In an order: the messages of each group behind one another, for nobody may overtake within a group (SQS-F2). */
+typedef struct listing {
+    nb_store *store;
+    nb_carry_hint *to;
+    uint32_t count, room;
+} listing;
+
+static bool list_node(void *user, uint32_t index)
+{
+    listing *l = user;
+    uint64_t word = nb_load_acquire(&nb_slot_at(l->store, index)->word);
+
+    if (nb_state_of(word) == NB_READY || nb_state_of(word) == NB_STUCK) {
+        if (l->count < l->room) {
+            l->to[l->count] = (nb_carry_hint){ index, nb_generation_of(word) };
+        }
+        l->count++;
+    }
+    return true;
+}
+
+static uint32_t list_groups(nb_store *store, nb_carry_hint *to, uint32_t room)
+{
+    listing l = { store, to, 0, room };
+
+    nb_order_walk_locked(store, list_node, &l);
+    return l.count;
+}
+
+static uint32_t list_all(nb_store *store, nb_carry_hint *to, uint32_t room)
+{
+    return store->order != NULL ? list_groups(store, to, room) : list_before_ring(store, to, room);
 }
 
 nimbus_status nb_store_carry_begin(nb_store *store, nb_carry *walk)
@@ -41,7 +76,9 @@ nimbus_status nb_store_carry_begin(nb_store *store, nb_carry *walk)
             status = walk->listed != NULL ? NIMBUS_OK : nb_heap_failure(store->owner->heap, walk->listed_count * sizeof *walk->listed);
         }
         if (walk->listed != NULL) {
-            list_all(store, walk->listed, walk->listed_count);
+            uint32_t listed = list_all(store, walk->listed, walk->listed_count);
+
+            walk->listed_end = listed < walk->listed_count ? listed : walk->listed_count; /* one may have been taken in between */
         }
     }
     nb_store_leave(store);
@@ -63,7 +100,7 @@ static bool next_hint(nb_store *store, nb_carry *walk, nb_carry_hint *ret, bool 
         *ret = walk->again;
         return true;
     }
-    if (walk->listed_at < walk->listed_count) {
+    if (walk->listed_at < walk->listed_end) {
         *ret = walk->listed[walk->listed_at++];
         return true;
     }
@@ -131,7 +168,7 @@ void nb_store_carry_again(nb_carry *walk, const nb_carried *carried)
 
 /* -------------------------------------------------------------------------------------------- lift, put down */
 
-bool nb_store_lift(nb_store *store, const nb_carried *carried)
+static bool lift(nb_store *store, const nb_carried *carried)
 {
     nb_slot *slot = nb_slot_at(store, carried->index);
     uint64_t word;
@@ -145,11 +182,35 @@ bool nb_store_lift(nb_store *store, const nb_carried *carried)
     return false;
 }
 
+/* In an order: whether it is receivable is known under the lock only, and while it is carried its group waits. */
+static bool lift_in_order(nb_store *store, const nb_carried *carried)
+{
+    bool lifted;
+
+    nb_store_enter(store);
+    lifted = receivable(nb_slot_word(nb_slot_at(store, carried->index)), carried->generation) &&
+             !nb_order_is_locked_locked(store, carried->index) && lift(store, carried);
+    if (lifted) {
+        nb_order_touch_locked(store, carried->index);
+    }
+    nb_store_leave(store);
+    return lifted;
+}
+
+bool nb_store_lift(nb_store *store, const nb_carried *carried)
+{
+    return store->order != NULL ? lift_in_order(store, carried) : lift(store, carried);
+}
+
 /* It stays: at its place, or at the front if its entry was taken off meanwhile. */
 static void put_back(nb_store *store, nb_slot *slot, const nb_carried *carried, uint64_t word)
 {
     nb_state state = carried->stuck && (word & NB_HINTED) != 0 ? NB_STUCK : NB_READY;
 
+    if (store->order != NULL) { /* its place is its sequence */
+        nb_slot_restore_locked(store, slot, carried->index, nb_with_state(word, state));
+        return;
+    }
     if ((word & NB_HINTED) == 0) {
         slot->taken_at = store->returned;
         store->returned = carried->index + 1;
@@ -178,6 +239,7 @@ void nb_store_put_down(nb_store *store, const nb_carried *carried, bool moved)
     } else {
         put_back(store, slot, carried, word);
     }
+    nb_store_settled_locked(store, carried->index);
     nb_store_leave(store);
     nb_gone_flush(store, &gone);
 }

@@ -10,6 +10,9 @@
  * there, it is where it was. A taker who pops the entry meanwhile finds CARRIED, takes HINTED away and goes on: then all that stood before
  * it has gone, so its place is the front, and that is where it is put.
  *
+ * In an order (order.h) a message keeps its place by its sequence. It is lifted under the lock, if no earlier one of its group is at work,
+ * and its group waits until it is put down; so a group arrives in its order.
+ *
  * Ordering. The lift is a claim, the word is changed by compare-and-swap only from then on: by a taker who takes HINTED away, by a purge
  * that marks it, and by the carrier's claim, which he does under the lock. One of two wins each time, and the carrier acts by the word
  * that he has claimed. Who finds nothing but a carried message in the ring waits in line; the carrier puts it down under the lock and
@@ -29,8 +32,8 @@ typedef struct nb_carry_hint {
 
 /* A walk; its carrier's alone. */
 typedef struct nb_carry {
-    nb_carry_hint *listed; /* what was stuck or had been given back when it began: before all others */
-    uint32_t listed_count, listed_at;
+    nb_carry_hint *listed; /* what was stuck or had been given back when it began: before all others; in an order: all there was */
+    uint32_t listed_count, listed_end, listed_at;
     uint64_t at, end;      /* of the ready ring */
     uint32_t run[NB_CARRY_RUN], run_count, run_at;
     nb_carry_hint again;   /* comes next */
