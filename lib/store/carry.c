@@ -14,7 +14,7 @@ static uint32_t list(nb_store *store, uint32_t first, nb_carry_hint *to, uint32_
         nb_slot *slot = nb_slot_at(store, first - 1);
 
         if (count < room) {
-            to[count] = (nb_carry_hint){ first - 1, nb_generation_of(nb_load_acquire(&slot->word)) };
+            to[count] = (nb_carry_hint){ first - 1, nb_generation_of(nb_slot_word(slot)) };
         }
         first = (uint32_t)slot->taken_at;
     }
@@ -37,7 +37,7 @@ typedef struct listing {
 static bool list_node(void *user, uint32_t index)
 {
     listing *l = user;
-    uint64_t word = nb_load_acquire(&nb_slot_at(l->store, index)->word);
+    uint64_t word = nb_slot_word(nb_slot_at(l->store, index)); /* who has it claimed does not wait for us */
 
     if (nb_state_of(word) == NB_READY || nb_state_of(word) == NB_STUCK) {
         if (l->count < l->room) {

@@ -346,6 +346,46 @@ static void sqs_d15_without_a_policy_nothing_waits(void **state)
     COUNTS(queue, 0, 0, 0);
 }
 
+/* A higher count frees those below it; the others still wait for their dead letter, and are not forgotten. */
+static void sqs_d15_only_what_has_no_need_of_it_comes_back(void **state)
+{
+    world *w = *state;
+    nimbus_queue *dead = PLAIN_QUEUE(w, "dead");
+    nimbus_queue *queue = QUEUE(w, "q", .visibility_timeout = NIMBUS_ZERO, .dead_letter_queue = dead, .max_receive_count = 3);
+    nimbus_queue_options options = { 0 };
+    size_t i;
+
+    SEND(queue, "three times");
+    for (i = 0; i < 3; i++) {
+        (void)TAKE(queue, "three times");
+    }
+    OK(nimbus_queue_get_options(queue, &options));
+    OK(nimbus_queue_delete(dead));
+    RECEIVE_NONE(queue);
+    options.max_receive_count = 2;
+    dead = QUEUE(w, "small", .capacity_messages = 1);
+    SEND(dead, "in the way");
+    options.dead_letter_queue = dead;
+    OK(nimbus_queue_set_options(queue, &options, NULL));
+    SEND(queue, "twice");
+    (void)TAKE(queue, "twice");
+    (void)TAKE(queue, "twice");
+    RECEIVE_NONE(queue); /* both are stuck */
+    COUNTS(queue, 2, 0, 0);
+    options.max_receive_count = 3;
+    OK(nimbus_queue_set_options(queue, &options, NULL));
+    (void)TAKE(queue, "twice"); /* once more */
+    RECEIVE_NONE(queue);
+    COUNTS(queue, 2, 0, 0);
+    OK(nimbus_queue_purge(dead, NULL));
+    ADVANCE(w, NIMBUS_MINUTES(5));
+    RECEIVE(dead, NULL, "three times");
+    OK(nimbus_queue_purge(dead, NULL));
+    ADVANCE(w, NIMBUS_MINUTES(5));
+    RECEIVE(dead, NULL, "twice");
+    COUNTS(queue, 0, 0, 0);
+}
+
 /* ---------------------------------------------------------------------------------------------- the rest */
 
 static void sqs_d7_the_age_of_a_dead_letter_counts_from_the_move(void **state)
@@ -435,6 +475,7 @@ int main(void)
         DRIVEN(sqs_d15_no_policy_any_more),
         DRIVEN(sqs_d15_what_waits_for_the_dead_letter_comes_back),
         DRIVEN(sqs_d15_without_a_policy_nothing_waits),
+        DRIVEN(sqs_d15_only_what_has_no_need_of_it_comes_back),
         DRIVEN(sqs_d7_the_age_of_a_dead_letter_counts_from_the_move),
         DRIVEN(sqs_d17_looking_is_no_receive),
         THREADED(sqs_r5_a_dead_letter_wakes),

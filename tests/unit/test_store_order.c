@@ -6,6 +6,7 @@
 
 #include "base/number.h"
 #include "runtime/runtime.h"
+#include "store/carry.h"
 #include "store/inside.h"
 #include "store/order.h"
 
@@ -462,9 +463,114 @@ static void against_a_plain_list(void **state)
     }
 }
 
+/* ---------------------------------------------------------------------------------------------------- carry */
+
+/* The next of a walk, lifted or not, as text; "" at the end. */
+static const char *carry(shop *s, nb_carry *walk, nb_carried *carried, bool *ret_lifted)
+{
+    static char text[2];
+
+    text[0] = '\0';
+    *ret_lifted = false;
+    if (nb_store_carry_next(&s->store, walk, carried) == NIMBUS_OK) {
+        text[0] = *(const char *)nb_message_body(carried->parcel.message).data;
+        nb_parcel_release(&carried->parcel);
+        *ret_lifted = nb_store_lift(&s->store, carried);
+    }
+    return text;
+}
+
+/* A group waits for its carried head; put down it is where it was, or the next one is the head. */
+static void a_carried_head(void **state)
+{
+    shop s;
+    nb_carry walk;
+    nb_carried carried;
+    bool lifted;
+
+    (void)state;
+    begin(&s);
+    send(&s, 'a', '1');
+    send(&s, 'b', '2');
+    send(&s, 'a', '3');
+    OK(nb_store_carry_begin(&s.store, &walk));
+    EQ(walk.listed_end, 3);
+    TEXT(carry(&s, &walk, &carried, &lifted), "1");
+    CHECK(lifted);
+    TEXT(take_from(&s, NULL, 3, SECOND), "2");
+    nb_store_put_down(&s.store, &carried, false);
+    nb_store_carry_again(&walk, &carried);
+    TEXT(carry(&s, &walk, &carried, &lifted), "1");
+    CHECK(lifted);
+    nb_store_put_down(&s.store, &carried, false);
+    TEXT(take_from(&s, "a", 3, SECOND), "13"); /* in its place, no receive counted */
+    OK(nimbus_advance(s.nb, 2 * SECOND));
+    nb_store_carry_end(&s.store, &walk);
+    OK(nb_store_carry_begin(&s.store, &walk));
+    TEXT(carry(&s, &walk, &carried, &lifted), "1");
+    CHECK(lifted);
+    nb_store_put_down(&s.store, &carried, true);
+    TAKES(&s, 3, "23"); /* its group goes on */
+    nb_store_carry_end(&s.store, &walk);
+    shop_close(&s);
+}
+
+/* What stands behind one in flight stays, also if that one has come between. */
+static void not_past_one_in_flight(void **state)
+{
+    shop s;
+    nb_carry walk;
+    nb_carried carried;
+    bool lifted;
+
+    (void)state;
+    begin(&s);
+    send(&s, 'a', '1');
+    send(&s, 'a', '2');
+    send(&s, 'b', '3');
+    OK(nb_store_carry_begin(&s.store, &walk));
+    TEXT(take_from(&s, "a", 1, SECOND), "1");
+    TEXT(carry(&s, &walk, &carried, &lifted), "2");
+    CHECK(!lifted);
+    TEXT(carry(&s, &walk, &carried, &lifted), "3");
+    CHECK(lifted);
+    nb_store_put_down(&s.store, &carried, true);
+    TEXT(carry(&s, &walk, &carried, &lifted), "");
+    nb_store_carry_end(&s.store, &walk);
+    OK(nimbus_advance(s.nb, 2 * SECOND));
+    TAKES(&s, 3, "12");
+    shop_close(&s);
+}
+
+/* Purged while it is carried: if it comes back it is gone, and the group goes on. */
+static void purged_while_carried(void **state)
+{
+    shop s;
+    nb_carry walk;
+    nb_carried carried;
+    bool lifted;
+
+    (void)state;
+    begin(&s);
+    send(&s, 'a', '1');
+    send(&s, 'a', '2');
+    OK(nb_store_carry_begin(&s.store, &walk));
+    TEXT(carry(&s, &walk, &carried, &lifted), "1");
+    OK(nb_store_purge(&s.store, NULL));
+    send(&s, 'a', '3');
+    TAKES(&s, 3, "");
+    nb_store_put_down(&s.store, &carried, false);
+    TAKES(&s, 3, "3");
+    nb_store_carry_end(&s.store, &walk);
+    shop_close(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_carried_head),
+        cmocka_unit_test(not_past_one_in_flight),
+        cmocka_unit_test(purged_while_carried),
         cmocka_unit_test(groups),
         cmocka_unit_test(only_an_earlier_one_blocks),
         cmocka_unit_test(expired_receipts),

@@ -199,6 +199,15 @@ static void finish(void)
     shop_close();
 }
 
+static void finish_purged(void)
+{
+    nb_store_counts c;
+
+    nb_store_get_counts(&the_shop.store, &c);
+    explore_check(c.ready + c.delayed == 0); /* all was sent before the purge */
+    finish();
+}
+
 /* All that was not taken is there to be taken, in its order. */
 static void finish_all(void)
 {
@@ -265,8 +274,8 @@ static const explore_scenario scenarios[] = {
     { .name = "store_carry_away_take", .threads = 2, .setup = setup_one_taken, .thread = carry_take, .finish = finish },
     { .name = "store_carry_wait", .threads = 2, .setup = setup_one, .thread = carry_wait, .finish = finish },
     { .name = "store_carry_untaken", .threads = 2, .setup = setup_untaken, .thread = carry_take, .finish = finish_all },
-    { .name = "store_carry_purge", .threads = 3, .setup = setup_one, .thread = carry_purge, .finish = finish },
-    { .name = "store_carry_away_purge", .threads = 3, .setup = setup_one_taken, .thread = carry_purge, .finish = finish },
+    { .name = "store_carry_purge", .threads = 3, .setup = setup_one, .thread = carry_purge, .finish = finish_purged },
+    { .name = "store_carry_away_purge", .threads = 3, .setup = setup_one_taken, .thread = carry_purge, .finish = finish_purged },
     { .name = "store_carry_end", .threads = 2, .setup = setup_two, .thread = carry_end, .finish = finish },
     { .name = "store_carry_stuck", .threads = 3, .setup = setup_stuck, .thread = carry_stuck, .finish = finish_stuck },
     { .name = "store_carry_look", .threads = 3, .setup = setup_one, .thread = carry_look, .finish = finish_all },
