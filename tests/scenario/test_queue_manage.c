@@ -234,6 +234,13 @@ static void sqs_q4_the_name_of_a_deleted_queue_rests(void **state)
     OK(create_status(&w, "q", NULL, field));
     IS(nimbus_queue_delete(queue), NIMBUS_E_DELETED); /* the old one: the new one's name does not rest */
     OK(create_status(&w, "q", NULL, field));
+    ADVANCE(&w, NIMBUS_SECONDS(30));
+    queue = PLAIN_QUEUE(&w, "q");
+    OK(nimbus_queue_delete(queue)); /* counted from here, not from the old one's second delete */
+    ADVANCE(&w, NIMBUS_SECONDS(60) - NS);
+    IS(create_status(&w, "q", NULL, field), NIMBUS_E_DELETED_RECENTLY);
+    ADVANCE(&w, NS);
+    OK(create_status(&w, "q", NULL, field));
     world_close(&w);
 }
 
