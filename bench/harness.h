@@ -74,7 +74,7 @@ struct bench_case {
     size_t size;  /**< bytes of a message */
     size_t batch; /**< messages a call; 0: 1 */
     size_t producers, consumers;
-    size_t fanout;  /**< handlers or queues that get each message */
+    size_t fanout;  /**< handlers or queues that get each message; groups of a FIFO queue */
     bool send_only; /**< the time of the drain is not counted */
     bool threads;   /**< several threads share memory: the line latency is probed beside the rounds. producers > 0 implies it */
 };

@@ -17,6 +17,20 @@ void bench_read(const void *data, size_t size)
     (void)bytes[size - 1];
 }
 
+const char *bench_next_group(size_t count)
+{
+    static _Thread_local char ids[16][24];
+    static _Thread_local size_t turn;
+    size_t number = turn++ % count;
+    char *at = ids[turn % 16] + sizeof(ids[0]) - 1;
+    *at = '\0';
+    do
+        *--at = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    *--at = 'g';
+    return at;
+}
+
 static void *make_payload(size_t size)
 {
     bench_check(size > 0 && size <= MAX_SIZE, "size of a message");

@@ -28,6 +28,9 @@ bench_run_fn bench_run_single;
 /** c->producers threads send to c->consumers threads. impl: a bench_transport. */
 bench_run_fn bench_run_threads;
 
+/** The id of a group, of count ones: each call of a thread the next. It lives until the next but 15. */
+const char *bench_next_group(size_t count);
+
 /** Reads a received message as a user would, a little. */
 void bench_read(const void *data, size_t size);
 

@@ -7,6 +7,7 @@
 #include "../workload.h"
 
 extern const bench_transport peer_mutex_list; /**< one mutex: list, heap of visibilities, receipts: what a queue does, done plainly */
+extern const bench_transport peer_mutex_groups; /**< one mutex: groups, their lists, the open ones, heap of visibilities: a FIFO queue */
 extern const bench_transport peer_mutex_ring; /**< mutex, two conditions, ring of pointers: no acknowledgement */
 extern const bench_transport peer_gasyncqueue;
 extern const bench_transport peer_zmq;    /**< inproc PUSH/PULL */
