@@ -48,6 +48,7 @@ nimbus_status nimbus_delivery_get_info(const nimbus_delivery *delivery, nimbus_d
         ret->dead_letter_source = nb_letter_source(d->letter);
         ret->dead_letter_reason = nb_letter_reason(d->letter);
         ret->dead_letter_attempts = nb_letter_attempts(d->letter);
+        ret->deduplication_id = nb_letter_key(d->letter) != NULL ? nb_letter_key(d->letter) : ret->deduplication_id;
     }
     return NIMBUS_OK;
 }

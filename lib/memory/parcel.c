@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/id.h"
 #include "memory/block.h"
 
 /* The two texts follow. */
@@ -11,6 +12,7 @@ struct nb_letter {
     _Atomic uint32_t references; /* as in message.h */
     uint32_t attempts;
     bool from_queue;
+    char key[NIMBUS_ID_TEXT];
 };
 
 nb_letter *nb_letter_make(nb_heap *heap, const char *source, const char *reason, uint32_t attempts)
@@ -26,6 +28,7 @@ nb_letter *nb_letter_make(nb_heap *heap, const char *source, const char *reason,
         letter->reason = text + source_size;
         letter->attempts = attempts;
         letter->from_queue = false;
+        letter->key[0] = '\0';
         nb_atomic_init(&letter->references, 1);
     }
     return letter;
@@ -34,6 +37,16 @@ nb_letter *nb_letter_make(nb_heap *heap, const char *source, const char *reason,
 void nb_letter_mark_queue(nb_letter *letter)
 {
     letter->from_queue = true;
+}
+
+void nb_letter_set_key(nb_letter *letter, nimbus_id id)
+{
+    nb_id_text(id, letter->key);
+}
+
+const char *nb_letter_key(const nb_letter *letter)
+{
+    return letter->key[0] != '\0' ? letter->key : NULL;
 }
 
 bool nb_letter_from_queue(const nb_letter *letter)

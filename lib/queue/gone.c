@@ -20,6 +20,9 @@ bool nb_queue_move_to_dead_letter(nb_object *owner, const nb_parcel *parcel, uin
         dead.letter = nb_letter_make(owner->heap, queue->store.name, said, own_receives);
         if (dead.letter != NULL) {
             nb_letter_mark_queue(dead.letter);
+            if (queue->fifo.on) {
+                nb_letter_set_key(dead.letter, parcel->id);
+            }
             moved = target->ops->offer(target, &dead) == NB_DELIVERED;
         }
     }

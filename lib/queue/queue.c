@@ -293,6 +293,7 @@ nimbus_status nb_queue_set_options(nimbus_queue *queue, const nimbus_queue_optio
     nb_store_config config;
     nb_name *old_name;
     nimbus_queue *old_shown;
+    nimbus_duration before;
     nimbus_status status = nb_queue_options_resolve(nb, given, &options, call, err);
 
     status = status == NIMBUS_OK ? check_new_permission(queue, &options, call, err) : status;
@@ -315,6 +316,7 @@ nimbus_status nb_queue_set_options(nimbus_queue *queue, const nimbus_queue_optio
         nb_queue_extras_release(&extras);
         return nb_error_set(err, NIMBUS_E_UNSUPPORTED, call, "deduplication_scope", "the queue is not empty, or remembers ids");
     }
+    before = queue->options.delay;
     old = queue->extras;
     old_name = queue->dead_letter;
     old_shown = queue->shown_dead_letter;
@@ -322,6 +324,9 @@ nimbus_status nb_queue_set_options(nimbus_queue *queue, const nimbus_queue_optio
     bind(queue, &options, &extras);
     nb_lock_release(&queue->lock);
     nb_store_configure(&queue->store, &config);
+    if (options.fifo && options.delay != before) {
+        nb_store_set_delays(&queue->store, options.delay);
+    }
     nb_queue_extras_release(&old);
     nb_name_release(old_name);
     if (old_shown != NULL) {
