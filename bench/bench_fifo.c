@@ -1,4 +1,4 @@
-/* bench_fifo.c - FIFO queues: send, receive and delete in turn over few and many groups, beside a standard queue and a plain mutex version. */
+/* bench_fifo.c - FIFO queues over few and many groups: send, receive, delete, beside a standard queue and a plain mutex version. */
 #include "peers/peers.h"
 
 #include <nimbus/nimbus.h>

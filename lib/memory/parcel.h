@@ -14,7 +14,7 @@ typedef struct nb_letter nb_letter;
 /* NULL: out of memory. */
 nb_letter *nb_letter_make(nb_heap *heap, const char *source, const char *reason, uint32_t attempts);
 void nb_letter_mark_queue(nb_letter *letter); /* by its maker, before anybody else knows it: source is the name of a queue */
-void nb_letter_set_key(nb_letter *letter, nimbus_id id); /* likewise: a FIFO queue's, whose deduplication id is from now on the id (SQS-D8) */
+void nb_letter_set_key(nb_letter *letter, nimbus_id id); /* likewise: of a FIFO queue; its deduplication id is the id now (SQS-D8) */
 nb_letter *nb_letter_retain(nb_letter *letter);
 void nb_letter_release(nb_letter *letter);
 const char *nb_letter_source(const nb_letter *letter);

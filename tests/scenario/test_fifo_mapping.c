@@ -1,4 +1,4 @@
-/* Mappings of FIFO queues: one group one at a time and in order, groups beside each other, and what a failure keeps back (LA-Q1, Q2, Q10, Q11). */
+/* Mappings of FIFO queues: a group in order and alone, groups beside each other, and what a failure keeps back (LA-Q1, Q2, Q10, Q11). */
 #include "../support/fifo.h"
 
 /* Answers by the text of the message, and writes down what it saw. */
