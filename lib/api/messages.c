@@ -106,7 +106,7 @@ static inline nimbus_status check_receive(nimbus_queue *queue, nimbus_duration *
     } else if (!nb_duration_argument(&visibility) || visibility > limits->max_visibility) {
         return NIMBUS_E_INVALID;
     }
-    *ret_how = nb_queue_hiding(queue, visibility, options != NULL && options->heartbeat);
+    *ret_how = options == NULL || !options->heartbeat ? (nb_hiding){ visibility, 0, false } : nb_queue_hiding(queue, visibility);
     return NIMBUS_OK;
 }
 

@@ -78,8 +78,8 @@ typedef struct nb_hiding {
     bool heartbeat;
 } nb_hiding;
 
-/* visibility: NB_STORE_VISIBILITY or one of its own. */
-nb_hiding nb_queue_hiding(nimbus_queue *queue, int64_t visibility, bool heartbeat);
+/* With a heartbeat. visibility: NB_STORE_VISIBILITY or one of its own. */
+nb_hiding nb_queue_hiding(nimbus_queue *queue, int64_t visibility);
 void nb_hiding_mark(const nb_hiding *how, nimbus_delivery *deliveries, uint32_t count); /* what was received so */
 
 nimbus_status nb_queue_receive(nimbus_queue *queue, int64_t wait, const nb_hiding *how, nimbus_delivery *ret, size_t max,

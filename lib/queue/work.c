@@ -237,11 +237,8 @@ static void wake_parked(nb_waiter *waiter)
     nb_exec_wake(self->exec, &self->parker);
 }
 
-nb_hiding nb_queue_hiding(nimbus_queue *queue, int64_t visibility, bool heartbeat)
+nb_hiding nb_queue_hiding(nimbus_queue *queue, int64_t visibility)
 {
-    if (!heartbeat) {
-        return (nb_hiding){ visibility, 0, false };
-    }
     if (visibility == NB_STORE_VISIBILITY) {
         visibility = nb_load_relaxed(&queue->store.settings.visibility);
     }

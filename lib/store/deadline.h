@@ -12,6 +12,8 @@
  * bound that the sweep has taken down and lowers it again: a deadline is never forgotten. The same pair stands between one level and the
  * next: lower the chunk's bound, fence, look at the span's, against take the span's, fence, read the chunk's. The publisher checks every
  * level, because whoever lowered the chunk's bound before him may not have come to the span's yet.
+ * Of several slots that are published before one fence, those of one chunk need only the smallest key noted: a bound that is not above
+ * it is not above the others, and a sweep that takes it down behind that look sees all of them.
  *
  * The timer: whoever lowers next_key below `armed` sets the timer under the lock. The timer's function sets armed to INT64_MAX, fences, and
  * reads next_key after its sweep. One of the two sees the other.
