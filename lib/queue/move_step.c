@@ -280,19 +280,9 @@ void nb_move_step(nb_task *task, nb_turn *turn)
 
 /* ------------------------------------------------------------------------------------------------ sources */
 
-static bool is_fifo(nimbus_queue *queue)
+bool nb_queue_same_kind(const nimbus_queue *a, const nimbus_queue *b)
 {
-    bool fifo;
-
-    nb_lock_acquire(&queue->lock); /* it never changes, but the options around it do */
-    fifo = queue->options.fifo;
-    nb_lock_release(&queue->lock);
-    return fifo;
-}
-
-bool nb_queue_same_kind(nimbus_queue *a, nimbus_queue *b)
-{
-    return is_fifo(a) == is_fifo(b);
+    return a->fifo.on == b->fifo.on;
 }
 
 typedef struct visiting {

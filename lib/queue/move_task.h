@@ -78,7 +78,7 @@ void nb_move_forget(nimbus_queue *queue);
 void nb_move_step(nb_task *task, nb_turn *turn);
 
 /* Whether they are of one kind: both FIFO, or neither. */
-bool nb_queue_same_kind(nimbus_queue *a, nimbus_queue *b);
+bool nb_queue_same_kind(const nimbus_queue *a, const nimbus_queue *b);
 
 /* Visits the queues whose dead letters go to this one (SQS-D16). Returns whether there is one. visitor NULL: nobody is told. */
 bool nb_queue_visit_sources(nimbus_queue *queue, nimbus_queue_visitor *visitor, void *user);
