@@ -247,6 +247,13 @@ typedef struct nimbus_receive_options {
      * earliest now. A change of visibility ends it: from then on that end holds.
      */
     bool heartbeat NIMBUS_0;
+    /**
+     * FIFO only, not for asynchronous receives: a name for this receive, 1 to 128 letters, digits and ASCII punctuation. A receive with
+     * the same name within 5 minutes gets the same messages under the same receipts, hidden anew, with nothing counted (SQS-F24). It
+     * answers NIMBUS_E_ATTEMPT if one of them was deleted, changed or lapsed since (F25), if there is no room for all of them, or while
+     * another one of the name is under way. A receive that brings nothing is not remembered. NULL: none.
+     */
+    const char *attempt_id NIMBUS_0;
     uint64_t reserved_[4] NIMBUS_0;
 } nimbus_receive_options;
 
@@ -261,12 +268,14 @@ typedef struct nimbus_receive_options {
  * @param max        1 to 10 (limits.max_batch)
  * @param ret_count  how many were received; 0 with NIMBUS_EMPTY; NULL: not wanted
  * Returns: NIMBUS_OK: at least one. NIMBUS_EMPTY: none came in time. NIMBUS_E_OVER_LIMIT: too many are in flight and wait is 0 (SQS-R16;
- *          with a wait it waits). NIMBUS_E_INVALID: max or a duration is out of range. NIMBUS_E_DELETED: also while waiting.
+ *          with a wait it waits). NIMBUS_E_INVALID: max or a duration is out of range, attempt_id on a
+ *          standard queue or malformed. NIMBUS_E_ATTEMPT, NIMBUS_E_NO_MEMORY, NIMBUS_E_FULL (the instance's memory): with attempt_id,
+ *          nothing was received. NIMBUS_E_DELETED: also while waiting.
  *          NIMBUS_E_CLOSED: shut down and nothing is there; without a wait that is NIMBUS_EMPTY. NIMBUS_E_WOULD_BLOCK: driven, and
  *          inside a handler or under a manual clock; nothing is there now and a wait could not end. After a failure no slot holds a
  *          message, but for NIMBUS_E_INVALID and, at the call, NIMBUS_E_DELETED: then they are untouched.
- * Threads: any. Blocks: up to wait; a driven instance is driven meanwhile. Allocates: no.
- * Source: SQS-R1 to R11, R16, V1 to V3, D3, D4.
+ * Threads: any. Blocks: up to wait; a driven instance is driven meanwhile. Allocates: with attempt_id.
+ * Source: SQS-R1 to R11, R16, V1 to V3, D3, D4, F24, F25.
  */
 NIMBUS_API NIMBUS_MUST_USE nimbus_status nimbus_queue_receive(nimbus_queue *queue, nimbus_duration wait,
                                                               const nimbus_receive_options *options, nimbus_delivery *ret, size_t max,

@@ -106,6 +106,9 @@ static inline nimbus_status check_receive(nimbus_queue *queue, nimbus_duration *
     } else if (!nb_duration_argument(&visibility) || visibility > limits->max_visibility) {
         return NIMBUS_E_INVALID;
     }
+    if (options != NULL && options->attempt_id != NULL && (!queue->fifo.on || !nb_key_valid(options->attempt_id))) {
+        return NIMBUS_E_INVALID;
+    }
     *ret_how = options == NULL || !options->heartbeat ? (nb_hiding){ visibility, 0, false } : nb_queue_hiding(queue, visibility);
     return NIMBUS_OK;
 }
@@ -119,6 +122,9 @@ nimbus_status nimbus_queue_receive(nimbus_queue *queue, nimbus_duration wait, co
     if (status == NIMBUS_OK && ret == NULL) {
         status = NIMBUS_E_INVALID;
     }
+    if (status == NIMBUS_OK && options != NULL && options->attempt_id != NULL) {
+        return nb_attempt_receive(queue, options->attempt_id, wait, &how, ret, max, ret_count);
+    }
     return status == NIMBUS_OK ? nb_queue_receive(queue, wait, &how, ret, max, ret_count) : status;
 }
 
@@ -128,7 +134,7 @@ nimbus_status nimbus_queue_receive_async(nimbus_queue *queue, nimbus_duration wa
     nb_hiding how;
     nimbus_status status = check_receive(queue, &wait, options, max, &how);
 
-    if (status == NIMBUS_OK && fn == NULL) {
+    if (status == NIMBUS_OK && (fn == NULL || (options != NULL && options->attempt_id != NULL))) {
         status = NIMBUS_E_INVALID;
     }
     return status == NIMBUS_OK ? nb_receive_start(queue, wait, &how, max, fn, user, ret_task) : status;

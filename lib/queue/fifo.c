@@ -25,6 +25,7 @@ bool nb_fifo_init(nimbus_queue *queue, const nimbus_queue_options *options)
         return false;
     }
     fifo->on = true;
+    nb_attempts_init(queue);
     fifo->key[0] = nb_random(nb);
     fifo->key[1] = nb_random(nb);
     nb_atomic_init(&fifo->by_content, options->content_based_deduplication);
@@ -50,6 +51,7 @@ void nb_fifo_fini(nimbus_queue *queue)
 {
     if (queue->fifo.on) {
         nb_timer_fini(&queue->object.runtime->timers, &queue->fifo.timer);
+        nb_attempts_fini(queue);
     }
 }
 

@@ -97,6 +97,9 @@ static void free_queue(nb_object *object)
     nb_name_release(queue->dead_letter);
     nb_queue_extras_release(&queue->extras);
     nb_tags_free(&queue->tags, object->heap);
+    if (queue->fifo.on) {
+        nb_attempts_fini(queue);
+    }
     nb_store_fini(&queue->store);
     nb_lock_fini(&queue->lock);
     nb_free(object->heap, queue, sizeof *queue);

@@ -8,6 +8,7 @@
 #ifndef NB_QUEUE_QUEUE_H
 #define NB_QUEUE_QUEUE_H
 
+#include "queue/attempts.h"
 #include "queue/extras.h"
 #include "queue/fifo.h"
 #include "queue/tags.h"
@@ -22,6 +23,7 @@ struct nimbus_queue {
     _Atomic int64_t delay, receive_wait;
     _Atomic bool text_only;
     nb_fifo fifo;
+    nb_attempts attempts; /* of a FIFO queue */
     nb_lock lock; /* of all that follows */
     nimbus_queue_options options; /* every value spelled out: 0 is zero here */
     nb_queue_extras extras; /* what the options point to */

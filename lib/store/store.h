@@ -226,6 +226,22 @@ void nb_store_count_empty(nb_store *store);
 nimbus_status nb_store_take_group(nb_store *store, const char *group, uint32_t max, int64_t visibility, nb_delivery *slots,
                                   uint32_t *ret_count);
 
+/* A message that was taken, to be taken once more. */
+typedef struct nb_held {
+    nimbus_receipt receipt;
+    int64_t due;
+    uint64_t word; /* the store's */
+} nb_held;
+
+/* Of a message that was taken just now. */
+void nb_store_hold(nb_store *store, const nb_delivery *delivery, nb_held *ret);
+
+/*
+ * Hands the same messages out again, under their receipts and with a new visibility: NIMBUS_OK, if all of them are in flight as they were
+ * then (SQS-F24). Else nothing has changed: NIMBUS_E_ATTEMPT, or why the store has ended. slots: count empty ones.
+ */
+nimbus_status nb_store_take_again(nb_store *store, nb_held *held, uint32_t count, int64_t visibility, nb_delivery *slots);
+
 /* Undoes a take that nobody has seen: count and place are as before; the receipt must not be used any more. */
 void nb_store_untake(nb_store *store, nimbus_receipt receipt);
 
