@@ -1,21 +1,29 @@
 /*
  * blowup.c - input that is made to be slow: twice of it may cost little more than twice the work.
  *
- *     blowup [PART-OF-NAME]
+ *     blowup [PART-OF-NAME [KEYS]]
  *
  * Work is counted, not timed: ret_steps of a match, and the bytes that a matcher holds. Each attack is built at size n and at 2n;
  * work(2n) / work(n) must be at most 2.2, or what the attack says: where the answer does not grow, the work may not grow either.
+ *
+ * A matcher's tables are keyed, so that nobody can foresee how many places a probe looks at. The key comes from the addresses of
+ * the matcher and of its thread's variables. So that a run can be repeated, and n and 2n are compared under the same keys, both lie at
+ * chosen addresses here; the work is that of several keys together. KEYS (0, 1, 2 ...) chooses others. Lists of excluded values are
+ * found by where their parts lie, so those rows still differ by a step or two from run to run.
  */
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "attack.h"
 
 #define LINEAR 2.2
 #define FLAT 1.25
-#define MAX_SAMPLES 9
+#define MAX_SAMPLES 15
 #define SLACK 32 /* steps */
 #define ROOM 2.7 /* of memory: tables double, each at its own time */
 
@@ -124,18 +132,73 @@ static const family families[] = {
     { "a key of many steps", dotted_keys, 5000, LINEAR, 0 },
 };
 
-/* One matcher. Its tables are keyed at random: how many places a probe looks at differs from one to the next. */
-static void measure_once(const family *f, size_t n, double *ret_steps, double *ret_bytes)
+/* ------------------------------------------------------------------------------------------------- keys */
+
+#define PLACE 4096u      /* for a matcher and its heap: what is allocated first */
+#define PLACES (1u << 14)
+#define STACK ((size_t)8 << 20) /* of the thread, whose variables lie at its top */
+
+static char *places;
+static size_t first_place;
+
+/* Places at addresses that are the same in each run, if the system has them free. */
+static void reserve_places(size_t first)
+{
+    void *wanted = (void *)(sizeof(void *) > 4 ? (uintptr_t)UINT64_C(0x510000000000) : (uintptr_t)0x51000000);
+
+    first_place = first;
+    places = mmap(wanted, STACK + (size_t)PLACE * PLACES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    check(places != MAP_FAILED, "no room for matchers");
+    places += STACK;
+}
+
+/* An allocator whose first blocks lie in a place. */
+typedef struct placing {
+    char *place;
+    size_t used;
+} placing;
+
+static void *allocate(size_t size, void *user)
+{
+    placing *p = user;
+    void *block = p->place + p->used;
+
+    size = (size + 63) & ~(size_t)63;
+    if (p->used + size > PLACE) {
+        p->used = PLACE; /* later ones are nobody's key */
+        return malloc(size);
+    }
+    p->used += size;
+    return block;
+}
+
+static void release(void *block, size_t size, void *user)
+{
+    const placing *p = user;
+
+    (void)size;
+    if ((uintptr_t)block - (uintptr_t)p->place >= PLACE) {
+        free(block);
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------ measuring */
+
+/* One matcher, with the key of a place. */
+static void measure_once(const family *f, size_t n, size_t place, double *ret_steps, double *ret_bytes)
 {
     const nimbus_pattern_options patterns = { .max_wildcards = UINT32_MAX };
+    placing p = { places + (first_place + place) % PLACES * PLACE, 0 };
+    const nimbus_allocator allocator = { allocate, release, &p };
+    const nimbus_matcher_options how = { .allocator = &allocator, .patterns = &patterns };
     nimbus_matcher_metrics metrics = { 0 };
     nimbus_error err = { 0 };
     uint64_t steps = 0;
     const nimbus_match_options options = { .ret_steps = &steps };
-    attack a = { .matcher = nimbus_matcher_create(&(nimbus_matcher_options){ .patterns = &patterns }, &err) };
+    attack a = { .matcher = nimbus_matcher_create(&how, &err) };
     size_t matches = 0;
 
-    check(a.matcher != NULL, "a matcher is made");
+    check(a.matcher != NULL && (uintptr_t)a.matcher - (uintptr_t)p.place < PLACE, "a matcher is made in its place");
     f->build(&a, n);
     check(nimbus_matcher_match(a.matcher, a.event.data, a.event.size, &options, NULL, NULL, &matches) == NIMBUS_OK, f->name);
     check(nimbus_matcher_get_metrics(a.matcher, &metrics) == NIMBUS_OK, "metrics");
@@ -149,21 +212,15 @@ static void measure_once(const family *f, size_t n, double *ret_steps, double *r
     free(a.event.data);
 }
 
-/* The least of some. A matcher's key comes from its address, too: those that stay in the meantime make each have its own. */
-static void measure(const family *f, size_t n, double *ret_steps, double *ret_bytes)
+/* The mean of some keys. */
+static void measure(const family *f, size_t n, size_t samples, double *ret_steps, double *ret_bytes)
 {
-    nimbus_matcher *stay[MAX_SAMPLES];
-    size_t samples = n <= 5000 ? MAX_SAMPLES : 3;
-
+    *ret_steps = 0;
     for (size_t i = 0; i < samples; i++) {
         double steps;
 
-        measure_once(f, n, &steps, ret_bytes);
-        *ret_steps = i == 0 || steps < *ret_steps ? steps : *ret_steps;
-        stay[i] = nimbus_matcher_create(NULL, NULL);
-    }
-    for (size_t i = 0; i < samples; i++) {
-        nimbus_matcher_release(stay[i]);
+        measure_once(f, n, i, &steps, ret_bytes);
+        *ret_steps += steps / (double)samples;
     }
 }
 
@@ -171,10 +228,11 @@ static void run(const family *f)
 {
     double steps[2];
     double bytes[2];
+    const size_t samples = f->n <= 5000 ? MAX_SAMPLES : 3;
     int bad;
 
-    measure(f, f->n, &steps[0], &bytes[0]);
-    measure(f, 2 * f->n, &steps[1], &bytes[1]);
+    measure(f, f->n, samples, &steps[0], &bytes[0]);
+    measure(f, 2 * f->n, samples, &steps[1], &bytes[1]);
     bad = steps[0] < 1 || steps[1] > f->most * steps[0] + SLACK || (f->most_bytes > 0 && bytes[1] > f->most_bytes * bytes[0]);
     printf("%-42s n %6zu: %9.0f steps, 2n: %9.0f, x%5.2f (at most %.2f); bytes x%5.2f%s\n", f->name, f->n, steps[0], steps[1],
            steps[1] / steps[0], f->most, bytes[1] / bytes[0], bad ? "   TOO MUCH" : "");
@@ -202,14 +260,27 @@ static void refuse_products(void)
     free(p.data);
 }
 
-int main(int argc, char **argv)
+static void *run_all(void *part)
 {
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
-        if (argc < 2 || strstr(families[i].name, argv[1]) != NULL) {
+        if (part == NULL || strstr(families[i].name, part) != NULL) {
             run(&families[i]);
         }
     }
     refuse_products();
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+
+    reserve_places(argc > 2 ? strtoul(argv[2], NULL, 10) * MAX_SAMPLES : 0);
+    check(pthread_attr_init(&attr) == 0 && pthread_attr_setstack(&attr, places - STACK, STACK) == 0 &&
+              pthread_create(&thread, &attr, run_all, argc > 1 ? argv[1] : NULL) == 0 && pthread_join(thread, NULL) == 0,
+          "a thread");
+    pthread_attr_destroy(&attr);
     printf("%u attacks too dear\n", failures);
     return failures != 0;
 }
