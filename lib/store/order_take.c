@@ -49,13 +49,24 @@ uint32_t nb_store_take_ordered(nb_store *store, const char *group, uint32_t max,
 
 /*
  * In an order. A message that goes to its dead letter makes room for the next of its group: who got nothing for that reason looks again
- * when the move is over (SQS-D4). Reaching the limit in flight is no error (SQS-R17).
+ * when the move is over (SQS-D4); so does who found what was stuck and is moved now. Reaching the limit in flight is no error (SQS-R17).
  */
+/* Whether what was stuck has been moved meanwhile, and its group is open. */
+static bool opened(nb_store *store)
+{
+    bool takeable;
+
+    nb_lock_acquire(&store->lock);
+    takeable = nb_store_takeable(store);
+    nb_lock_release(&store->lock);
+    return takeable;
+}
+
 nimbus_status nb_store_take_from_groups(nb_store *store, const char *group, uint32_t max, int64_t visibility, nb_delivery *slots,
                                         uint32_t *ret_count, bool *ret_more)
 {
     nimbus_status status;
-    bool moves;
+    bool moves, stuck;
 
     do {
         nb_aside aside = { 0, 0 };
@@ -69,13 +80,14 @@ nimbus_status nb_store_take_from_groups(nb_store *store, const char *group, uint
         allowed = status == NIMBUS_OK ? nb_store_allowance(store, max) : 0;
         *ret_count = allowed > 0 ? nb_store_take_ordered(store, group, allowed, visibility, slots, &aside, &at) : 0;
         moves = aside.first != 0;
+        stuck = store->stuck != 0;
         nb_store_add_moves_locked(store, &aside);
         store->move_again = store->move_again || store->stuck != 0;
         if (ret_more != NULL) {
             *ret_more = nb_store_takeable(store);
         }
         nb_store_leave(store);
-    } while (*ret_count == 0 && moves);
+    } while (*ret_count == 0 && (moves || (stuck && status == NIMBUS_OK && group == NULL && opened(store))));
     return status;
 }
 

@@ -233,8 +233,7 @@ static void dead_letters(void **state)
     TAKES(&s, 5, "4");
     TAKES(&s, 5, "");
     s.takes = true;
-    TAKES(&s, 5, "");
-    TAKES(&s, 5, "3");
+    TAKES(&s, 5, "3"); /* the receive that gives it another chance sees what that has freed */
     CHECK(nb_store_purge(&s.store, NULL) == NIMBUS_OK);
     shop_close(&s);
 }
