@@ -254,6 +254,7 @@ typedef struct nimbus_receive_options {
      * another one of the name is under way. A receive that brings nothing is not remembered. NULL: none.
      */
     const char *attempt_id NIMBUS_0;
+    const char *group_id NIMBUS_0; /**< FIFO queues: only messages of this group; NULL: of any. Copied if it must outlive the call */
     uint64_t reserved_[4] NIMBUS_0;
 } nimbus_receive_options;
 

@@ -106,10 +106,16 @@ static inline nimbus_status check_receive(nimbus_queue *queue, nimbus_duration *
     } else if (!nb_duration_argument(&visibility) || visibility > limits->max_visibility) {
         return NIMBUS_E_INVALID;
     }
-    if (options != NULL && options->attempt_id != NULL && (!queue->fifo.on || !nb_key_valid(options->attempt_id))) {
+    if (options == NULL) {
+        *ret_how = (nb_hiding){ .visibility = visibility };
+        return NIMBUS_OK;
+    }
+    if ((options->attempt_id != NULL && (!queue->fifo.on || !nb_key_valid(options->attempt_id))) ||
+        (options->group_id != NULL && (queue->store.order == NULL || !nb_key_valid(options->group_id)))) {
         return NIMBUS_E_INVALID;
     }
-    *ret_how = options == NULL || !options->heartbeat ? (nb_hiding){ visibility, 0, false } : nb_queue_hiding(queue, visibility);
+    *ret_how = options->heartbeat ? nb_queue_hiding(queue, visibility) : (nb_hiding){ .visibility = visibility };
+    ret_how->group = options->group_id;
     return NIMBUS_OK;
 }
 

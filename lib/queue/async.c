@@ -79,9 +79,15 @@ nimbus_status nb_receive_cancel(nimbus_receive_task *self)
     return NIMBUS_OK;
 }
 
-static nimbus_receive_task *make(nimbus_queue *queue, int64_t visibility, size_t max, bool timed)
+/* Behind the slots lies a copy of the group's name. */
+static size_t size_of(const nb_hiding *how, size_t max)
 {
-    nimbus_receive_task *self = nb_block_get_zero(queue->object.heap, sizeof *self + max * sizeof(nimbus_delivery));
+    return sizeof(nimbus_receive_task) + max * sizeof(nimbus_delivery) + (how->group != NULL ? strlen(how->group) + 1 : 0);
+}
+
+static nimbus_receive_task *make(nimbus_queue *queue, const nb_hiding *how, size_t max, bool timed)
+{
+    nimbus_receive_task *self = nb_block_get_zero(queue->object.heap, size_of(how, max));
 
     if (self == NULL) {
         return NULL;
@@ -99,7 +105,10 @@ static nimbus_receive_task *make(nimbus_queue *queue, int64_t visibility, size_t
     self->queue = queue;
     nb_link_init(&self->waiter.link);
     self->waiter.max = (uint32_t)max;
-    self->waiter.visibility = visibility;
+    self->waiter.visibility = how->visibility;
+    if (how->group != NULL) {
+        self->waiter.group = memcpy(&self->slots[max], how->group, strlen(how->group) + 1);
+    }
     self->waiter.slots = (nb_delivery *)(void *)self->slots;
     self->waiter.served = submit;
     atomic_init(&self->references, 2);
@@ -132,9 +141,9 @@ nimbus_status nb_receive_start(nimbus_queue *queue, int64_t wait, const nb_hidin
         wait = nb_load_relaxed(&queue->receive_wait);
     }
     timed = wait != 0 && wait != NIMBUS_FOREVER;
-    self = make(queue, how->visibility, max, timed);
+    self = make(queue, how, max, timed);
     if (self == NULL) {
-        return nb_block_failure(queue->object.heap, sizeof *self + max * sizeof(nimbus_delivery));
+        return nb_block_failure(queue->object.heap, size_of(how, max));
     }
     self->fn = fn;
     self->how = *how;

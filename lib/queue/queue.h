@@ -73,11 +73,12 @@ bool nb_queue_send_run(nimbus_queue *queue, const nimbus_entry *entries, uint32_
 /* Stores a plain entry. ret may be NULL. */
 nimbus_status nb_queue_send_plain(nimbus_queue *queue, const nimbus_entry *entry, nimbus_sent *ret);
 
-/* How a receive hides what it gets. */
+/* How a receive hides what it gets, and what it wants. */
 typedef struct nb_hiding {
     int64_t visibility; /* for the store */
     int64_t otherwise;  /* with a heartbeat: what it would be without */
     bool heartbeat;
+    const char *group;  /* of this group only; NULL: of any. Borrowed */
 } nb_hiding;
 
 /* With a heartbeat. visibility: NB_STORE_VISIBILITY or one of its own. */

@@ -242,7 +242,7 @@ nb_hiding nb_queue_hiding(nimbus_queue *queue, int64_t visibility)
     if (visibility == NB_STORE_VISIBILITY) {
         visibility = nb_load_relaxed(&queue->store.settings.visibility);
     }
-    return (nb_hiding){ nb_store_lease(&queue->store), visibility, true };
+    return (nb_hiding){ .visibility = nb_store_lease(&queue->store), .otherwise = visibility, .heartbeat = true };
 }
 
 void nb_queue_let_go(nb_delivery *delivery)
@@ -254,7 +254,7 @@ void nb_queue_let_go(nb_delivery *delivery)
 }
 
 /* Waits in line; the slots are filled by whoever serves it. */
-static nimbus_status wait_in_line(nimbus_queue *queue, int64_t until, int64_t visibility, nb_delivery *slots, uint32_t max,
+static nimbus_status wait_in_line(nimbus_queue *queue, int64_t until, const nb_hiding *how, nb_delivery *slots, uint32_t max,
                                   uint32_t *ret_count)
 {
     nimbus_runtime *nb = queue->object.runtime;
@@ -262,7 +262,7 @@ static nimbus_status wait_in_line(nimbus_queue *queue, int64_t until, int64_t vi
     nimbus_status status;
     nb_slept slept;
 
-    self.waiter = (nb_waiter){ .max = max, .visibility = visibility, .slots = slots, .served = wake_parked };
+    self.waiter = (nb_waiter){ .max = max, .visibility = how->visibility, .group = how->group, .slots = slots, .served = wake_parked };
     nb_link_init(&self.waiter.link);
     nb_parker_init(&self.parker);
     nb_waiting_begin(nb);
@@ -299,7 +299,8 @@ nimbus_status nb_queue_receive(nimbus_queue *queue, int64_t wait, const nb_hidin
             nb_queue_let_go(&slots[i]);
         }
     }
-    status = nb_store_take(&queue->store, (uint32_t)max, how->visibility, slots, &count, NULL);
+    status = how->group == NULL ? nb_store_take(&queue->store, (uint32_t)max, how->visibility, slots, &count, NULL)
+                                : nb_store_take_group(&queue->store, how->group, (uint32_t)max, how->visibility, slots, &count);
     if (count > 0) {
         nb_hiding_mark(how, ret, count);
         if (ret_count != NULL) {
@@ -311,7 +312,7 @@ nimbus_status nb_queue_receive(nimbus_queue *queue, int64_t wait, const nb_hidin
         wait = nb_load_relaxed(&queue->receive_wait);
     }
     if (wait > 0 && (status == NIMBUS_OK || status == NIMBUS_E_OVER_LIMIT)) {
-        status = wait_in_line(queue, nb_add_time(nb_clock_elapsed(&nb->clock), wait), how->visibility, slots, (uint32_t)max, &count);
+        status = wait_in_line(queue, nb_add_time(nb_clock_elapsed(&nb->clock), wait), how, slots, (uint32_t)max, &count);
         nb_hiding_mark(how, ret, count);
     }
     if (status == NIMBUS_OK && count == 0) { /* without a wait; a wait that ends is counted where it ends */
