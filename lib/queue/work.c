@@ -126,7 +126,7 @@ nimbus_status nb_queue_send_plain(nimbus_queue *queue, const nimbus_entry *entry
         offered.bound = NIMBUS_BOUND_MEMORY;
     }
     if (ret != NULL) {
-        *ret = (nimbus_sent){ .status = status, .bound = offered.bound };
+        *ret = (nimbus_sent){ .status = status, .bound = status == NIMBUS_E_FULL ? offered.bound : NIMBUS_BOUND_NONE };
         if (status == NIMBUS_OK) {
             ret->id = parcel.id;
             ret->place = offered.place;
@@ -207,7 +207,7 @@ nimbus_status nb_queue_send(nimbus_queue *queue, const nimbus_entry *entry, nimb
     parcel.id = nb_new_id(nb);
     parcel.enqueued = nb_clock_coarse(&nb->clock, &parcel.sent);
     status = offer_patiently(queue, &parcel, delay == NIMBUS_ZERO ? 0 : delay, wait, &offered);
-    ret->bound = offered.bound;
+    ret->bound = status == NIMBUS_E_FULL ? offered.bound : NIMBUS_BOUND_NONE;
     nb_fifo_tell(queue);
     if (!nimbus_failed(status)) {
         ret->id = status == NIMBUS_OK ? parcel.id : offered.original;

@@ -105,7 +105,7 @@ void act_set_options(sim *s)
     m_options wanted;
     nimbus_status status;
 
-    if (number < 0) {
+    if (number < 0 || (s->m.queues[number].options.fifo && s->m.queues[number].waiters != NULL)) { /* as in act_async */
         return;
     }
     world_options(s, number, &wanted, &options);

@@ -66,7 +66,7 @@ void act_async(sim *s)
     uint32_t max = 1 + below(s, chance(s, 50) ? 1 : M_BATCH);
     nimbus_status status;
 
-    if (number < 0 || async->used) {
+    if (number < 0 || async->used || (s->m.queues[number].options.fifo && s->m.queues[number].options.dead >= 0)) { /* left open */
         return;
     }
     if (async->task != NULL) {

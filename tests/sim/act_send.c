@@ -21,10 +21,50 @@ typedef struct outgoing {
     nimbus_attribute attribute;
     uint64_t tag;
     uint32_t size; /* with attributes */
+    uint32_t group, dedup; /* FIFO: numbers; M_NONE: none was given; dedup M_DEDUP: one that is used once */
+    char dedup_text[24];
     int64_t delay; /* M_FOREVER: the queue's */
 } outgoing;
 
-static void draw_entry(sim *s, outgoing *out, nimbus_entry *entry, bool plain)
+const char *group_text(uint32_t group)
+{
+    static const char *const texts[M_GROUPS] = { "g0", "g1", "g2", "g3", "g4", "g5", "g6", "g7" };
+
+    return texts[group];
+}
+
+/* FIFO: a group, and an id: given or made of the body, one of a few or one that is used once. */
+static void draw_keys(sim *s, const m_queue *q, outgoing *out, nimbus_entry *entry, bool whole)
+{
+    uint32_t again = below(s, 16);
+
+    out->group = below(s, M_GROUPS);
+    out->dedup = M_DEDUP;
+    if (q->options.by_content && chance(s, 50)) {
+        if (chance(s, 50) && entry->body.size >= 8 && entry->attribute_count == 0) { /* the same few bodies again and again */
+            out->tag = 10000001 + 5 * (uint64_t)(again % 8);
+            out->dedup = 16 + again % 8;
+            out->size = 24;
+            body_of(out->tag, 24, out->body);
+            entry->body = nimbus_copy(out->body, 24);
+        }
+    } else if (whole || chance(s, 95)) {
+        bool few = chance(s, 30);
+
+        out->dedup = few ? again : M_DEDUP;
+        snprintf(out->dedup_text, sizeof out->dedup_text, few ? "d%llu" : "u%llu", (unsigned long long)(few ? again : out->tag));
+        entry->deduplication_id = out->dedup_text;
+    } else {
+        out->dedup = q->options.by_content ? M_DEDUP : M_NONE;
+    }
+    if (!whole && chance(s, 5)) {
+        out->group = M_NONE;
+    } else {
+        entry->group_id = group_text(out->group);
+    }
+}
+
+static void draw_entry(sim *s, const m_queue *q, outgoing *out, nimbus_entry *entry, bool plain, bool whole)
 {
     uint32_t size = plain || chance(s, 90) ? 8 + below(s, 40) : chance(s, 20) ? 0 : 8 + below(s, SIM_MAX_BODY - 8);
 
@@ -48,19 +88,34 @@ static void draw_entry(sim *s, outgoing *out, nimbus_entry *entry, bool plain)
         entry->delay += entry->delay > 0 ? spread(s) : 0;
         out->delay = entry->delay == NIMBUS_ZERO ? 0 : entry->delay;
     }
+    out->group = 0;
+    if (q->options.fifo) {
+        draw_keys(s, q, out, entry, whole);
+        if (entry->delay == NIMBUS_ZERO || whole || chance(s, 80)) { /* S7: an explicit 0 is the queue's delay */
+            entry->delay = entry->delay == NIMBUS_ZERO ? entry->delay : 0;
+            out->delay = M_FOREVER;
+        }
+    }
 }
 
 /* What a send has to answer; changes nothing. */
-static nimbus_status expected_of(sim *s, const m_queue *q, const outgoing *out, const nimbus_entry *entry, nimbus_bound *ret_bound)
+static nimbus_status expected_of(sim *s, m_queue *q, const outgoing *out, const nimbus_entry *entry, nimbus_bound *ret_bound)
 {
     bool bytes = false;
+    m_seen seen;
 
     *ret_bound = NIMBUS_BOUND_NONE;
     if (entry->body.size == 0) {
         return NIMBUS_E_MISSING;
     }
+    if (q->options.fifo && (out->group == M_NONE || out->dedup == M_NONE || out->delay != M_FOREVER)) {
+        return out->group == M_NONE ? NIMBUS_E_MISSING : NIMBUS_E_INVALID;
+    }
     if (out->size > q->options.max_size) {
         return NIMBUS_E_TOO_LARGE;
+    }
+    if (q->options.fifo && mf_duplicate(&s->m, q, out->group, out->dedup, &seen)) {
+        return NIMBUS_DUPLICATE;
     }
     if (!mq_has_room(&s->m, q, out->size, &bytes)) {
         *ret_bound = bytes ? NIMBUS_BOUND_BYTES : NIMBUS_BOUND_MESSAGES;
@@ -82,7 +137,9 @@ static void sent_one(sim *s, m_queue *q, const outgoing *out, const nimbus_entry
 {
     nimbus_bound bound;
     nimbus_status expected = expected_of(s, q, out, entry, &bound);
-    m_parcel parcel = { .tag = out->tag, .id = sent->id.number, .sent = s->m.now, .enqueued = s->m.now, .size = out->size };
+    m_parcel parcel = { .tag = out->tag, .id = sent->id.number, .sent = s->m.now, .enqueued = s->m.now, .size = out->size,
+                        .group = out->group };
+    m_seen seen = { 0 };
 
     digest(s, (uint64_t)status ^ sent->id.number);
     if (excused(s, status, sent->bound)) {
@@ -96,6 +153,11 @@ static void sent_one(sim *s, m_queue *q, const outgoing *out, const nimbus_entry
         mq_make_room(&s->m, q, out->size);
         note_place(s, q, sent->place, mq_arrive(&s->m, q, &parcel, out->delay != M_FOREVER ? out->delay : q->options.delay));
         mq_serve(&s->m, q, s->m.now);
+        if (q->options.fifo) {
+            HOLDS(I6, sent->sequence == q->sequence, "q%d: message %llu has the sequence %llu; the model says %llu", q->number,
+                  (unsigned long long)out->tag, (unsigned long long)sent->sequence, (unsigned long long)q->sequence);
+            mf_remember(&s->m, q, out->group, out->dedup, sent->id.number, q->sequence);
+        }
         s->messages++;
         s->busy = s->busy || q->waiter_count > 0;
         break;
@@ -103,11 +165,21 @@ static void sent_one(sim *s, m_queue *q, const outgoing *out, const nimbus_entry
         q->counts.refused++;
         cover(bound == NIMBUS_BOUND_BYTES ? EV_FULL_BYTES : EV_FULL_MESSAGES);
         break;
+    case NIMBUS_DUPLICATE:
+        mf_duplicate(&s->m, q, out->group, out->dedup, &seen);
+        HOLDS(I7, sent->id.number == seen.id && sent->sequence == seen.sequence, "q%d: a duplicate of id %llu names id %llu", q->number,
+              (unsigned long long)seen.id, (unsigned long long)sent->id.number);
+        q->counts.duplicates++;
+        cover(EV_DUPLICATE);
+        break;
+    case NIMBUS_E_INVALID:
+        cover(out->dedup == M_NONE ? EV_NO_DEDUP : EV_OWN_DELAY);
+        break;
     case NIMBUS_E_TOO_LARGE:
         cover(EV_TOO_LARGE);
         break;
     default:
-        cover(EV_NO_BODY);
+        cover(q->options.fifo && out->group == M_NONE ? EV_NO_GROUP : EV_NO_BODY);
         break;
     }
 }
@@ -121,7 +193,7 @@ static void send_to(sim *s, int number)
     nimbus_status status;
 
     memset(&sent, 0x55, sizeof sent);
-    draw_entry(s, &out, &entry, false);
+    draw_entry(s, q, &out, &entry, false, false);
     mq_catch_up(&s->m, q);
     s->busy = s->busy || q->waiter_count > 0;
     calling(s);
@@ -154,7 +226,7 @@ static void send_batch_to(sim *s, int number, uint32_t count, bool plain)
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
-        draw_entry(s, &out[i], &entries[i], plain);
+        draw_entry(s, q, &out[i], &entries[i], plain, true);
     }
     mq_catch_up(&s->m, q);
     calling(s);
@@ -162,7 +234,7 @@ static void send_batch_to(sim *s, int number, uint32_t count, bool plain)
     HOLDS(I3, status == NIMBUS_OK || status == NIMBUS_PARTIAL, "q%d: a batch of %u: %s", number, count, nimbus_status_name(status));
     for (uint32_t i = 0; i < count; i++) {
         sent_one(s, q, &out[i], &entries[i], sent[i].status, &sent[i]);
-        partial = partial || sent[i].status != NIMBUS_OK;
+        partial = partial || nimbus_failed(sent[i].status);
     }
     HOLDS(I3, status == (partial ? NIMBUS_PARTIAL : NIMBUS_OK), "q%d: a batch answers %s", number, nimbus_status_name(status));
     if (partial) {

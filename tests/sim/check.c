@@ -60,6 +60,12 @@ void check_given(sim *s, m_queue *q, const nimbus_delivery *delivery, const m_gi
           (long long)given->sent, (long long)given->first_received, (long long)given->visible_at);
     HOLDS(I8, (info.dead_letter_source != NULL) == given->redriven, "q%d: message %llu: is it a dead letter?", q->number,
           (unsigned long long)given->tag);
+    if (q->options.fifo) {
+        HOLDS(I6, info.sequence == given->sequence && info.group_id != NULL && strcmp(info.group_id, group_text(given->group)) == 0,
+              "q%d: message %llu has the sequence %llu and the group %s; the model says %llu and %s", q->number,
+              (unsigned long long)given->tag, (unsigned long long)info.sequence, info.group_id, (unsigned long long)given->sequence,
+              group_text(given->group));
+    }
     if (message->arrival == given->arrival) {
         message->id = info.id.number;
     }
@@ -124,6 +130,14 @@ void check_metrics(sim *s, int number)
     }
     equal(q, EV_I11, "refused", found.refused, c->refused);
     equal(q, EV_I11, "empty_receives", found.empty_receives, c->empty_receives);
+    if (q->options.fifo) {
+        uint64_t groups, locked;
+
+        mf_count_groups(&s->m, q, &groups, &locked);
+        equal(q, EV_I6, "groups", found.groups, groups);
+        equal(q, EV_I6, "groups_locked", found.groups_locked, locked);
+        equal(q, EV_I7, "duplicates", found.duplicates, c->duplicates);
+    }
     HOLDS(I11, (int64_t)found.oldest_age == oldest_age(s, q), "q%d: oldest_age is %lld, the model says %lld", number,
           (long long)found.oldest_age, (long long)oldest_age(s, q));
     equal(q, EV_I1, "ledger", found.accepted,
@@ -146,7 +160,8 @@ static void check_peeked(sim *s, m_queue *q, const nimbus_peeked *found, uint32_
     check_bytes(q, found->message, message->tag, message->size);
     HOLDS(I11, found->state == (message->state == M_DELAYED  ? NIMBUS_STATE_DELAYED
                                 : message->state == M_FLIGHT ? NIMBUS_STATE_IN_FLIGHT
-                                                             : NIMBUS_STATE_READY),
+                                : q->options.fifo && message->state == M_READY && mf_is_locked(&s->m, index) ? NIMBUS_STATE_LOCKED
+                                                                                : NIMBUS_STATE_READY),
           "q%d: peek shows message %llu in state %d", q->number, (unsigned long long)message->tag, (int)found->state);
     HOLDS(I8, found->receive_count == message->total, "q%d: peek shows message %llu as received %u times, the model says %u", q->number,
           (unsigned long long)message->tag, found->receive_count, message->total);
@@ -157,14 +172,14 @@ static void check_peeked(sim *s, m_queue *q, const nimbus_peeked *found, uint32_
     digest(s, found->id.number ^ (uint64_t)found->until);
 }
 
-static uint32_t hidden_of_tag(const model *m, const m_queue *q, uint64_t tag, m_state state)
+static uint32_t of_id(const model *m, const m_queue *q, uint64_t id)
 {
-    for (uint32_t i = 0; i < q->heap_count; i++) {
-        if (m->pool[q->heap[i]].tag == tag && m->pool[q->heap[i]].state == state) {
-            return q->heap[i];
-        }
+    uint32_t index = q->oldest;
+
+    while (index != M_NONE && m->pool[index].id != id) {
+        index = m->pool[index].newer;
     }
-    return M_NONE;
+    return index;
 }
 
 /* Ready ones in their order, then those that are hidden, in any. */
@@ -187,13 +202,11 @@ void check_peek(sim *s, int number)
     stuck = q->stuck.first;
     ready = q->ready.first;
     for (size_t i = 0; i < count; i++) {
-        uint64_t tag = 0;
         uint32_t *next = stuck != M_NONE ? &stuck : &ready, index = *next;
 
-        memcpy(&tag, nimbus_message_body(found[i].message).data, sizeof tag);
-        if (index == M_NONE) {
-            index = hidden_of_tag(&s->m, q, tag, found[i].state == NIMBUS_STATE_DELAYED ? M_DELAYED : M_FLIGHT);
-            HOLDS(I2, index != M_NONE, "q%d: peek shows message %llu, which is not hidden there", number, (unsigned long long)tag);
+        if (index == M_NONE || q->options.fifo) { /* in a FIFO queue the groups are shown one after the other */
+            index = of_id(&s->m, q, found[i].id.number);
+            HOLDS(I2, index != M_NONE, "q%d: peek shows id %llu, which is not there", number, (unsigned long long)found[i].id.number);
         } else {
             *next = s->m.pool[index].next;
         }

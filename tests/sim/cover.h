@@ -14,6 +14,8 @@
     X(I3, "a refused send leaves no trace")                                                                                                \
     X(I4, "delivered again only after lapse or return")                                                                                    \
     X(I5, "a stale receipt is never honoured")                                                                                             \
+    X(I6, "order in a group, and the receive rule")                                                                                        \
+    X(I7, "the window of deduplication")                                                                                                   \
     X(I8, "receive counts and the moment of the dead letter")                                                                              \
     X(I9, "what is timed is never early, never late")                                                                                      \
     X(I11, "counters equal history")                                                                                                       \
@@ -65,6 +67,12 @@
     X(LONG_CHANGE, "change beyond the limit")                                                                                              \
     X(FOREIGN, "receipt of another queue")                                                                                                 \
     X(ENDED, "call through a handle of a deleted queue")                                                                                   \
+    X(IN_ORDER, "ready -> in flight, in the order of its group")                                                                           \
+    X(DUPLICATE, "accepted and not stored: a duplicate")                                                                                   \
+    X(NO_GROUP, "refused: no group id")                                                                                                    \
+    X(NO_DEDUP, "refused: no deduplication id")                                                                                            \
+    X(OWN_DELAY, "refused: a delay of its own in a FIFO queue")                                                                            \
+    X(LATE_DELETE, "delete by a lapsed receipt of a FIFO queue")                                                                           \
     X(PEEKED, "message peeked")
 
 typedef enum sim_event {

@@ -125,6 +125,11 @@ uint32_t mq_arrive(model *m, m_queue *q, const m_parcel *parcel, int64_t delay)
     message->size = parcel->size;
     message->total = parcel->total;
     message->redriven = parcel->redriven;
+    message->group = parcel->group;
+    if (q->options.fifo) {
+        message->sequence = ++q->sequence;
+        mf_add(m, q, index);
+    }
     q->counts.accepted++;
     q->counts.redriven_in += parcel->redriven;
     q->counts.bytes += parcel->size;
@@ -169,6 +174,9 @@ void mq_remove(model *m, m_queue *q, uint32_t index, uint64_t *counter)
         sim_broken(EV_I1, "a message leaves twice");
     }
     age_take(m, q, index);
+    if (q->options.fifo) {
+        mf_take(m, q, index);
+    }
     q->counts.bytes -= message->size;
     (*counter)++;
     message->arrival = 0;
@@ -227,6 +235,9 @@ void mq_create(model *m, int number, const m_options *options)
     q->incarnation = ++m->incarnations;
     q->options = *options;
     q->ready = q->stuck = q->moving = (m_list){ M_NONE, M_NONE, 0 };
+    for (int i = 0; i < M_GROUPS; i++) {
+        q->groups[i] = q->ready;
+    }
     q->oldest = q->newest = M_NONE;
     q->heap = heap;
     q->heap_room = room;
@@ -249,6 +260,7 @@ static uint64_t remove_all(model *m, m_queue *q, uint64_t *counter, sim_event ev
 uint64_t mq_purge(model *m, m_queue *q)
 {
     mq_catch_up(m, q);
+    mf_forget(q); /* T9 */
     return remove_all(m, q, &q->counts.purged, EV_PURGED);
 }
 

@@ -35,9 +35,11 @@ typedef struct m_message {
     int64_t ready_at; /**< when it last became ready */
     uint64_t ready_order;
     uint32_t size, total, own; /**< bytes; receives over all queues and in this one */
-    uint32_t group, dedup;     /**< FIFO: numbers of group and deduplication id; 0: none */
+    uint32_t group;            /**< FIFO: its number */
+    uint64_t sequence;         /**< FIFO */
+    uint32_t before, behind;   /**< in its group */
     m_state state;
-    bool redriven, at_once, group_dead;
+    bool redriven;
     uint32_t next, prev;   /**< in the list of its state */
     uint32_t newer, older; /**< by the time of the enqueue */
     uint32_t heap;         /**< place among the deadlines */
@@ -54,6 +56,7 @@ typedef struct m_options {
     bool drop_oldest, eager; /**< eager: dead letters go when their last visibility ends */
     int dead; /**< number of a name; -1: none */
     uint32_t max_receives;
+    bool fifo, by_content, group_scope;
 } m_options;
 
 /** One message as a receive must show it. */
@@ -62,6 +65,8 @@ typedef struct m_given {
     uint32_t index, own, total, size;
     int64_t sent, first_received, visible_at;
     bool redriven;
+    uint64_t sequence;
+    uint32_t group;
 } m_given;
 
 /** Who waits for messages. */
@@ -77,8 +82,17 @@ struct m_waiter {
 
 typedef struct m_counts {
     uint64_t delayed, in_flight, bytes, accepted, redriven_in, received, empty_receives, deleted, moved, expired, purged, dropped,
-        discarded, refused, cancelled;
+        discarded, refused, cancelled, duplicates;
 } m_counts;
+
+#define M_GROUPS 8
+#define M_DEDUP 24u
+
+/** A deduplication id that is remembered. */
+typedef struct m_seen {
+    uint64_t id, sequence;
+    int64_t at;
+} m_seen;
 
 typedef struct m_queue {
     int number; /**< of its name */
@@ -92,6 +106,9 @@ typedef struct m_queue {
     int64_t last;                          /**< time of the last operation */
     m_waiter *waiters, **waiters_end;
     uint32_t waiter_count;
+    m_list groups[M_GROUPS];
+    uint64_t sequence;
+    m_seen seen[M_GROUPS][M_DEDUP];
     bool refused_unsure; /**< a dead letter was refused for want of memory or of room */
     uint64_t traced_expired, traced_dropped, traced_discarded;
 } m_queue;
@@ -112,7 +129,7 @@ typedef struct model {
 typedef struct m_parcel {
     uint64_t tag, id, serial;
     int64_t sent, enqueued, first_received;
-    uint32_t size, total, group, dedup;
+    uint32_t size, total, group;
     bool redriven;
 } m_parcel;
 
@@ -191,10 +208,34 @@ void mq_trace_move(model *m, const m_move *move);
 /** Whether that message is there and not hidden. */
 bool mq_may_move(model *m, m_queue *q, uint64_t id);
 
+/** Whether it was set aside, or is stuck. */
+bool mq_is_set_aside(const model *m, const m_queue *q, uint64_t id);
+
 /** After a call nothing may be on its way any more. */
 void mq_settled(model *m, m_queue *q);
 
 void mq_set_options(model *m, m_queue *q, const m_options *options);
+
+bool mq_doomed(const m_queue *q, const m_message *message);
+void mq_set_aside(model *m, m_queue *q, uint32_t index);
+void mq_give(model *m, m_queue *q, uint32_t index, int64_t visibility, int64_t at, m_given *ret);
+
+/** Whether something can be received, the limit in flight aside. */
+bool mq_receivable(const model *m, const m_queue *q);
+
+/* ------------------------------------------------------------------------------------- model_fifo.c: FIFO */
+
+void mf_add(model *m, m_queue *q, uint32_t index);
+void mf_take(model *m, m_queue *q, uint32_t index);
+uint32_t mf_first(const model *m, const m_queue *q);
+void mf_count_groups(const model *m, const m_queue *q, uint64_t *ret_groups, uint64_t *ret_locked);
+bool mf_is_locked(const model *m, uint32_t index);
+uint32_t mf_receive(model *m, m_queue *q, uint32_t max, int64_t visibility, int64_t at, m_given *ret);
+
+/** Whether that id was accepted less than 5 minutes ago; dedup M_DEDUP: one that is used once. */
+bool mf_duplicate(const model *m, m_queue *q, uint32_t group, uint32_t dedup, m_seen *ret);
+void mf_remember(const model *m, m_queue *q, uint32_t group, uint32_t dedup, uint64_t id, uint64_t sequence);
+void mf_forget(m_queue *q);
 
 /* --------------------------------------------------------------------------------- model_receipt.c: receipts */
 

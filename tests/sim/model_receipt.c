@@ -21,6 +21,10 @@ nimbus_status mq_delete_message(model *m, m_queue *q, const m_receipt *receipt)
 
     mq_catch_up(m, q);
     status = judge(m, q, receipt);
+    if (q->options.fifo && (status == NIMBUS_STALE || (status == NIMBUS_OK && m->pool[receipt->index].state != M_FLIGHT))) {
+        cover(EV_LATE_DELETE); /* V10, V12 */
+        return NIMBUS_E_RECEIPT_EXPIRED;
+    }
     if (status == NIMBUS_OK) {
         cover(m->pool[receipt->index].state == M_FLIGHT ? EV_DELETED : EV_DELETED_LATE);
         mq_remove(m, q, receipt->index, &q->counts.deleted);

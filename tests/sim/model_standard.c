@@ -14,14 +14,26 @@ void mq_make_ready(model *m, m_queue *q, uint32_t index, int64_t at)
     m_list_add(m, &q->ready, index);
 }
 
-static bool doomed(const m_queue *q, const m_message *message)
+bool mq_doomed(const m_queue *q, const m_message *message)
 {
     return q->options.dead >= 0 && message->own >= q->options.max_receives;
 }
 
+void mq_set_aside(model *m, m_queue *q, uint32_t index)
+{
+    m_list_take(m, &q->ready, index);
+    m->pool[index].state = M_MOVING;
+    m_list_add(m, &q->moving, index);
+}
+
+bool mq_receivable(const model *m, const m_queue *q)
+{
+    return q->options.fifo ? mf_first(m, q) != M_NONE : q->ready.first != M_NONE;
+}
+
 void mq_come_back(model *m, m_queue *q, uint32_t index, int64_t at)
 {
-    if (q->options.eager && doomed(q, &m->pool[index])) {
+    if (q->options.eager && mq_doomed(q, &m->pool[index])) {
         m->pool[index].state = M_MOVING;
         m_list_add(m, &q->moving, index);
         cover(EV_EAGER);
@@ -34,10 +46,11 @@ static void show(const m_message *message, uint32_t index, int64_t visible_at, m
 {
     *ret = (m_given){ .arrival = message->arrival, .tag = message->tag, .id = message->id, .index = index, .own = message->own,
                       .total = message->total, .size = message->size, .sent = message->sent,
-                      .first_received = message->first_received, .visible_at = visible_at, .redriven = message->redriven };
+                      .first_received = message->first_received, .visible_at = visible_at, .redriven = message->redriven,
+                      .sequence = message->sequence, .group = message->group };
 }
 
-static void give(model *m, m_queue *q, uint32_t index, int64_t visibility, int64_t at, m_given *ret)
+void mq_give(model *m, m_queue *q, uint32_t index, int64_t visibility, int64_t at, m_given *ret)
 {
     m_message *message = &m->pool[index];
 
@@ -64,15 +77,17 @@ uint32_t mq_take(model *m, m_queue *q, uint32_t max, int64_t visibility, int64_t
 
     visibility = visibility < 0 ? q->options.visibility : visibility;
     max = left < max ? (uint32_t)left : max;
+    if (q->options.fifo) {
+        count = mf_receive(m, q, max, visibility, at, ret);
+        max = count;
+    }
     while (count < max && q->ready.first != M_NONE) {
         uint32_t index = q->ready.first;
 
-        if (doomed(q, &m->pool[index])) {
-            m_list_take(m, &q->ready, index);
-            m->pool[index].state = M_MOVING;
-            m_list_add(m, &q->moving, index);
+        if (mq_doomed(q, &m->pool[index])) {
+            mq_set_aside(m, q, index);
         } else {
-            give(m, q, index, visibility, at, &ret[count++]);
+            mq_give(m, q, index, visibility, at, &ret[count++]);
         }
     }
     for (uint32_t i = 0; visibility == 0 && i < count; i++) { /* behind what was ready; never twice in one response (R10, R11) */
@@ -86,7 +101,7 @@ uint32_t mq_take(model *m, m_queue *q, uint32_t max, int64_t visibility, int64_t
 nimbus_status mq_nothing(const model *m, const m_queue *q, bool waits)
 {
     return waits                                                                           ? NIMBUS_E_WOULD_BLOCK
-           : q->ready.first != M_NONE && q->counts.in_flight >= m->max_in_flight ? NIMBUS_E_OVER_LIMIT
+           : !q->options.fifo && q->ready.first != M_NONE && q->counts.in_flight >= m->max_in_flight ? NIMBUS_E_OVER_LIMIT
                                                                                            : NIMBUS_EMPTY;
 }
 
@@ -108,8 +123,12 @@ static void move(model *m, m_queue *q, uint32_t index)
     const m_message *message = &m->pool[index];
     m_parcel parcel = { .tag = message->tag, .id = message->id, .serial = message->serial, .sent = message->sent,
                         .enqueued = message->enqueued, .first_received = message->first_received, .size = message->size,
-                        .total = message->total, .redriven = true };
+                        .total = message->total, .redriven = true, .group = message->group };
     bool bytes;
+
+    if (dead->options.fifo) {
+        parcel.enqueued = m->now; /* D6 */
+    }
 
     HOLDS(I8, dead->live, "q%d: id %llu went to a dead-letter queue that does not exist", q->number, (unsigned long long)message->id);
     mq_catch_up(m, dead);
@@ -118,6 +137,11 @@ static void move(model *m, m_queue *q, uint32_t index)
     mq_remove(m, q, index, &q->counts.moved);
     mq_arrive(m, dead, &parcel, 0);
     mq_serve(m, dead, m->now);
+}
+
+bool mq_is_set_aside(const model *m, const m_queue *q, uint64_t id)
+{
+    return find(m, &q->moving, id) != M_NONE || find(m, &q->stuck, id) != M_NONE;
 }
 
 bool mq_may_move(model *m, m_queue *q, uint64_t id)
@@ -140,11 +164,14 @@ void mq_trace_move(model *m, const m_move *traced)
     index = index != M_NONE ? index : find(m, &q->ready, id);
     HOLDS(I8, index != M_NONE, "q%d: the trace moves id %llu, which is not ready there", q->number, (unsigned long long)id);
     message = &m->pool[index];
-    HOLDS(I8, doomed(q, message), "q%d: id %llu goes to the dead letter after %u receives of %u", q->number, (unsigned long long)id,
+    HOLDS(I8, mq_doomed(q, message), "q%d: id %llu goes to the dead letter after %u receives of %u", q->number, (unsigned long long)id,
           message->own, q->options.max_receives);
     if (traced->moved) {
         cover(message->state == M_STUCK ? EV_UNSTUCK : EV_MOVED);
         move(m, q, index);
+        if (q->options.fifo && q->moving.count == 0) {
+            mq_serve(m, q, m->now); /* its group is free (D10); all that was set aside goes first */
+        }
     } else {
         m_queue *dead = &m->queues[q->options.dead];
         bool bytes = false, full;
@@ -181,10 +208,17 @@ void mq_set_options(model *m, m_queue *q, const m_options *options)
 
     mq_catch_up(m, q);
     q->options = *options;
+    for (uint32_t index = q->oldest; options->fifo && index != M_NONE; index = m->pool[index].newer) {
+        if (m->pool[index].state == M_DELAYED) { /* those that are still delayed take the new delay, from their send (S8) */
+            mq_heap_take(m, q, index);
+            m->pool[index].due = m_add(m->pool[index].enqueued, options->delay);
+            mq_heap_add(m, q, index);
+        }
+    }
     mq_catch_up(m, q);
     for (uint32_t index = q->stuck.first; index != M_NONE; index = next) {
         next = m->pool[index].next;
-        if (!doomed(q, &m->pool[index])) {
+        if (!mq_doomed(q, &m->pool[index])) {
             m_list_take(m, &q->stuck, index);
             mq_make_ready(m, q, index, m->now);
             cover(EV_FREED);

@@ -92,7 +92,7 @@ static m_waiter *first_off(m_queue *q)
 
 void mq_serve(model *m, m_queue *q, int64_t at)
 {
-    while (q->waiters != NULL && q->ready.first != M_NONE && q->counts.in_flight < m->max_in_flight) {
+    while (q->waiters != NULL && mq_receivable(m, q) && q->counts.in_flight < m->max_in_flight) {
         m_waiter *waiter = q->waiters;
         uint32_t count = mq_take(m, q, waiter->max, waiter->visibility, at, waiter->given);
 
@@ -182,7 +182,7 @@ static void end_of_hiding(model *m, m_queue *q, uint32_t index, int64_t at)
         q->counts.in_flight--;
         cover(EV_LAPSED);
     }
-    mq_come_back(m, q, index, at);
+    mq_come_back(m, q, index, message->due < at ? message->due : at); /* earlier: a shorter delay, looked back upon (S8) */
 }
 
 /* The oldest one that is not on its way to the dead letter. */

@@ -110,6 +110,7 @@ typedef struct sim {
     const uint8_t *bytes; /**< the next one; NULL: numbers are drawn */
     size_t bytes_left;
     uint32_t weights[SIM_MAX_ACTORS], weight_sum;
+    uint32_t fifo;   /**< bit n: the queue of number n is FIFO whenever it is there */
     uint32_t faults; /**< bit n: kind n happens in this run */
     int queue_count;
     uint32_t step;
@@ -189,6 +190,9 @@ void flush_moves(sim *s);
 /** The same between the entries of a batch: only what has become due so far. */
 void flush_due_moves(sim *s);
 
+/** The same between two looks of one receive: what the first one has set aside in that queue, and what was stuck. */
+void flush_set_aside(sim *s, const m_queue *of);
+
 /** Marks the begin of a call. */
 static inline void calling(sim *s)
 {
@@ -267,6 +271,12 @@ void body_of(uint64_t tag, uint32_t size, unsigned char *buffer);
 sim_actor_fn act_send, act_send_batch, act_burst, act_receive, act_consume, act_end_held, act_old_receipt, act_receipt_batch;
 sim_actor_fn act_async, act_cancel, act_take_back, act_ended;
 sim_actor_fn act_time, act_purge, act_delete, act_create, act_set_options, act_peek, act_metrics;
+
+/** Receives up to max; what came was compared. Returns how many. visibility -1: the queue's. */
+uint32_t receive(sim *s, int number, nimbus_delivery *got, m_given *given, uint32_t max, int64_t visibility, int64_t wait);
+
+/** The group id of that number. */
+const char *group_text(uint32_t group);
 
 void note_receipt(sim *s, int number, nimbus_receipt receipt, const m_receipt *of);
 m_receipt receipt_of(const m_queue *q, const m_given *given);
