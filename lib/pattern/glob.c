@@ -29,28 +29,77 @@ static const char *find_short(const char *text, size_t size, const char *piece, 
     return NULL;
 }
 
-/* Karp and Rabin: a sum over the window that moves in one step; where the sums agree the bytes are compared. */
+/* Where the greatest suffix of a piece begins, by the order of bytes or against it, and the period of that suffix. */
+static size_t greatest_suffix(const char *piece, size_t size, bool against, size_t *ret_period)
+{
+    size_t start = 0, other = 1, same = 0, period = 1; /* the first `same` bytes of both suffixes agree */
+
+    while (other + same < size) {
+        unsigned char a = (unsigned char)piece[start + same], b = (unsigned char)piece[other + same];
+
+        if (a == b) {
+            same++;
+            if (same == period) {
+                other += period;
+                same = 0;
+            }
+        } else if ((b < a) != against) {
+            other += same + 1;
+            same = 0;
+            period = other - start;
+        } else {
+            start = other++;
+            same = 0;
+            period = 1;
+        }
+    }
+    *ret_period = period;
+    return start;
+}
+
+/*
+ * Crochemore and Perrin: the piece is cut in two where no shift shorter than its period repeats anything. The right part is compared first,
+ * then the left one; what is known to agree after a shift by the period is not looked at again. Linear for every text and piece: there is
+ * no sum that an attacker could make agree.
+ */
 static const char *find_long(const char *text, size_t size, const char *piece, size_t piece_size, uint64_t *steps)
 {
-    const uint64_t base = UINT64_C(0x9e3779b97f4a7c15);
-    uint64_t wanted = 0, sum = 0, first = 1;
+    size_t period, period_against, at = 0, known = 0;
+    size_t cut = greatest_suffix(piece, piece_size, false, &period);
+    size_t cut_against = greatest_suffix(piece, piece_size, true, &period_against);
+    bool periodic;
 
-    for (size_t i = 0; i < piece_size; i++) {
-        wanted = wanted * base + (unsigned char)piece[i] + 1;
-        sum = sum * base + (unsigned char)text[i] + 1;
-        first *= i > 0 ? base : 1;
+    if (cut_against > cut) {
+        cut = cut_against;
+        period = period_against;
     }
-    for (size_t i = 0;; i++) {
-        if (sum == wanted && memcmp(text + i, piece, piece_size) == 0) {
-            *steps += i + piece_size;
-            return text + i;
-        }
-        if (i + piece_size == size) {
-            *steps += size;
-            return NULL;
-        }
-        sum = (sum - ((unsigned char)text[i] + UINT64_C(1)) * first) * base + (unsigned char)text[i + piece_size] + 1;
+    periodic = memcmp(piece, piece + period, cut) == 0;
+    if (!periodic) {
+        period = (cut > piece_size - cut ? cut : piece_size - cut) + 1;
     }
+    *steps += 2 * piece_size;
+    while (at <= size - piece_size) {
+        size_t i = cut > known ? cut : known;
+
+        while (i < piece_size && piece[i] == text[at + i]) {
+            i++;
+        }
+        if (i < piece_size) {
+            *steps += i - cut + 1;
+            at += i - cut + 1;
+            known = 0;
+            continue;
+        }
+        for (i = cut; i > known && piece[i - 1] == text[at + i - 1]; i--) {
+        }
+        *steps += period;
+        if (i <= known) {
+            return text + at;
+        }
+        at += period;
+        known = periodic ? piece_size - period : 0;
+    }
+    return NULL;
 }
 
 const char *nb_find(const char *text, size_t size, const char *piece, size_t piece_size, uint64_t *steps)

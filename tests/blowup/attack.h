@@ -40,6 +40,6 @@ typedef void attack_fn(attack *a, size_t n);
 attack_fn deep_objects, deep_arrays, deep_elements, deep_unused, halves, thirds, nested_halves, absent_in_elements, two_arrays_of_one_path,
     many_values, one_key_many_times, exact_values, alike_keys, anything_but, anything_but_alone, prefixes_of_one_text, suffixes_of_one_text,
     ranges, nested_ranges, blocks, words_ignoring_case, doubling_case, branches, product_of_branches, stars, matching_stars, long_piece,
-    long_pieces, many_leading_stars, many_common_letters, long_number, long_exponent, long_escaped, long_key, dotted_keys;
+    long_pieces, periodic_piece, many_leading_stars, many_common_letters, long_number, long_exponent, long_escaped, long_key, dotted_keys;
 
 #endif

@@ -70,6 +70,21 @@ void long_pieces(attack *a, size_t n)
     free(p.data);
 }
 
+/* A piece with a period of some bytes that fits at each period but for its last letters. */
+void periodic_piece(attack *a, size_t n)
+{
+    text p = { NULL, 0, 0 };
+
+    say(&p, "{\"a\":[{\"wildcard\":\"*");
+    repeat(&p, "abacabadabacabae", n / 32);
+    say(&p, "abacabadabacabaf*\"}]}");
+    add(a, &p);
+    say(&a->event, "{\"a\":\"");
+    repeat(&a->event, "abacabadabacabae", n / 16);
+    say(&a->event, "\"}");
+    free(p.data);
+}
+
 void many_leading_stars(attack *a, size_t n)
 {
     text p = { NULL, 0, 0 };

@@ -110,6 +110,7 @@ static const family families[] = {
     { "stars, match", matching_stars, 1000, LINEAR, ROOM },
     { "a long piece between stars", long_piece, 4000, LINEAR, ROOM },
     { "two long pieces between stars", long_pieces, 4000, LINEAR, ROOM },
+    { "a long piece with a period", periodic_piece, 4000, LINEAR, ROOM },
     { "many leading stars", many_leading_stars, 5000, FLAT, ROOM },
     { "many wildcards with a common letter", many_common_letters, 1000, LINEAR, ROOM },
     { "many words that begin alike", exact_values, 5000, FLAT, ROOM },
