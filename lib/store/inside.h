@@ -46,6 +46,7 @@ void nb_gone_flush_locked(nb_store *store, nb_gone *gone);             /* leaves
 
 /* Takes the lock and brings the states up to the clock; leaves it again: serves waiters, sets the timer, and then runs moves. */
 int64_t nb_store_enter(nb_store *store);
+int64_t nb_store_enter_coarsely(nb_store *store); /* by the coarse clock: for what is done for each message */
 void nb_store_leave(nb_store *store);
 
 /* Enters and leaves if something is due. */

@@ -237,7 +237,7 @@ static nimbus_status join_group(nb_store *store, const nb_parcel *parcel, uint32
     const char *id = nb_message_group(parcel->message, &length);
     nb_group *group;
 
-    what.now = nb_store_enter(store);
+    what.now = nb_store_enter_coarsely(store);
     what.sequence = nb_order_next_sequence_locked(store);
     status = admit(store, &what, ret);
     group = status == NIMBUS_OK ? nb_order_group_locked(store, id, length) : NULL;

@@ -73,7 +73,7 @@ nimbus_status nb_store_take_from_groups(nb_store *store, const char *group, uint
         nb_moment at;
         uint32_t allowed;
 
-        nb_store_enter(store);
+        nb_store_enter_coarsely(store);
         status = nb_store_ended(store);
         nb_store_relaxed(&store->claims, 0); /* as in take_with_care */
         at.now = nb_clock_coarse(&store->nb->clock, &at.wall);

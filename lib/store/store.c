@@ -23,15 +23,23 @@
 
 /* ----------------------------------------------------------------------------------------------- doors */
 
-int64_t nb_store_enter(nb_store *store)
+static int64_t enter_at(nb_store *store, int64_t now)
 {
-    int64_t now = nb_clock_elapsed(&store->nb->clock);
-
     nb_lock_acquire(&store->lock);
     if (nb_load_relaxed(&store->next_key) <= now) {
         nb_store_sweep_locked(store, now);
     }
     return now;
+}
+
+int64_t nb_store_enter(nb_store *store)
+{
+    return enter_at(store, nb_clock_elapsed(&store->nb->clock));
+}
+
+int64_t nb_store_enter_coarsely(nb_store *store)
+{
+    return enter_at(store, nb_clock_coarse(&store->nb->clock, NULL));
 }
 
 void nb_store_leave(nb_store *store)
