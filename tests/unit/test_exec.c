@@ -390,7 +390,8 @@ static void the_wait_for_idleness_ends(void **state)
     (void)state;
     bench_open(&b, 1, 1);
     JOB(one, &b, wait_run, 0);
-    CHECK(nb_exec_wait_idle(&b.exec, 0)); /* idle already */
+    CHECK(nb_exec_wait_idle(&b.exec, INT64_MAX)); /* its worker has begun, and parked */
+    CHECK(nb_exec_wait_idle(&b.exec, 0));         /* idle already */
     one.gate = &open;
     job_submit(&one);
     CHECK(!nb_exec_wait_idle(&b.exec, 0)); /* long past */
