@@ -49,6 +49,8 @@ typedef enum nimbus_dedup_scope {
 typedef struct nimbus_queue_options {
     bool fifo NIMBUS_0;                           /**< messages of a group in order, and no duplicates. The name must end in ".fifo"
                                                        (SQS-Q1); fixed when the queue is made (SQS-Q7) */
+    bool fair NIMBUS_0;                           /**< standard queues: a group id names a tenant, and a noisy one does not keep the
+                                                       others waiting (SQS-N1 to N8); drops nothing; fixed when the queue is made */
     bool content_based_deduplication NIMBUS_0;    /**< FIFO: who gives no deduplication id has the body's SHA-256 (SQS-F15) */
     nimbus_dedup_scope deduplication_scope NIMBUS_0; /**< FIFO; changed only while the queue is empty and remembers nothing, else
                                                        NIMBUS_E_UNSUPPORTED (SQS-F21) */
@@ -254,7 +256,8 @@ typedef struct nimbus_receive_options {
      * another one of the name is under way. A receive that brings nothing is not remembered. NULL: none.
      */
     const char *attempt_id NIMBUS_0;
-    const char *group_id NIMBUS_0; /**< FIFO queues: only messages of this group; NULL: of any. Copied if it must outlive the call */
+    const char *group_id NIMBUS_0; /**< FIFO and fair queues: only messages of this group; NULL: of any. Copied if it must outlive the
+                                        call */
     uint64_t reserved_[4] NIMBUS_0;
 } nimbus_receive_options;
 
@@ -465,11 +468,12 @@ typedef struct nimbus_queue_metrics {
     uint64_t expired NIMBUS_0, purged NIMBUS_0, dropped NIMBUS_0, discarded NIMBUS_0;
     uint64_t cancelled NIMBUS_0;      /**< by nimbus_queue_cancel */
     uint64_t refused NIMBUS_0;        /**< sends that found the queue full */
-    uint64_t groups NIMBUS_0;         /**< FIFO: groups that hold a message */
+    uint64_t groups NIMBUS_0;         /**< FIFO and fair: groups that hold a message */
     uint64_t groups_locked NIMBUS_0;  /**< FIFO: of these, those whose first message that is not delayed is at work */
     uint64_t duplicates NIMBUS_0;     /**< FIFO: sends that were accepted and not stored (SQS-F16); not part of accepted */
     uint64_t dedup_entries NIMBUS_0, dedup_bytes NIMBUS_0; /**< FIFO: deduplication ids remembered, and the memory they take */
     nimbus_duration oldest_age NIMBUS_0; /**< age of the oldest message held; 0: none */
+    uint64_t noisy_groups NIMBUS_0;   /**< fair: of the groups, those that are noisy now (SQS-N3, N6) */
     uint64_t reserved_[8] NIMBUS_0;
 } nimbus_queue_metrics;
 

@@ -41,6 +41,14 @@ static bool fifo_options(nimbus_queue_options *o, const char *call, nimbus_error
         refuse(err, call, "deduplication_scope", "no such scope");
         return false;
     }
+    if (o->fifo && o->fair) {
+        refuse(err, call, "fair", "a FIFO queue has an order of its own");
+        return false;
+    }
+    if (o->fair && o->overflow == NIMBUS_OVERFLOW_DROP_OLDEST) {
+        refuse(err, call, "overflow", "a fair queue drops nothing");
+        return false;
+    }
     if (o->fifo && o->overflow == NIMBUS_OVERFLOW_DROP_OLDEST) {
         refuse(err, call, "overflow", "a FIFO queue drops nothing");
         return false;
@@ -126,6 +134,7 @@ const char *nb_queue_options_differ(const nimbus_queue_options *given, const nim
            : given->retention != 0 && a->retention != b->retention                          ? "retention"
            : given->receive_wait != 0 && a->receive_wait != b->receive_wait                 ? "receive_wait"
            : given->max_message_size != 0 && a->max_message_size != b->max_message_size     ? "max_message_size"
+           : given->fair && !b->fair                                                        ? "fair"
            : given->capacity_messages != 0 && a->capacity_messages != b->capacity_messages  ? "capacity_messages"
            : given->capacity_bytes != 0 && a->capacity_bytes != b->capacity_bytes           ? "capacity_bytes"
            : given->overflow != 0 && a->overflow != b->overflow                             ? "overflow"
@@ -159,5 +168,6 @@ nb_store_config nb_queue_store_config(const nimbus_runtime *nb, const nimbus_que
         .eager = options->eager_dead_letter,
         .drop_oldest = options->overflow == NIMBUS_OVERFLOW_DROP_OLDEST,
         .fifo = options->fifo,
+        .fair = options->fair,
     };
 }

@@ -169,6 +169,7 @@ static nimbus_queue *make(nimbus_runtime *nb, nb_name *name, nimbus_queue_option
     nb_object_init(&queue->object, &queue_ops, NB_QUEUE, nb, name);
     nb_lock_init(&queue->lock);
     nb_link_init(&queue->moves);
+    queue->fair = options.fair;
     if (!nb_fifo_init(queue, &options) ||
         !nb_store_init(&queue->store, &queue->object, nb_name_text(name), nb_names_number(&nb->names), &config, &store_ops)) {
         nb_fifo_fini(queue);
@@ -284,8 +285,9 @@ static nimbus_status check_new_permission(nimbus_queue *queue, const nimbus_queu
 
 static nimbus_status check_kind(const nimbus_queue *queue, const nimbus_queue_options *options, const char *call, nimbus_error *err)
 {
-    return options->fifo == queue->fifo.on ? NIMBUS_OK
-                                           : nb_error_set(err, NIMBUS_E_INVALID, call, "fifo", "the kind of a queue is fixed (SQS-Q7)");
+    const char *field = options->fifo != queue->fifo.on ? "fifo" : options->fair != queue->fair ? "fair" : NULL;
+
+    return field == NULL ? NIMBUS_OK : nb_error_set(err, NIMBUS_E_INVALID, call, field, "the kind of a queue is fixed (SQS-Q7)");
 }
 
 nimbus_status nb_queue_set_options(nimbus_queue *queue, const nimbus_queue_options *given, const char *call, nimbus_error *err)
@@ -350,7 +352,8 @@ void nb_queue_get_metrics(nimbus_queue *queue, nimbus_queue_metrics *ret)
         .ready = c.ready, .delayed = c.delayed, .in_flight = c.in_flight, .bytes = bytes, .waiters = c.waiters, .accepted = c.accepted,
         .redriven_in = c.redriven_in, .received = c.received, .empty_receives = c.empty_receives, .deleted = c.deleted, .moved = c.moved,
         .expired = c.expired, .purged = c.purged, .dropped = c.dropped, .discarded = c.discarded,
-        .cancelled = c.cancelled, .groups = c.groups, .groups_locked = c.locked_groups, .refused = c.refused,
+        .cancelled = c.cancelled, .groups = c.groups, .groups_locked = c.locked_groups,
+        .noisy_groups = c.noisy_groups, .refused = c.refused,
         .oldest_age = oldest_age,
     };
     nb_fifo_measure(queue, ret);

@@ -23,6 +23,7 @@ struct nimbus_queue {
     _Atomic int64_t delay, receive_wait;
     _Atomic bool text_only;
     nb_fifo fifo;
+    bool fair; /* fixed */
     nb_attempts attempts; /* of a FIFO queue */
     nb_lock lock; /* of all that follows */
     nimbus_queue_options options; /* every value spelled out: 0 is zero here */

@@ -46,7 +46,7 @@ static nb_delivery deliver(nb_store *store, const nb_held *held, int64_t visible
         .receive_count = slot->receive_count,
         .own_receives = nb_load_relaxed(&slot->own_receives),
         .enqueued = nb_load_relaxed(&slot->enqueued),
-        .sequence = store->order != NULL ? nb_node_at(store, index)->sequence : 0,
+        .sequence = nb_order_is_fifo(store) ? nb_node_at(store, index)->sequence : 0,
         .failed = (held->word & NB_FAILED) != 0,
     };
 }

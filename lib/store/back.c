@@ -3,7 +3,7 @@
  */
 #include "base/number.h"
 #include "store/inside.h"
-#include "store/order.h"
+#include "store/fair.h"
 
 /* A claimed one that was in flight is ready again, at the end of the line; or it goes to the dead letter, if the store is eager. */
 static void back_to_ready(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word)
@@ -140,6 +140,7 @@ void nb_store_untake(nb_store *store, nimbus_receipt receipt)
     word = nb_with_state(word, NB_READY) - NB_ONE_GENERATION;
     if (store->order != NULL) {
         slot->taken_at = nb_node_at(store, index)->ready_at;
+        nb_fair_untaken_locked(store, index);
     } else {
         slot->taken_at = store->returned;
         store->returned = index + 1;

@@ -50,7 +50,7 @@ static bool list_node(void *user, uint32_t index)
 
 static uint32_t list_groups(nb_store *store, nb_carry_hint *to, uint32_t room)
 {
-    listing l = { store, to, 0, room };
+    listing l = { store, to, nb_order_is_fifo(store) ? 0 : list(store, store->stuck, to, 0, room), room }; /* fair: they are in no other */
 
     nb_order_walk_locked(store, list_node, &l);
     return l.count;

@@ -58,6 +58,17 @@ static void look_before(verdict *v, nb_slot *slot, nb_state state)
     }
 }
 
+static void look_at_slot(verdict *v, nb_slot *slot, nb_state state)
+{
+    v->delayed += state == NB_DELAYED;
+    v->in_flight += state == NB_IN_FLIGHT || state == NB_DOOMING;
+    if (state == NB_IN_FLIGHT && nb_load_relaxed(&slot->due) < v->in_flight_until) {
+        v->in_flight_until = nb_load_relaxed(&slot->due);
+        v->in_flight_holder = nb_load_relaxed(&slot->id);
+    }
+    v->ready += state == NB_READY || state == NB_MOVING || state == NB_STUCK || state == NB_CARRIED;
+}
+
 static void look_at(verdict *v, const nb_group *group)
 {
     bool before = true, locked = false; /* up to the head; behind one at work */
@@ -66,19 +77,28 @@ static void look_at(verdict *v, const nb_group *group)
         nb_slot *slot = nb_slot_at(v->store, at - 1);
         nb_state state = nb_state_of(nb_slot_word(slot));
 
-        v->delayed += state == NB_DELAYED;
-        v->in_flight += state == NB_IN_FLIGHT || state == NB_DOOMING;
-        if (state == NB_IN_FLIGHT && nb_load_relaxed(&slot->due) < v->in_flight_until) {
-            v->in_flight_until = nb_load_relaxed(&slot->due);
-            v->in_flight_holder = nb_load_relaxed(&slot->id);
-        }
-        v->ready += state == NB_READY || state == NB_MOVING || state == NB_STUCK || state == NB_CARRIED;
+        look_at_slot(v, slot, state);
         v->locked += locked && state == NB_READY;
         if (before) {
             look_before(v, slot, state);
         }
         before = before && (state == NB_DELAYED || state == NB_ZOMBIE);
         locked = locked || (state != NB_READY && state != NB_DELAYED && state != NB_ZOMBIE);
+    }
+}
+
+/* A fair one keeps nothing back, and each of its slots counts; only: of that tenant alone. */
+static void look_at_tenants(verdict *v, const nb_group *only)
+{
+    for (uint32_t i = 0; i < nb_load_acquire(&v->store->slot_count); i++) {
+        const nb_group *group = nb_node_at(v->store, i)->group;
+        nb_slot *slot = nb_slot_at(v->store, i);
+        nb_state state = nb_state_of(nb_slot_word(slot));
+
+        if (group != NULL && (only == NULL || group == only) && state != NB_ZOMBIE && state != NB_FREE) {
+            look_at_slot(v, slot, state);
+            look_before(v, slot, state);
+        }
     }
 }
 
@@ -99,10 +119,12 @@ void nb_order_explain_locked(nb_store *store, const char *only, nb_reason *ret)
     nb_group_table *groups = &store->order->groups;
     nb_group *group = only != NULL ? nb_groups_find(store->order, only, strlen(only)) : NULL;
 
-    if (group != NULL) {
+    if (store->order->fair && (only == NULL || group != NULL)) {
+        look_at_tenants(&v, group);
+    } else if (group != NULL) {
         look_at(&v, group);
     }
-    for (uint32_t i = 0; only == NULL && i < groups->bucket_count; i++) {
+    for (uint32_t i = 0; only == NULL && !store->order->fair && i < groups->bucket_count; i++) {
         for (group = groups->buckets[i]; group != NULL; group = group->chain) {
             look_at(&v, group);
         }

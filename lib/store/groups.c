@@ -85,9 +85,26 @@ static bool resize_heap(nb_order *order, uint32_t room)
     return true;
 }
 
-static size_t size_of(size_t length)
+static size_t size_without_tenant(size_t length)
 {
-    return sizeof(nb_group) + length + 1;
+    return (sizeof(nb_group) + length + sizeof(void *)) / sizeof(void *) * sizeof(void *); /* with a NUL */
+}
+
+static size_t size_of(const nb_order *order, size_t length)
+{
+    return size_without_tenant(length) + (order->fair ? sizeof(nb_tenant) : 0);
+}
+
+static nb_group *make_group(nb_order *order, const char *id, size_t length)
+{
+    nb_group *group = nb_alloc_zero(order->memory, size_of(order, length));
+
+    if (group != NULL) {
+        group->length = (uint32_t)length;
+        memcpy(group->id, id, length);
+        group->tenant = order->fair ? (void *)((char *)group + size_without_tenant(length)) : NULL;
+    }
+    return group;
 }
 
 nb_group *nb_groups_get(nb_order *order, const char *id, size_t length)
@@ -98,10 +115,10 @@ nb_group *nb_groups_get(nb_order *order, const char *id, size_t length)
     if (group != NULL) {
         return group;
     }
-    if (order->groups.count == order->heap_room && !resize_heap(order, order->heap_room * 2)) {
+    if (order->groups.count + order->fair >= order->heap_room && !resize_heap(order, order->heap_room * 2)) {
         return NULL;
     }
-    group = nb_alloc_zero(order->memory, size_of(length));
+    group = make_group(order, id, length);
     if (group == NULL) {
         return NULL;
     }
@@ -109,8 +126,6 @@ nb_group *nb_groups_get(nb_order *order, const char *id, size_t length)
         rehash(order, order->groups.bucket_count * 2);
     }
     group->hash = hash;
-    group->length = (uint32_t)length;
-    memcpy(group->id, id, length);
     bucket = &order->groups.buckets[hash & (order->groups.bucket_count - 1)];
     group->chain = *bucket;
     *bucket = group;
@@ -127,7 +142,7 @@ void nb_groups_drop(nb_order *order, nb_group *group)
         at = &(*at)->chain;
     }
     *at = group->chain;
-    nb_free(order->memory, group, size_of(group->length));
+    nb_free(order->memory, group, size_of(order, group->length));
     order->groups.count--;
     if (order->groups.bucket_count > FEWEST_BUCKETS && order->groups.count < order->groups.bucket_count / 8) {
         rehash(order, order->groups.bucket_count / 2);
@@ -218,7 +233,7 @@ nb_group *nb_groups_top(nb_order *order)
 
 /* ----------------------------------------------------------------------------------------- begin and end */
 
-nb_order *nb_groups_make(nb_heap *memory, uint64_t key)
+nb_order *nb_groups_make(nb_heap *memory, uint64_t key, bool fair)
 {
     nb_order *order = nb_alloc_zero(memory, sizeof *order);
 
@@ -227,9 +242,11 @@ nb_order *nb_groups_make(nb_heap *memory, uint64_t key)
     }
     order->memory = memory;
     order->key = key;
+    order->fair = fair;
+    order->loners = fair ? make_group(order, "", 0) : NULL;
     order->groups.buckets = nb_alloc_zero(memory, FEWEST_BUCKETS * sizeof(nb_group *));
     order->groups.bucket_count = order->groups.buckets != NULL ? FEWEST_BUCKETS : 0;
-    if (order->groups.buckets == NULL || !resize_heap(order, FEWEST_BUCKETS)) {
+    if (order->groups.buckets == NULL || (fair && order->loners == NULL) || !resize_heap(order, FEWEST_BUCKETS)) {
         nb_groups_free(order);
         return NULL;
     }
@@ -243,8 +260,11 @@ void nb_groups_free(nb_order *order)
 
         for (; group != NULL; group = next) {
             next = group->chain;
-            nb_free(order->memory, group, size_of(group->length));
+            nb_free(order->memory, group, size_of(order, group->length));
         }
+    }
+    if (order->loners != NULL) {
+        nb_free(order->memory, order->loners, size_of(order, 0));
     }
     nb_free(order->memory, order->groups.buckets, order->groups.bucket_count * sizeof(nb_group *));
     nb_free(order->memory, order->heap, order->heap_room * sizeof *order->heap);

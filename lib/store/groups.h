@@ -16,6 +16,20 @@
 
 typedef struct nb_group nb_group;
 
+/* A sum of times over a sliding window, in two buckets (fair.c). */
+typedef struct nb_share {
+    int64_t window, current, before;
+} nb_share;
+
+/* What a group has beside, in a fair order (fair.h). */
+typedef struct nb_tenant {
+    nb_share time;
+    int64_t sent_at;
+    nb_group *prev, *next; /* in the list of the noisy ones */
+    uint32_t held, flying;
+    bool noisy;            /* in that list */
+} nb_tenant;
+
 struct nb_group {
     nb_group *chain;
     uint64_t hash;
@@ -23,6 +37,7 @@ struct nb_group {
     uint32_t head;        /* the first that is not delayed; 0: none */
     uint32_t rank;        /* its place in the heap + 1; 0: it is not there */
     uint32_t length;
+    nb_tenant *tenant;    /* in a fair order; in the same block */
     char id[];            /* ends in NUL */
 };
 
@@ -45,9 +60,15 @@ typedef struct nb_order {
     nb_ranked *heap;
     uint32_t heap_count, heap_room;
     uint32_t headed;   /* groups with a head */
+    bool fair;         /* all that follows is used only then */
+    nb_group *loners;  /* of the messages without a group id; not in the table, never freed before the order */
+    nb_group *noisy;
+    nb_share time;
+    uint64_t flying;
+    int64_t tickets;   /* drawn */
 } nb_order;
 
-nb_order *nb_groups_make(nb_heap *memory, uint64_t key); /* NULL: out of memory */
+nb_order *nb_groups_make(nb_heap *memory, uint64_t key, bool fair); /* NULL: out of memory */
 void nb_groups_free(nb_order *order);                    /* with all groups */
 
 nb_group *nb_groups_find(nb_order *order, const char *id, size_t length);

@@ -32,7 +32,7 @@ static void copy(peeker *peek, nb_slot *slot, uint32_t index, nb_state state)
                    : state == NB_IN_FLIGHT || state == NB_DOOMING ? NIMBUS_STATE_IN_FLIGHT
                                                                  : NIMBUS_STATE_READY;
     entry->group_id = nb_message_group(slot->message, NULL);
-    entry->sequence = peek->store->order != NULL ? nb_node_at(peek->store, index)->sequence : 0;
+    entry->sequence = nb_order_is_fifo(peek->store) ? nb_node_at(peek->store, index)->sequence : 0;
     entry->receive_count = slot->receive_count;
     entry->sent = slot->sent;
     entry->until = due == INT64_MAX ? 0 : nb_add_time(peek->wall, due - peek->now);
@@ -107,7 +107,7 @@ static bool peek_ordered(void *user, uint32_t index)
     if (peek->locked && peek->count > before) {
         peek->to[before].state = NIMBUS_STATE_LOCKED;
     }
-    peek->locked = peek->locked || (state != NB_READY && state != NB_DELAYED && state != NB_ZOMBIE);
+    peek->locked = nb_order_is_fifo(peek->store) && (peek->locked || (state != NB_READY && state != NB_DELAYED && state != NB_ZOMBIE));
     return peek->count < peek->max;
 }
 

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "store/fair.h"
 #include "store/groups.h"
 #include "store/inside.h"
 
@@ -92,6 +93,10 @@ void nb_order_touch_locked(nb_store *store, uint32_t index)
     nb_group *group = node->group;
     nb_state state;
 
+    if (store->order->fair) {
+        nb_fair_touch_locked(store, index);
+        return;
+    }
     if (group == NULL) {
         return;
     }
@@ -124,12 +129,12 @@ void nb_order_touch_all_locked(nb_store *store)
 
 nb_group *nb_order_group_locked(nb_store *store, const char *id, size_t length)
 {
-    return nb_groups_get(store->order, id, length);
+    return store->order->fair ? nb_fair_tenant_locked(store, id, length) : nb_groups_get(store->order, id, length);
 }
 
 void nb_order_drop_if_empty_locked(nb_store *store, nb_group *group)
 {
-    if (group->first == 0) {
+    if (store->order->fair ? group->tenant->held == 0 && group != store->order->loners : group->first == 0) {
         nb_groups_drop(store->order, group);
     }
 }
@@ -143,6 +148,10 @@ uint64_t nb_order_add_locked(nb_store *store, nb_group *group, uint32_t index)
 {
     nb_node *node = nb_node_at(store, index);
 
+    if (store->order->fair) {
+        nb_fair_add_locked(store, group, index);
+        return 0;
+    }
     *node = (nb_node){ .sequence = ++store->order->sequence, .group = group, .prev = group->last };
     if (group->last != 0) {
         nb_node_at(store, group->last - 1)->next = index + 1;
@@ -171,6 +180,9 @@ uint32_t nb_order_first_locked(nb_store *store, const char *only)
     uint32_t index;
     nb_group *group;
 
+    if (store->order->fair) {
+        return nb_fair_first_locked(store, only);
+    }
     while ((group = only == NULL ? nb_groups_top(store->order) : nb_groups_find(store->order, only, strlen(only))) != NULL &&
            group->rank != 0) {
         if (head_is_ready(store, group, &index)) {
@@ -198,7 +210,7 @@ uint32_t nb_order_head_locked(nb_store *store, const char *id)
 
 bool nb_order_is_locked_locked(nb_store *store, uint32_t index)
 {
-    for (uint32_t at = nb_node_at(store, index)->prev; at != 0; at = nb_node_at(store, at - 1)->prev) {
+    for (uint32_t at = nb_order_is_fifo(store) ? nb_node_at(store, index)->prev : 0; at != 0; at = nb_node_at(store, at - 1)->prev) {
         nb_state state = state_at(store, at - 1);
 
         if (state != NB_READY && state != NB_DELAYED && state != NB_ZOMBIE) {
@@ -226,22 +238,25 @@ static bool count_locked(void *user, uint32_t index)
         c->locked = false;
     }
     c->count += c->locked && state == NB_READY;
-    c->locked = c->locked || (state != NB_READY && state != NB_DELAYED && state != NB_ZOMBIE);
+    c->locked = nb_order_is_fifo(c->store) && (c->locked || (state != NB_READY && state != NB_DELAYED && state != NB_ZOMBIE));
     return true;
 }
 
-void nb_order_count_groups_locked(const nb_store *store, uint64_t *ret_groups, uint64_t *ret_locked)
+void nb_order_count_groups_locked(nb_store *store, nb_store_counts *ret)
 {
-    *ret_groups = store->order->groups.count;
-    *ret_locked = store->order->headed - store->order->heap_count;
+    ret->groups = store->order->groups.count;
+    ret->locked_groups = store->order->fair ? 0 : store->order->headed - store->order->heap_count;
+    ret->noisy_groups = store->order->fair ? nb_fair_noisy_locked(store) : 0;
 }
 
 void nb_order_counts_locked(nb_store *store, nb_order_counts *ret)
 {
     counter c = { store, NULL, false, 0 };
+    nb_store_counts groups;
 
     nb_order_walk_locked(store, count_locked, &c);
-    *ret = (nb_order_counts){ store->order->groups.count, store->order->headed - store->order->heap_count, c.count };
+    nb_order_count_groups_locked(store, &groups);
+    *ret = (nb_order_counts){ groups.groups, groups.locked_groups, c.count };
 }
 
 static bool walk_group(nb_store *store, const nb_group *group, nb_order_visitor *visit, void *user)
@@ -258,6 +273,10 @@ void nb_order_walk_locked(nb_store *store, nb_order_visitor *visit, void *user)
 {
     nb_order *order = store->order;
 
+    if (order->fair) {
+        nb_fair_walk_locked(store, visit, user);
+        return;
+    }
     for (uint32_t i = 0; i < order->heap_count; i++) {
         if (!walk_group(store, order->heap[i].group, visit, user)) {
             return;
@@ -299,9 +318,14 @@ void nb_slot_make_ready_in_order(nb_store *store, nb_slot *slot, uint64_t word)
 
 /* ----------------------------------------------------------------------------------------- begin and end */
 
-bool nb_order_init(nb_store *store)
+bool nb_order_is_fifo(const nb_store *store)
 {
-    store->order = nb_groups_make(store->owner->heap, nb_random(store->nb));
+    return store->order != NULL && !store->order->fair;
+}
+
+bool nb_order_init(nb_store *store, bool fair)
+{
+    store->order = nb_groups_make(store->owner->heap, nb_random(store->nb), fair);
     return store->order != NULL;
 }
 

@@ -1,5 +1,6 @@
 /*
- * order.h - the ready order of a FIFO store: groups, in each the messages in the order of their sends, and which group comes next.
+ * order.h - the ready order of a FIFO store: groups, in each the messages in the order of their sends, and which group comes next. A fair
+ * store has another one behind the same functions (fair.h); what is said here of lists and of the heap holds for FIFO.
  *
  * A plain store keeps its ready messages in a ring. A store with an order keeps every message it holds in the list of its group instead,
  * from the send until it has left, whatever its state: flag NB_ORDERED of its slot's word. All that is here is derived from the words,
@@ -25,26 +26,30 @@ typedef struct nb_group nb_group;
 
 /* One for each slot, beside it in its chunk. Under the lock; sequence and group are set before the slot is published. */
 struct nb_node {
-    int64_t ready_at;    /* when the message last became ready, if it was taken since */
+    int64_t ready_at;    /* when the message last became ready, if it was taken since; fair: the ticket it drew then, 0: none */
+    int64_t began;       /* fair: since when it is in flight; 0: it is not */
     uint64_t sequence;
     nb_group *group;     /* NULL: in none */
     uint32_t prev, next; /* index + 1 */
 };
 
 typedef struct nb_order_counts {
-    uint64_t groups, locked_groups, locked; /* locked: READY messages behind one that is at work */
+    uint64_t groups, locked_groups, locked; /* fair: none is locked. locked: READY messages behind one that is at work */
 } nb_order_counts;
 
-bool nb_order_init(nb_store *store); /* false: out of memory */
+bool nb_order_init(nb_store *store, bool fair); /* false: out of memory */
 void nb_order_fini(nb_store *store);
 
 /* All that follows: under the lock. */
 
-/* The group of that name, made if need be; NULL: out of memory. */
+/* Whether the order is that of a FIFO queue: neither none nor a fair one. */
+bool nb_order_is_fifo(const nb_store *store);
+
+/* The group of that name, made if need be; NULL: out of memory. id NULL: fair: that of the messages without one. */
 nb_group *nb_order_group_locked(nb_store *store, const char *id, size_t length);
 void nb_order_drop_if_empty_locked(nb_store *store, nb_group *group); /* a new one that was not used */
 
-/* Puts a slot that is not published yet at the end of the group, with the next sequence, which is returned. */
+/* Puts a slot that is not published yet at the end of the group, with the next sequence, which is returned (fair: 0). */
 uint64_t nb_order_add_locked(nb_store *store, nb_group *group, uint32_t index);
 uint64_t nb_order_next_sequence_locked(const nb_store *store);
 
@@ -60,7 +65,7 @@ nb_node *nb_node_at(nb_store *store, uint32_t index);
 /* Whether an earlier message of its group keeps a READY one back. */
 bool nb_order_is_locked_locked(nb_store *store, uint32_t index);
 
-void nb_order_count_groups_locked(const nb_store *store, uint64_t *ret_groups, uint64_t *ret_locked); /* without looking at messages */
+void nb_order_count_groups_locked(nb_store *store, nb_store_counts *ret); /* without looking at messages */
 void nb_order_counts_locked(nb_store *store, nb_order_counts *ret);
 uint32_t nb_order_head_locked(nb_store *store, const char *id); /* of a group, whatever its state; NB_NO_SLOT: there is no such group */
 

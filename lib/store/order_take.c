@@ -1,7 +1,8 @@
 /*
  * order_take.c - messages going out of a store with an order. All of it under the store's lock, taken once a call.
  */
-#include "store/order.h"
+#include "store/fair.h"
+#include "store/groups.h"
 #include "store/taking.h"
 
 /*
@@ -35,12 +36,41 @@ static void take_group(nb_taking *t, uint32_t max, uint32_t index)
     nb_order_touch_locked(store, first); /* it is not ready any more: another group comes next */
 }
 
+/* In a fair order: one by one, from whichever tenant comes next. */
+static void take_fairly(nb_taking *t, uint32_t max, const char *group)
+{
+    nb_store *store = t->store;
+    uint32_t index;
+
+    while (t->count < max && (index = nb_fair_first_locked(store, group)) != NB_NO_SLOT) {
+        nb_slot *slot = nb_slot_at(store, index);
+        uint64_t word = nb_load_acquire(&slot->word);
+        bool worn;
+
+        if (nb_state_of(word) != NB_READY || !nb_slot_claim(slot, word)) {
+            continue; /* somebody deletes it */
+        }
+        worn = t->max_receives != 0 && nb_load_relaxed(&slot->own_receives) >= t->max_receives;
+        nb_tally(&store->tally.extra_received, 1);
+        nb_fair_taken_locked(store, index, t->at.now, !worn && !t->at_once);
+        if (worn) {
+            nb_taking_set_aside(t, slot, index, word);
+        } else {
+            nb_taking_hand_out(t, slot, index, word);
+        }
+    }
+}
+
 uint32_t nb_store_take_ordered(nb_store *store, const char *group, uint32_t max, int64_t visibility, nb_delivery *slots, nb_aside *aside,
                                const nb_moment *at)
 {
     nb_taking t = nb_taking_begin(store, visibility, slots, aside, at);
     uint32_t head;
 
+    if (store->order->fair) {
+        take_fairly(&t, max, group);
+        return nb_taking_end(&t, true);
+    }
     while (t.count < max && (head = nb_order_first_locked(store, group)) != NB_NO_SLOT) {
         take_group(&t, max, head);
     }
@@ -79,6 +109,9 @@ nimbus_status nb_store_take_from_groups(nb_store *store, const char *group, uint
         at.now = nb_clock_coarse(&store->nb->clock, &at.wall);
         allowed = status == NIMBUS_OK ? nb_store_allowance(store, max) : 0;
         *ret_count = allowed > 0 ? nb_store_take_ordered(store, group, allowed, visibility, slots, &aside, &at) : 0;
+        if (allowed == 0 && status == NIMBUS_OK && !nb_order_is_fifo(store) && nb_order_first_locked(store, group) != NB_NO_SLOT) {
+            status = NIMBUS_E_OVER_LIMIT; /* as of any standard queue */
+        }
         moves = aside.first != 0;
         stuck = store->stuck != 0;
         nb_store_add_moves_locked(store, &aside);
@@ -87,7 +120,7 @@ nimbus_status nb_store_take_from_groups(nb_store *store, const char *group, uint
             *ret_more = nb_store_takeable(store);
         }
         nb_store_leave(store);
-    } while (*ret_count == 0 && (moves || (stuck && status == NIMBUS_OK && group == NULL && opened(store))));
+    } while (*ret_count == 0 && status != NIMBUS_E_OVER_LIMIT && (moves || (stuck && status == NIMBUS_OK && group == NULL && opened(store))));
     return status;
 }
 

@@ -265,7 +265,7 @@ void nb_store_get_counts_locked(nb_store *store, nb_store_counts *ret)
     ret->refused = nb_load_relaxed(&t->refused);
     ret->waiters = store->waiter_count;
     if (store->order != NULL) {
-        nb_order_count_groups_locked(store, &ret->groups, &ret->locked_groups);
+        nb_order_count_groups_locked(store, ret);
     }
 }
 

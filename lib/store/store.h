@@ -97,6 +97,7 @@ typedef struct nb_store_config {
     bool eager;                    /* to the dead letter when the last visibility lapses, not at the receive behind it */
     bool drop_oldest;
     bool fifo;                     /* with an order (store/order.h); fixed at the beginning */
+    bool fair;                     /* with a fair one (store/fair.h); not both */
 } nb_store_config;
 
 /* The configuration as the operations read it: each value alone, relaxed. A call that starts after nb_store_configure sees the new ones. */
@@ -123,7 +124,7 @@ struct nb_waiter {
 };
 
 typedef struct nb_store_counts {
-    uint64_t ready, delayed, in_flight, waiters, groups, locked_groups;
+    uint64_t ready, delayed, in_flight, waiters, groups, locked_groups, noisy_groups;
     uint64_t accepted, redriven_in, received, empty_receives, deleted, moved, expired, purged, dropped, discarded, cancelled, refused;
 } nb_store_counts;
 
@@ -152,7 +153,7 @@ typedef struct nb_store {
     nb_store_settings settings;
     _Atomic uint32_t mode;          /* NB_MODE_... */
     _Atomic int32_t ended;          /* NIMBUS_OK: open; else what calls answer */
-    nb_order *order;                /* NULL: first in, first out; else a FIFO queue's, under the lock (store/order.h) */
+    nb_order *order;                /* NULL: first in, first out; else a FIFO or a fair queue's, under the lock (store/order.h) */
     nb_slots **_Atomic chunks;      /* grown under the lock; old arrays stay until the end */
     _Atomic uint32_t slot_count;
     nb_index_ring ready;
