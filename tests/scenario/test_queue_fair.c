@@ -223,9 +223,10 @@ static void sqs_n8_nobody_starves(void **state)
 {
     world *w = *state;
     nimbus_queue *queue = FAIR(w, "q", .delay = 0);
-    nimbus_delivery batch[10] = { { 0 } };
+    nimbus_delivery batch[10];
     size_t count;
 
+    memset(batch, 0, sizeof batch);
     send_to(queue, "loud", "loud", 10000);
     send_to(queue, "a", "a", 1);
     send_to(queue, "b", "b", 1);
@@ -249,9 +250,10 @@ static void no_message_twice_in_a_receive(void **state)
 {
     world *w = *state;
     nimbus_queue *queue = FAIR(w, "q", .visibility_timeout = NIMBUS_ZERO);
-    nimbus_delivery batch[10] = { { 0 } };
+    nimbus_delivery batch[10];
     size_t count;
 
+    memset(batch, 0, sizeof batch);
     send_to(queue, "a", "a", 2);
     send_to(queue, NULL, "own", 1);
     OK(nimbus_queue_receive(queue, 0, NULL, batch, 10, &count));
@@ -266,7 +268,7 @@ static void fixed_and_checked(void **state)
 {
     world *w = *state;
     nimbus_queue *queue = FAIR(w, "q", .delay = 0), *plain = PLAIN_QUEUE(w, "plain");
-    nimbus_error err;
+    nimbus_error err = { 0 };
     char field[48];
 
     IS(create_status(w, "a", &(nimbus_queue_options){ .fair = true, .overflow = NIMBUS_OVERFLOW_DROP_OLDEST }, field), NIMBUS_E_INVALID);
@@ -275,7 +277,9 @@ static void fixed_and_checked(void **state)
     TEXT(field, "fair");
     IS(nimbus_queue_set_options(queue, &(nimbus_queue_options){ .delay = 0 }, &err), NIMBUS_E_INVALID);
     TEXT(err.field, "fair");
+    err = (nimbus_error){ 0 };
     IS(nimbus_queue_set_options(plain, &(nimbus_queue_options){ .fair = true }, &err), NIMBUS_E_INVALID);
+    err = (nimbus_error){ 0 };
     OK(nimbus_queue_set_options(queue, &(nimbus_queue_options){ .fair = true, .visibility_timeout = NIMBUS_SECONDS(1) }, &err));
     CHECK(nimbus_queue_create(w->nb, "plain", &(nimbus_queue_options){ .fair = true }, &err) == NULL);
     TEXT(err.field, "fair");
@@ -302,7 +306,7 @@ static void worn_ones_go_to_the_dead_letters(void **state)
     for (size_t i = 0; i < count; i++) {
         EQ(peeked[i].state, NIMBUS_STATE_READY);
         EQ(peeked[i].sequence, 0);
-        nimbus_message_release((nimbus_message *)peeked[i].message);
+        nimbus_message_release(peeked[i].message);
     }
     OK(nimbus_queue_explain(queue, NULL, &why));
     EQ(why.why, NIMBUS_WHY_RECEIVABLE);
