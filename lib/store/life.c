@@ -35,7 +35,8 @@ bool nb_store_init(nb_store *store, nb_object *owner, const char *name, uint32_t
     store->number = number;
     store->nonce = store->nb->nonce;
     set(&store->settings, config, nb_clock_tick(&store->nb->clock));
-    nb_atomic_init(&store->mode, (config->capacity_bytes != SIZE_MAX ? NB_MODE_BYTES : 0) | (config->fifo || config->fair ? NB_MODE_ORDERED : 0));
+    nb_atomic_init(&store->mode, (config->capacity_bytes != SIZE_MAX ? NB_MODE_BYTES : 0) |
+                                     (config->fifo || config->fair ? NB_MODE_ORDERED : 0));
     nb_atomic_init(&store->ended, NIMBUS_OK);
     nb_atomic_init(&store->next_key, INT64_MAX);
     nb_atomic_init(&store->armed, INT64_MAX);

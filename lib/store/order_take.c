@@ -79,7 +79,8 @@ uint32_t nb_store_take_ordered(nb_store *store, const char *group, uint32_t max,
 
 /*
  * In an order. A message that goes to its dead letter makes room for the next of its group: who got nothing for that reason looks again
- * when the move is over (SQS-D4); so does who found what was stuck and is moved now. Reaching the limit in flight is no error (SQS-R17).
+ * when the move is over (SQS-D4); so does who found what was stuck and is moved now. Reaching the limit in flight is no error of
+ * a FIFO queue (SQS-R17).
  */
 /* Whether what was stuck has been moved meanwhile, and its group is open. */
 static bool opened(nb_store *store)
@@ -109,7 +110,7 @@ nimbus_status nb_store_take_from_groups(nb_store *store, const char *group, uint
         at.now = nb_clock_coarse(&store->nb->clock, &at.wall);
         allowed = status == NIMBUS_OK ? nb_store_allowance(store, max) : 0;
         *ret_count = allowed > 0 ? nb_store_take_ordered(store, group, allowed, visibility, slots, &aside, &at) : 0;
-        if (allowed == 0 && status == NIMBUS_OK && !nb_order_is_fifo(store) && nb_order_first_locked(store, group) != NB_NO_SLOT) {
+        if (allowed == 0 && status == NIMBUS_OK && store->order->fair && nb_order_first_locked(store, group) != NB_NO_SLOT) {
             status = NIMBUS_E_OVER_LIMIT; /* as of any standard queue */
         }
         moves = aside.first != 0;

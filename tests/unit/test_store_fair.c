@@ -1,5 +1,6 @@
 /*
- * test_store_fair.c - store/fair.h at random against a list that is searched from its beginning every time, and sums that are added up anew.
+ * test_store_fair.c - store/fair.h at random against a list that is searched from its beginning every time, and sums that are added up
+ * anew.
  */
 #include "support.h"
 
