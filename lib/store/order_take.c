@@ -121,7 +121,7 @@ nimbus_status nb_store_take_from_groups(nb_store *store, const char *group, uint
             *ret_more = nb_store_takeable(store);
         }
         nb_store_leave(store);
-    } while (*ret_count == 0 && status != NIMBUS_E_OVER_LIMIT && (moves || (stuck && status == NIMBUS_OK && group == NULL && opened(store))));
+    } while (*ret_count == 0 && (moves || (stuck && status == NIMBUS_OK && group == NULL && opened(store))));
     return status;
 }
 
