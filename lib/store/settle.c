@@ -83,7 +83,7 @@ static void has_left(nb_store *store, uint32_t index)
  */
 static nimbus_status still_held(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word)
 {
-    if (!nb_order_is_fifo(store) || nb_state_of(word) == NB_IN_FLIGHT) {
+    if (store->order == NULL || !nb_order_is_fifo(store) || nb_state_of(word) == NB_IN_FLIGHT) {
         return NIMBUS_OK;
     }
     nb_slot_restore(store, slot, index, word);
@@ -95,11 +95,11 @@ static nimbus_status claim_to_delete(nb_store *store, nimbus_receipt receipt, nb
 {
     nimbus_status status;
 
-    if (nb_order_is_fifo(store)) {
+    if (store->order != NULL && nb_order_is_fifo(store)) {
         nb_store_catch_up(store);
     }
     status = nb_store_claim_to_settle(store, receipt, ret_slot, ret_word);
-    if (nb_order_is_fifo(store) && status == NIMBUS_STALE) {
+    if (store->order != NULL && status == NIMBUS_STALE && nb_order_is_fifo(store)) {
         return NIMBUS_E_RECEIPT_EXPIRED;
     }
     return status == NIMBUS_OK ? still_held(store, *ret_slot, nb_index_of(receipt), *ret_word) : status;

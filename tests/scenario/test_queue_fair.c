@@ -1,6 +1,8 @@
 /* test_queue_fair.c - fair queues: a noisy tenant does not keep the others waiting (SQS-N1 to N8). */
 #include "support.h"
 
+#include <pthread.h>
+
 #define FAIR(w, name, ...) QUEUE(w, name, .fair = true, __VA_ARGS__)
 #define NOISY 30
 
@@ -336,6 +338,52 @@ static void at_the_limit_in_flight(void **state)
     world_close(&own);
 }
 
+#define SENDS 2000
+
+static void *send_and_settle(void *user)
+{
+    nimbus_queue *queue = user;
+    nimbus_delivery batch[4];
+    size_t count;
+
+    memset(batch, 0, sizeof batch);
+    for (int i = 0; i < SENDS; i++) {
+        send_to(queue, i % 3 == 0 ? NULL : i % 3 == 1 ? "a" : "b", "x", 1);
+        if (nimbus_queue_receive(queue, 0, NULL, batch, 1 + (size_t)i % 4, &count) == NIMBUS_OK) {
+            for (size_t n = 0; n < count; n++) {
+                if (n % 3 == 2) {
+                    OK(nimbus_delivery_retry(&batch[n], 0));
+                } else {
+                    OK(nimbus_delivery_delete(&batch[n]));
+                }
+            }
+        }
+    }
+    return NULL;
+}
+
+static void many_at_once(void **state)
+{
+    world *w = *state;
+    nimbus_queue *queue = FAIR(w, "q", .delay = 0);
+    nimbus_queue_metrics metrics;
+    nimbus_delivery delivery = { 0 };
+    pthread_t threads[4];
+
+    for (int i = 0; i < 4; i++) {
+        CHECK(pthread_create(&threads[i], NULL, send_and_settle, queue) == 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    }
+    while (nimbus_queue_receive(queue, 0, NULL, &delivery, 1, NULL) == NIMBUS_OK) {
+        OK(nimbus_delivery_delete(&delivery));
+    }
+    metrics = METRICS(queue);
+    EQ(metrics.deleted, 4 * SENDS);
+    EQ(metrics.ready + metrics.in_flight + metrics.groups, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -352,6 +400,7 @@ int main(void)
         DRIVEN(fixed_and_checked),
         DRIVEN(worn_ones_go_to_the_dead_letters),
         DRIVEN(at_the_limit_in_flight),
+        THREADED(many_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
