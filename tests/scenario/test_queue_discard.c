@@ -10,6 +10,7 @@ typedef struct told {
     nimbus_runtime *advances;
     char body[32];
     uint64_t id;
+    bool counts_only;            /* the hook runs on several threads at once */
 } told;
 
 static void discard(nimbus_queue *queue, const nimbus_message *message, nimbus_id id, nimbus_discard_reason why, void *user)
@@ -19,6 +20,9 @@ static void discard(nimbus_queue *queue, const nimbus_message *message, nimbus_i
 
     atomic_fetch_add(why == NIMBUS_DISCARD_EXPIRED ? &t->expired : &t->dropped, 1);
     atomic_fetch_add(&t->after_the_end, atomic_load(&t->destroyed));
+    if (t->counts_only) {
+        return;
+    }
     bytes_text(nimbus_message_body(message), t->body, sizeof t->body);
     t->id = id.number;
     if (t->forward != NULL) {
@@ -222,7 +226,7 @@ static void each_once_while_hooks_change(void **state)
     size_t i;
 
     for (i = 0; i < 3; i++) {
-        t[i] = (told){ 0 };
+        t[i] = (told){ .counts_only = true };
     }
     options.on_discard_user = &t[0];
     queue = test_queue(w, "q", &options, __FILE__, __LINE__);
@@ -244,7 +248,7 @@ static void each_once_while_hooks_change(void **state)
     EQ(t[1].destroyed, 1);
     EQ(t[2].destroyed, 0);
     EQ(t[0].after_the_end + t[1].after_the_end, 0);
-    EQ(m.accepted, 6000);
+    EQ(m.accepted + m.refused, 6000); /* refused: for a moment all four places were those of other senders, under way */
 }
 
 int main(void)
