@@ -122,6 +122,16 @@ static char *fold_wide(uint32_t code, char *out)
     return special != NULL ? out : encode(shift(code, shift_of(code).least), out);
 }
 
+static char upper_of(char c)
+{
+    return c >= 'a' && c <= 'z' ? (char)(c - 32) : c;
+}
+
+static bool is_ascii(char c)
+{
+    return (unsigned char)c < 0x80;
+}
+
 size_t nb_fold(const char *text, size_t size, char *out)
 {
     const char *end = text + size;
@@ -129,14 +139,12 @@ size_t nb_fold(const char *text, size_t size, char *out)
     unsigned bytes;
 
     while (text < end) {
-        uint32_t code = decode(text, end, &bytes);
-
-        if (code < 0x80) {
-            *out++ = (char)(code >= 'a' && code <= 'z' ? code - 32 : code);
+        if (is_ascii(*text)) {
+            *out++ = upper_of(*text++);
         } else {
-            out = fold_wide(code, out);
+            out = fold_wide(decode(text, end, &bytes), out);
+            text += bytes;
         }
-        text += bytes;
     }
     return (size_t)(out - start);
 }
@@ -175,6 +183,14 @@ bool nb_fold_starts(const char *pattern, size_t pattern_size, const char *text, 
     while (pattern < pattern_end) {
         unsigned which = 0;
 
+        if (is_ascii(*pattern)) { /* both of its forms are */
+            if (at == text_size || upper_of(text[at]) != upper_of(*pattern)) {
+                return false;
+            }
+            at++;
+            pattern++;
+            continue;
+        }
         forms_of(decode(pattern, pattern_end, &bytes), &f);
         pattern += bytes;
         while (which < 2 && (f.size[which] > text_size - at || memcmp(text + at, f.text[which], f.size[which]) != 0)) {

@@ -478,6 +478,76 @@ static void rounds_as_the_library_of_c(void **state)
     }
 }
 
+/* Whether a text with one digit less has the same double. */
+static bool has_shorter(const nb_number *number, double value)
+{
+    bool shorter = false;
+
+    for (uint64_t more = 0; more < 2; more++) {
+        char text[40];
+
+        snprintf(text, sizeof text, "%llue%d", (unsigned long long)(number->digits / 10 + more), (int)number->power + 1);
+        shorter = shorter || strtod(text, NULL) == value;
+    }
+    return shorter;
+}
+
+/* At a power of two the doubles below are half as far away as those above. */
+static void compares_powers_of_two(void **state)
+{
+    double power = 1.0;
+    unsigned seen[2] = { 0, 0 };
+
+    (void)state;
+    for (int i = 0; i < 900; i++, power *= 2) {
+        for (int which = 0; which < 6; which++) {
+            double from = which < 3 ? power : 1.0 / power;
+            double value = from * (which % 3 == 0 ? 1 : which % 3 == 1 ? 1 + 2.220446049250313e-16 : 1 - 1.1102230246251565e-16);
+            nb_number number;
+            char text[40];
+
+            snprintf(text, sizeof text, "%.16e", value);
+            assert_true(nb_number_parse(text, strlen(text), &number));
+            assert_true(number.value == value);
+            if (number.count > 15) {
+                bool shorter = has_shorter(&number, value);
+
+                assert_int_equal(nb_number_comparable(&number), !shorter);
+                seen[shorter]++;
+            }
+        }
+    }
+    assert_true(seen[0] > 1000 && seen[1] > 1000);
+}
+
+static void takes_digits_at_a_time(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t digits;
+        int32_t power;
+        uint32_t count;
+    } cases[] = {
+        { "12345678", 12345678, 0, 8 }, { "1234567.8", 12345678, -1, 8 }, { "12345678.12345678", UINT64_C(1234567812345678), -8, 16 },
+        { "0.00000000000000012", 12, -17, 2 }, { "-0.0000000", 0, 0, 0 }, { "100000000", 1, 8, 1 }, { "1000000000000000000", 1, 18, 1 },
+        { "10000000000000000000", 1, 19, 1 }, { "0000000000000000000000000000001.50", 15, -1, 2 }, { "5.", 5, 0, 1 },
+        { ".5e3", 5, 2, 1 }, { "12300000000e-8", 123, 0, 3 }, { "99999999999999999.00", UINT64_C(99999999999999999), 0, 17 },
+    };
+    static const char *const wrong[] = { "", "-", ".", "1234567x", "12345678x", "1.2.3", "12345678.1234567:", "/2345678", "1e", "e5",
+                                         "1234567890123456789", "123456789012345678", "99999999999999999999" };
+    nb_number number;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_true(nb_number_parse(cases[i].text, strlen(cases[i].text), &number));
+        assert_true(number.digits == cases[i].digits && number.power == cases[i].power && number.count == cases[i].count);
+        assert_true(number.value == strtod(cases[i].text, NULL));
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_false(nb_number_parse(wrong[i], strlen(wrong[i]), &number));
+    }
+}
+
 /* ----------------------------------------------------------------------------------------------- writer */
 
 typedef void write_fn(nb_writer *writer, const void *data, size_t size);
@@ -641,6 +711,8 @@ int main(void)
         cmocka_unit_test(compares_numbers),
         cmocka_unit_test(refuses_numbers),
         cmocka_unit_test(rounds_as_the_library_of_c),
+        cmocka_unit_test(compares_powers_of_two),
+        cmocka_unit_test(takes_digits_at_a_time),
         cmocka_unit_test(writes_strings),
         cmocka_unit_test(writes_base64),
         cmocka_unit_test(writes_integers),
