@@ -30,7 +30,7 @@ typedef struct rule {
     gen_text text;
     nimbus_pattern *pattern;
     bool in, disabled;
-    unsigned born;           /* its place in the order of creation */
+    atomic_uint born;        /* its place in the order of creation; a put that is under way reads it */
     atomic_uint_fast64_t at; /* of the threads: odd: it is being changed; else bit 1: it is in */
 } rule;
 
