@@ -199,13 +199,6 @@ uint32_t nb_order_next_locked(nb_store *store, uint32_t index)
     return next != 0 ? next - 1 : NB_NO_SLOT;
 }
 
-uint32_t nb_order_head_locked(nb_store *store, const char *id)
-{
-    nb_group *group = nb_groups_find(store->order, id, strlen(id));
-
-    return group == NULL ? NB_NO_SLOT : group->head != 0 ? group->head - 1 : group->first - 1;
-}
-
 /* ---------------------------------------------------------------------------------------------- looking */
 
 bool nb_order_is_locked_locked(nb_store *store, uint32_t index)
@@ -220,43 +213,11 @@ bool nb_order_is_locked_locked(nb_store *store, uint32_t index)
     return false;
 }
 
-typedef struct counter {
-    nb_store *store;
-    nb_group *group;
-    bool locked;
-    uint64_t count;
-} counter;
-
-static bool count_locked(void *user, uint32_t index)
-{
-    counter *c = user;
-    nb_group *group = nb_node_at(c->store, index)->group;
-    nb_state state = state_at(c->store, index);
-
-    if (group != c->group) {
-        c->group = group;
-        c->locked = false;
-    }
-    c->count += c->locked && state == NB_READY;
-    c->locked = nb_order_is_fifo(c->store) && (c->locked || (state != NB_READY && state != NB_DELAYED && state != NB_ZOMBIE));
-    return true;
-}
-
 void nb_order_count_groups_locked(nb_store *store, nb_store_counts *ret)
 {
     ret->groups = store->order->groups.count;
     ret->locked_groups = store->order->fair ? 0 : store->order->headed - store->order->heap_count;
     ret->noisy_groups = store->order->fair ? nb_fair_noisy_locked(store) : 0;
-}
-
-void nb_order_counts_locked(nb_store *store, nb_order_counts *ret)
-{
-    counter c = { store, NULL, false, 0 };
-    nb_store_counts groups;
-
-    nb_order_walk_locked(store, count_locked, &c);
-    nb_order_count_groups_locked(store, &groups);
-    *ret = (nb_order_counts){ groups.groups, groups.locked_groups, c.count };
 }
 
 static bool walk_group(nb_store *store, const nb_group *group, nb_order_visitor *visit, void *user)

@@ -33,10 +33,6 @@ struct nb_node {
     uint32_t prev, next; /* index + 1 */
 };
 
-typedef struct nb_order_counts {
-    uint64_t groups, locked_groups, locked; /* fair: none is locked. locked: READY messages behind one that is at work */
-} nb_order_counts;
-
 bool nb_order_init(nb_store *store, bool fair); /* false: out of memory */
 void nb_order_fini(nb_store *store);
 
@@ -66,8 +62,6 @@ nb_node *nb_node_at(nb_store *store, uint32_t index);
 bool nb_order_is_locked_locked(nb_store *store, uint32_t index);
 
 void nb_order_count_groups_locked(nb_store *store, nb_store_counts *ret); /* without looking at messages */
-void nb_order_counts_locked(nb_store *store, nb_order_counts *ret);
-uint32_t nb_order_head_locked(nb_store *store, const char *id); /* of a group, whatever its state; NB_NO_SLOT: there is no such group */
 
 /* Calls visit for each slot of each group, in the order of the groups' heads as far as they are receivable. False ends it. */
 typedef bool nb_order_visitor(void *user, uint32_t index);
