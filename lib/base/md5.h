@@ -4,15 +4,13 @@
 #ifndef NB_BASE_MD5_H
 #define NB_BASE_MD5_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "base/blocks.h"
 
 #define NB_MD5_SIZE 16u
 
 typedef struct nb_md5 {
     uint32_t state[4];
-    uint64_t size; /* of what was added */
-    unsigned char block[64]; /* the last size % 64 bytes of it */
+    nb_blocks blocks;
 } nb_md5;
 
 void nb_md5_begin(nb_md5 *hash);

@@ -67,41 +67,23 @@ void nb_sha256_begin(nb_sha256 *hash)
                                        0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
 
     memcpy(hash->state, start, sizeof start);
-    hash->size = 0;
+    hash->blocks.size = 0;
 }
 
 void nb_sha256_add(nb_sha256 *hash, const void *data, size_t size)
 {
-    const unsigned char *from = data;
-    size_t held = (size_t)(hash->size % 64), room = 64 - held;
-
-    hash->size += size;
-    if (held > 0 && size >= room) {
-        memcpy(hash->block + held, from, room);
-        mix(hash->state, hash->block);
-        from += room;
-        size -= room;
-        held = 0;
-    }
-    for (; held == 0 && size >= 64; from += 64, size -= 64) {
-        mix(hash->state, from);
-    }
-    if (size > 0) {
-        memcpy(hash->block + held, from, size);
-    }
+    nb_blocks_add(&hash->blocks, mix, hash->state, data, size);
 }
 
 void nb_sha256_end(nb_sha256 *hash, unsigned char ret[NB_SHA256_SIZE])
 {
-    static const unsigned char padding[64] = { 0x80 };
-    uint64_t bits = hash->size * 8;
+    uint64_t bits = hash->blocks.size * 8;
     unsigned char length[8];
 
     for (unsigned i = 0; i < 8; i++) {
         length[i] = (unsigned char)(bits >> (56 - 8 * i));
     }
-    nb_sha256_add(hash, padding, 1 + (119 - (size_t)(hash->size % 64)) % 64);
-    nb_sha256_add(hash, length, 8);
+    nb_blocks_end(&hash->blocks, mix, hash->state, length);
     for (unsigned i = 0; i < NB_SHA256_SIZE; i++) {
         ret[i] = (unsigned char)(hash->state[i / 4] >> (24 - 8 * (i % 4)));
     }

@@ -4,15 +4,13 @@
 #ifndef NB_BASE_SHA256_H
 #define NB_BASE_SHA256_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "base/blocks.h"
 
 #define NB_SHA256_SIZE 32u
 
 typedef struct nb_sha256 {
     uint32_t state[8];
-    uint64_t size; /* of what was added */
-    unsigned char block[64]; /* the last size % 64 bytes of it */
+    nb_blocks blocks;
 } nb_sha256;
 
 void nb_sha256_begin(nb_sha256 *hash);
