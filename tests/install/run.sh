@@ -104,7 +104,7 @@ mkdir -p "$work/super/subprojects"
 cp "$here/subproject/meson.build" "$here/consumer.c" "$work/super/"
 ln -s "$source_dir" "$work/super/subprojects/nimbus"
 for kind in shared static; do
-    check "subproject, $kind, configure" meson setup "$work/super-$kind" "$work/super" -Ddefault_library=$kind
+    check "subproject, $kind, configure" meson setup "$work/super-$kind" "$work/super" -Ddefault_library=$kind -Doptimization=0
     check "subproject, $kind, build" meson compile -C "$work/super-$kind"
     check "subproject, $kind, runs" says_version "$work/super-$kind/consumer"
     check "subproject, $kind, only the library" test ! -e "$work/super-$kind/subprojects/nimbus/tests"
