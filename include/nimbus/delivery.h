@@ -106,10 +106,11 @@ NIMBUS_API nimbus_receipt nimbus_delivery_receipt(const nimbus_delivery *deliver
  *
  * @param delivery  received; NULL or empty: NIMBUS_E_INVALID
  * Returns: NIMBUS_OK: the message is gone, also if its visibility had lapsed and nobody had received it again (SQS-V8), or if it was gone
- *          already (SQS-V13). NIMBUS_STALE: somebody received it since; it is theirs and was not deleted (SQS-V9). NIMBUS_E_DELETED: the
- *          queue is gone. NIMBUS_E_INVALID: empty, or a handler's. Except for the last, the slot is empty afterwards.
+ *          already (SQS-V13). NIMBUS_STALE: somebody received it since; it is theirs and was not deleted (SQS-V9).
+ *          NIMBUS_E_RECEIPT_EXPIRED: of a FIFO queue, and its visibility has lapsed; not deleted (SQS-V10). NIMBUS_E_DELETED: the queue is
+ *          gone. NIMBUS_E_INVALID: empty, or a handler's. Except for the last, the slot is empty afterwards.
  * Threads: the delivery's holder. Blocks: no. Allocates: no; never fails for memory.
- * Source: SQS-V8, V9, V13.
+ * Source: SQS-V8 to V13.
  */
 NIMBUS_API nimbus_status nimbus_delivery_delete(nimbus_delivery *delivery);
 

@@ -66,7 +66,7 @@ typedef struct nimbus_queue_options {
     nimbus_overflow overflow NIMBUS_0;
     bool text_only NIMBUS_0;                      /**< bodies and String values are UTF-8 text without control characters but tab, line
                                                        feed and carriage return, else NIMBUS_E_CONTENT (SQS-S3); false: any bytes */
-    nimbus_queue *dead_letter_queue NIMBUS_0;     /**< of the same instance; binds to its name (SQS-D11). NULL: none */
+    nimbus_queue *dead_letter_queue NIMBUS_0;     /**< another one of the same instance and kind; binds to its name (SQS-D11). NULL: none */
     uint32_t max_receive_count NIMBUS_0;          /**< 1 to 1,000; needed if and only if there is a dead-letter queue (SQS-D1) */
     bool eager_dead_letter NIMBUS_0;              /**< dead letters go when the last visibility ends, not at the next receive (SQS-D3) */
     nimbus_redrive_permission redrive_permission NIMBUS_0; /**< of this queue as a dead-letter queue */
@@ -272,8 +272,8 @@ typedef struct nimbus_receive_options {
  * @param max        1 to 10 (limits.max_batch)
  * @param ret_count  how many were received; 0 with NIMBUS_EMPTY; NULL: not wanted
  * Returns: NIMBUS_OK: at least one. NIMBUS_EMPTY: none came in time. NIMBUS_E_OVER_LIMIT: too many are in flight and wait is 0 (SQS-R16;
- *          with a wait it waits). NIMBUS_E_INVALID: max or a duration is out of range, attempt_id on a
- *          standard queue or malformed. NIMBUS_E_ATTEMPT, NIMBUS_E_NO_MEMORY, NIMBUS_E_FULL (the instance's memory): with attempt_id,
+ *          with a wait it waits; a FIFO queue says NIMBUS_EMPTY, SQS-R17). NIMBUS_E_INVALID: max or a duration is out of range, attempt_id
+ *          on a standard queue or malformed. NIMBUS_E_ATTEMPT, NIMBUS_E_NO_MEMORY, NIMBUS_E_FULL (the instance's memory): with attempt_id,
  *          nothing was received. NIMBUS_E_DELETED: also while waiting.
  *          NIMBUS_E_CLOSED: shut down and nothing is there; without a wait that is NIMBUS_EMPTY. NIMBUS_E_WOULD_BLOCK: driven, and
  *          inside a handler or under a manual clock; nothing is there now and a wait could not end. After a failure no slot holds a
@@ -289,10 +289,11 @@ NIMBUS_API NIMBUS_MUST_USE nimbus_status nimbus_queue_receive(nimbus_queue *queu
  *
  * @param queue    NULL: NIMBUS_E_INVALID
  * @param receipt  of any receive from this queue
- * Returns: NIMBUS_OK: the message is gone, or was. NIMBUS_STALE: superseded by a newer receive; not deleted. NIMBUS_E_RECEIPT: not a
- *          receipt of this queue. NIMBUS_E_DELETED. NIMBUS_E_INVALID.
+ * Returns: NIMBUS_OK: the message is gone, or was. NIMBUS_STALE: superseded by a newer receive; not deleted. NIMBUS_E_RECEIPT_EXPIRED:
+ *          FIFO, in place of NIMBUS_STALE, too: its visibility has lapsed; not deleted (SQS-V10). NIMBUS_E_RECEIPT: not a receipt of this
+ *          queue. NIMBUS_E_DELETED. NIMBUS_E_INVALID.
  * Threads: any. Blocks: no. Allocates: no; never fails for memory.
- * Source: SQS-V8, V9, V13, V14, T2, T10.
+ * Source: SQS-V8 to V14, T2, T10.
  */
 NIMBUS_API nimbus_status nimbus_queue_delete_message(nimbus_queue *queue, nimbus_receipt receipt);
 

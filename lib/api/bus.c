@@ -64,12 +64,10 @@ nimbus_status nimbus_bus_put_batch(nimbus_bus *bus, const nimbus_event *events, 
 {
     nimbus_status status = nb_accepting(bus != NULL ? &bus->object : NULL);
 
-    if (status != NIMBUS_OK || events == NULL) {
-        return status != NIMBUS_OK ? status : NIMBUS_E_INVALID;
+    if (status != NIMBUS_OK) {
+        return status;
     }
-    status = count == 0                                          ? NIMBUS_E_EMPTY_BATCH
-             : count > bus->object.runtime->limits.max_batch ? NIMBUS_E_BATCH_TOO_MANY
-                                                                 : NIMBUS_OK;
+    status = nb_batch_shape(events, count, bus->object.runtime->limits.max_batch);
     for (size_t i = 0; status == NIMBUS_OK && i < count; i++) {
         status = nb_event_size(&events[i]) > bus->object.runtime->limits.max_event_size ? NIMBUS_E_TOO_LARGE : NIMBUS_OK;
     }

@@ -22,6 +22,15 @@ static inline nimbus_status nb_accepting(const nb_object *object)
     return status == NIMBUS_OK ? nb_intake(object->runtime) : status;
 }
 
+/* The shape of a batch, before anything in it is looked at. entries: its array. */
+static inline nimbus_status nb_batch_shape(const void *entries, size_t count, size_t max)
+{
+    return count == 0        ? NIMBUS_E_EMPTY_BATCH
+           : count > max     ? NIMBUS_E_BATCH_TOO_MANY
+           : entries == NULL ? NIMBUS_E_INVALID
+                             : NIMBUS_OK;
+}
+
 /* A set-up call on an instance: false with *err filled if it must not go on. */
 static inline bool nb_setup(nimbus_runtime *nb, const char *call, nimbus_error *err)
 {

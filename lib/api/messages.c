@@ -5,11 +5,12 @@
 #include "queue/async.h"
 #include "queue/queue.h"
 
-static nimbus_status batch_size_status(const nimbus_queue *queue, size_t count)
+/* The first lines of every batch call. */
+static nimbus_status check_batch(nimbus_queue *queue, const void *entries, size_t count)
 {
-    return count == 0                                            ? NIMBUS_E_EMPTY_BATCH
-           : count > queue->object.runtime->limits.max_batch ? NIMBUS_E_BATCH_TOO_MANY
-                                                                 : NIMBUS_OK;
+    nimbus_status status = nb_usable(queue != NULL ? &queue->object : NULL);
+
+    return status == NIMBUS_OK ? nb_batch_shape(entries, count, queue->object.runtime->limits.max_batch) : status;
 }
 
 nimbus_status nimbus_queue_send(nimbus_queue *queue, const nimbus_entry *entry, nimbus_sent *ret)
@@ -60,10 +61,10 @@ nimbus_status nimbus_queue_send_batch(nimbus_queue *queue, const nimbus_entry *e
     bool partial = false, plain = true;
     uint32_t run;
 
-    if (status != NIMBUS_OK || entries == NULL) {
-        return status != NIMBUS_OK ? status : NIMBUS_E_INVALID;
+    if (status != NIMBUS_OK) {
+        return status;
     }
-    status = batch_size_status(queue, count);
+    status = check_batch(queue, entries, count);
     max = queue->object.runtime->limits.max_message_size;
     for (size_t i = 0; status == NIMBUS_OK && i < count; i++) {
         if (nb_queue_plain(queue, &entries[i])) {
@@ -178,25 +179,17 @@ nimbus_status nimbus_queue_change_visibility(nimbus_queue *queue, nimbus_receipt
 
 nimbus_status nimbus_queue_delete_batch(nimbus_queue *queue, const nimbus_receipt *receipts, size_t count, nimbus_status *ret)
 {
-    nimbus_status status = nb_usable(queue != NULL ? &queue->object : NULL);
+    nimbus_status status = check_batch(queue, receipts, count);
 
-    if (status != NIMBUS_OK || receipts == NULL) {
-        return status != NIMBUS_OK ? status : NIMBUS_E_INVALID;
-    }
-    status = batch_size_status(queue, count);
     return status == NIMBUS_OK && !nb_store_delete_many(&queue->store, receipts, count, ret) ? NIMBUS_PARTIAL : status;
 }
 
 nimbus_status nimbus_queue_change_visibility_batch(nimbus_queue *queue, const nimbus_receipt *receipts, const nimbus_duration *timeouts,
                                                    size_t count, nimbus_status *ret)
 {
-    nimbus_status status = nb_usable(queue != NULL ? &queue->object : NULL);
+    nimbus_status status = check_batch(queue, timeouts != NULL ? receipts : NULL, count);
     bool partial = false;
 
-    if (status != NIMBUS_OK || receipts == NULL || timeouts == NULL) {
-        return status != NIMBUS_OK ? status : NIMBUS_E_INVALID;
-    }
-    status = batch_size_status(queue, count);
     for (size_t i = 0; status == NIMBUS_OK && i < count; i++) {
         nimbus_status one = nimbus_queue_change_visibility(queue, receipts[i], timeouts[i]);
 

@@ -4,35 +4,15 @@
 #include "api/handle.h"
 #include "queue/manage.h"
 
-#define MAX_NAME 80
-#define FIFO_ENDING ".fifo"
-
-/* A FIFO queue has the ending, which counts, and no other has a dot (SQS-Q1). */
-static bool fifo_name_valid(const char *name)
-{
-    size_t length = name != NULL ? strlen(name) : 0, ending = sizeof FIFO_ENDING - 1;
-    char stem[MAX_NAME + 1];
-
-    if (length <= ending || length > MAX_NAME || strcmp(name + length - ending, FIFO_ENDING) != 0) {
-        return false;
-    }
-    memcpy(stem, name, length - ending);
-    stem[length - ending] = '\0';
-    return nb_name_valid(stem, MAX_NAME, "-_");
-}
-
 nimbus_queue *nimbus_queue_create(nimbus_runtime *nb, const char *name, const nimbus_queue_options *options, nimbus_error *err)
 {
     if (!nb_setup(nb, __func__, err)) {
         return NULL;
     }
-    if (options != NULL && options->fifo) {
-        if (!fifo_name_valid(name)) {
-            nb_error_set(err, NIMBUS_E_INVALID, __func__, "name", "not letters, digits, '-', '_' and then .fifo, 80 in all");
-            return NULL;
-        }
-    } else if (!nb_name_valid(name, MAX_NAME, "-_")) {
-        nb_error_set(err, NIMBUS_E_INVALID, __func__, "name", "not 1 to 80 letters, digits, '-' and '_'");
+    if (!nb_queue_name_valid(name, options != NULL && options->fifo)) {
+        nb_error_set(err, NIMBUS_E_INVALID, __func__, "name",
+                     options != NULL && options->fifo ? "not letters, digits, '-', '_' and then .fifo, 80 in all"
+                                                      : "not 1 to 80 letters, digits, '-' and '_'");
         return NULL;
     }
     return nb_queue_create(nb, name, options, __func__, err);

@@ -74,12 +74,10 @@ nimbus_status nimbus_topic_publish_batch(nimbus_topic *topic, const nimbus_entry
     nimbus_status status = nb_accepting(topic != NULL ? &topic->object : NULL);
     size_t total = 0, size = 0;
 
-    if (status != NIMBUS_OK || entries == NULL) {
-        return status != NIMBUS_OK ? status : NIMBUS_E_INVALID;
+    if (status != NIMBUS_OK) {
+        return status;
     }
-    status = count == 0                                            ? NIMBUS_E_EMPTY_BATCH
-             : count > topic->object.runtime->limits.max_batch ? NIMBUS_E_BATCH_TOO_MANY
-                                                                   : NIMBUS_OK;
+    status = nb_batch_shape(entries, count, topic->object.runtime->limits.max_batch);
     for (size_t i = 0; status == NIMBUS_OK && i < count; i++) {
         nb_topic_check(topic, &entries[i], &size);
         total = size > SIZE_MAX - total ? SIZE_MAX : total + size;

@@ -7,7 +7,7 @@
 #define MAX_NAME 256
 #define MAX_DIGITS 38
 #define MIN_EXPONENT (-128)
-#define MAX_EXPONENT 126
+#define MAX_EXPONENT 126 /* of 10^126 itself, and of no other */
 
 static bool begins_ignoring_case(const char *text, const char *lower)
 {
@@ -38,6 +38,7 @@ typedef struct decimal {
     size_t digits;      /* significant ones */
     size_t trailing;    /* zeros at the end of these, which do not count */
     long point_shift;   /* exponent of the first significant digit, before the e */
+    char first;         /* that digit */
     bool any, nonzero, after_point;
 } decimal;
 
@@ -47,6 +48,7 @@ static void read_digit(decimal *number, char c)
     if (c != '0' || number->nonzero) {
         if (!number->nonzero) {
             number->nonzero = true;
+            number->first = c;
             number->point_shift = number->after_point ? number->point_shift - 1 : 0;
         } else if (!number->after_point) {
             number->point_shift++;
@@ -82,7 +84,7 @@ static bool read_exponent(const char *at, const char *end, long *ret)
 static bool number_valid(nimbus_bytes text)
 {
     const char *at = text.data, *end = at + text.size;
-    decimal number = { 0, 0, 0, false, false, false };
+    decimal number = { 0, 0, 0, '0', false, false, false };
     long exponent = 0;
 
     if (at < end && (*at == '-' || *at == '+')) {
@@ -101,6 +103,9 @@ static bool number_valid(nimbus_bytes text)
         return false;
     }
     exponent += number.point_shift;
+    if (exponent == MAX_EXPONENT && (number.first != '1' || number.digits - number.trailing > 1)) {
+        exponent++; /* above 10^126 */
+    }
     return !number.nonzero || (number.digits - number.trailing <= MAX_DIGITS && exponent >= MIN_EXPONENT && exponent <= MAX_EXPONENT);
 }
 

@@ -2,8 +2,9 @@
 
 #include <string.h>
 
+#include "queue/queue.h"
+
 #define MAX_SOURCES 10 /* SQS-D14 */
-#define MAX_NAME 80
 
 /* --------------------------------------------------------------------------------------------- the hook */
 
@@ -111,11 +112,11 @@ const char *nb_queue_extras_check(const nimbus_queue_options *o, const char **re
         (o->redrive_sources == NULL && by_queue)) {
         return "redrive_sources";
     }
-    *ret_reason = "a name is NULL, empty or too long";
+    *ret_reason = "a name that no queue can have";
     for (size_t i = 0; i < o->redrive_source_count; i++) {
         const char *name = o->redrive_sources[i];
 
-        if (name == NULL || name[0] == '\0' || strlen(name) > MAX_NAME) {
+        if (!nb_queue_name_valid(name, false) && !nb_queue_name_valid(name, true)) {
             return "redrive_sources";
         }
     }

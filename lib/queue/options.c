@@ -1,5 +1,7 @@
 #include "queue/options.h"
 
+#include <string.h>
+
 #include "base/check.h"
 #include "base/error.h"
 #include "queue/extras.h"
@@ -8,6 +10,25 @@
 #define DEFAULT_DEDUP_CAPACITY ((size_t)64 << 20)
 #define MIN_MESSAGE_SIZE 1024
 #define MAX_RECEIVE_COUNT 1000
+
+#define MAX_NAME 80
+#define FIFO_ENDING ".fifo"
+
+bool nb_queue_name_valid(const char *name, bool fifo)
+{
+    size_t length = name != NULL ? strlen(name) : 0, ending = sizeof FIFO_ENDING - 1;
+    char stem[MAX_NAME + 1];
+
+    if (!fifo) {
+        return nb_name_valid(name, MAX_NAME, "-_");
+    }
+    if (length <= ending || length > MAX_NAME || strcmp(name + length - ending, FIFO_ENDING) != 0) {
+        return false;
+    }
+    memcpy(stem, name, length - ending);
+    stem[length - ending] = '\0';
+    return nb_name_valid(stem, MAX_NAME, "-_");
+}
 
 static nimbus_status refuse(nimbus_error *err, const char *call, const char *field, const char *reason)
 {

@@ -272,20 +272,25 @@ void nb_queue_get_options(nimbus_queue *queue, nimbus_queue_options *ret)
     spell_out(&ret->receive_wait);
 }
 
-/* A dead letter that the queue has already is not asked again. */
+/* A dead-letter queue that the queue has already is not asked again. Its own it cannot be: a dead letter would have nowhere to go. */
 static nimbus_status check_new_permission(nimbus_queue *queue, const nimbus_queue_options *options, const char *call, nimbus_error *err)
 {
     bool same;
 
+    if (options->dead_letter_queue != NULL && options->dead_letter_queue->object.name == queue->object.name) {
+        return nb_error_set(err, NIMBUS_E_INVALID, call, "dead_letter_queue", "it is the queue itself");
+    }
     nb_lock_acquire(&queue->lock);
     same = options->dead_letter_queue == NULL || options->dead_letter_queue->object.name == queue->dead_letter;
     nb_lock_release(&queue->lock);
     return same ? NIMBUS_OK : check_permission(options, queue->store.name, call, err);
 }
 
-static nimbus_status check_kind(const nimbus_queue *queue, const nimbus_queue_options *options, const char *call, nimbus_error *err)
+/* It comes first: of options for the other kind, that is the fault to name. */
+static nimbus_status check_kind(const nimbus_queue *queue, const nimbus_queue_options *given, const char *call, nimbus_error *err)
 {
-    const char *field = options->fifo != queue->fifo.on ? "fifo" : options->fair != queue->fair ? "fair" : NULL;
+    bool fifo = given != NULL && given->fifo, fair = given != NULL && given->fair;
+    const char *field = fifo != queue->fifo.on ? "fifo" : fair != queue->fair ? "fair" : NULL;
 
     return field == NULL ? NIMBUS_OK : nb_error_set(err, NIMBUS_E_INVALID, call, field, "the kind of a queue is fixed (SQS-Q7)");
 }
@@ -299,10 +304,10 @@ nimbus_status nb_queue_set_options(nimbus_queue *queue, const nimbus_queue_optio
     nb_name *old_name;
     nimbus_queue *old_shown;
     nimbus_duration before;
-    nimbus_status status = nb_queue_options_resolve(nb, given, &options, call, err);
+    nimbus_status status = check_kind(queue, given, call, err);
 
+    status = status == NIMBUS_OK ? nb_queue_options_resolve(nb, given, &options, call, err) : status;
     status = status == NIMBUS_OK ? check_new_permission(queue, &options, call, err) : status;
-    status = status == NIMBUS_OK ? check_kind(queue, &options, call, err) : status;
     if (status != NIMBUS_OK) {
         return status;
     }

@@ -48,6 +48,9 @@ bool nb_queue_text_message(const nimbus_message *message); /* what a queue with 
 nimbus_queue *nb_queue_create(nimbus_runtime *nb, const char *name, const nimbus_queue_options *options, const char *call,
                               nimbus_error *err);
 void nb_queue_get_options(nimbus_queue *queue, nimbus_queue_options *ret);
+/* A FIFO queue's name has the ending, which counts, and no other has a dot (SQS-Q1). NULL: it is none. */
+bool nb_queue_name_valid(const char *name, bool fifo);
+
 nimbus_status nb_queue_set_options(nimbus_queue *queue, const nimbus_queue_options *options, const char *call, nimbus_error *err);
 
 /* Checks everything about an entry that needs no lock but the queue's; *ret_size: body and
