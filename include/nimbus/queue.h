@@ -54,7 +54,7 @@ typedef struct nimbus_queue_options {
     bool content_based_deduplication NIMBUS_0;    /**< FIFO: who gives no deduplication id has the body's SHA-256 (SQS-F15) */
     nimbus_dedup_scope deduplication_scope NIMBUS_0; /**< FIFO; changed only while the queue is empty and remembers nothing, else
                                                        NIMBUS_E_UNSUPPORTED (SQS-F21) */
-    size_t deduplication_capacity NIMBUS_0;       /**< FIFO: bytes to remember ids for 5 minutes, about 56 each: 64 MiB; 16 KiB at
+    size_t deduplication_capacity NIMBUS_0;       /**< FIFO: bytes to remember ids for 5 minutes, about 60 each: 64 MiB; 16 KiB at
                                                        least. When they are used, sends answer NIMBUS_E_DEDUP_FULL (SQS-F23) */
     nimbus_duration visibility_timeout NIMBUS_0;  /**< 30 s; up to 12 h; NIMBUS_ZERO: none (SQS-Q9, R10) */
     nimbus_duration delay NIMBUS_0;               /**< of messages that say none: none; up to 15 min */

@@ -6,12 +6,14 @@
  * taken for one; with 2^-128 a pair that does not happen, and who does not know the key cannot bring it about (base/keyed_hash.h).
  *
  * Since the window is constant, entries end in the order in which they came: they lie in a queue of chunks, and forgetting the oldest is a
- * step of its front. They are found through buckets, chains from newer to older entries. A link to an entry that is gone ends the chain,
- * for all behind it are older and gone, too; so nobody looks for an entry that ends. The number of buckets follows that of the entries, one
- * by one (linear hashing, Litwin 1980): no call moves more than a chain or two, none stops the queue to build a table anew.
+ * step of its front. They are found through buckets, each a line of the cache: seven slots with half a word of the hash and the number of
+ * an entry, and for what finds no slot a chain from newer to older entries. A number that is gone frees its slot, and ends the chain, for
+ * all behind it are older and gone, too; so nobody looks for an entry that ends. A look-up of an id that is new reads one line, rarely
+ * more. The number of buckets follows that of the entries, one by one (linear hashing, Litwin 1980): no call moves more than a bucket or
+ * two, none stops the queue to build a table anew, and a split reads the slots and not the entries.
  *
- * 48 bytes an entry, 8 to 16 for its bucket, and all of it is counted and bounded. Nothing is forgotten before its time: without room the
- * send fails (F23). No memory is touched for who never sends.
+ * 44 bytes an entry, 16 to 24 for its part of a bucket, and all of it is counted and bounded. Nothing is forgotten before its time: without
+ * room the send fails (F23). No memory is touched for who never sends.
  *
  * Everything is called under the store's lock, but for nb_dedup_hash.
  */
@@ -27,7 +29,6 @@ typedef struct nb_dedup_entry {
     uint64_t hash[2];
     uint64_t id, sequence; /* of the message */
     int64_t end;           /* elapsed */
-    uint64_t next;         /* number of an older entry of the bucket; of none: 0, or one that is gone */
 } nb_dedup_entry;
 
 /* Pointers by number: those from one number up to another are in use. */
@@ -55,6 +56,9 @@ void nb_dedup_clear(nb_dedup *table);
 
 /* The two words that stand for an id of at most 128 bytes, and for a group's id, too, unless group is NULL. Needs no lock. */
 void nb_dedup_hash(const uint64_t key[2], const char *id, const char *group, uint64_t ret[2]);
+
+/* This hash will be looked for soon: what that reads first is on its way. */
+void nb_dedup_prefetch(const nb_dedup *table, const uint64_t hash[2]);
 
 /* Who has this hash now; NULL: nobody. Until the next call. */
 const nb_dedup_entry *nb_dedup_find(nb_dedup *table, const uint64_t hash[2], int64_t now);

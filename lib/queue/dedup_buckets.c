@@ -1,0 +1,252 @@
+/*
+ * dedup_buckets.c - how an entry is found: buckets of one line each.
+ *
+ * A slot leads to an entry by the low half of its number, and has the low half of the hash, so that neither a look-up nor a split reads an
+ * entry that it does not need. What has found all slots in use is in a chain.
+ *
+ * A number's low half comes again after 2^32 entries. Then a slot that was not used since leads to some other entry: a look-up compares
+ * the whole hash, and so does whoever puts what is in a slot into a chain. Chains are by whole numbers: what is gone stays gone.
+ */
+#include "queue/dedup_inside.h"
+
+#define SLOTS 7u
+#define FILL 4u /* entries a bucket, on average */
+
+typedef struct bucket {
+    uint32_t tags[SLOTS];
+    uint32_t numbers[SLOTS];
+    uint64_t more; /* the newest of the chain; of none: 0, or one that is gone */
+} bucket;
+
+_Static_assert(sizeof(bucket) == NB_DEDUP_LINE, "a bucket is a line");
+
+/* The highest power of 2 up to n > 0. */
+static uint64_t power_below(uint64_t n)
+{
+    return UINT64_C(1) << (63 - __builtin_clzll(n));
+}
+
+/* With n buckets: the hash modulo the power of 2 above n, or that below it if there is no such bucket yet. */
+static uint64_t bucket_of(uint64_t hash, uint64_t n)
+{
+    uint64_t half = power_below(n), number = hash & (2 * half - 1);
+
+    return number < n ? number : number - half;
+}
+
+static bucket *bucket_at(const nb_dedup *table, uint64_t number)
+{
+    uintptr_t segment = (uintptr_t)*nb_dedup_at(&table->segments, number / NB_DEDUP_SEGMENT);
+
+    return (bucket *)((segment + NB_DEDUP_LINE - 1) & ~(uintptr_t)(NB_DEDUP_LINE - 1)) + number % NB_DEDUP_SEGMENT;
+}
+
+static bool slot_lives(const nb_dedup *table, const bucket *in, unsigned slot)
+{
+    return in->numbers[slot] - (uint32_t)table->first < (uint32_t)nb_dedup_count(table);
+}
+
+/* Of a slot that lives. */
+static uint64_t number_in(const nb_dedup *table, const bucket *in, unsigned slot)
+{
+    return table->first + (in->numbers[slot] - (uint32_t)table->first);
+}
+
+/* False: all slots are in use. */
+static bool put_in_slot(const nb_dedup *table, bucket *to, uint32_t tag, uint64_t number)
+{
+    for (unsigned i = 0; i < SLOTS; i++) {
+        if (!slot_lives(table, to, i)) {
+            to->tags[i] = tag;
+            to->numbers[i] = (uint32_t)number;
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint64_t behind(const nb_dedup *table, uint64_t number)
+{
+    const nb_dedup_chunk *from = nb_dedup_chunk_at(table, number);
+    uint32_t step = from->steps[number % NB_DEDUP_CHUNK];
+
+    return step != 0 ? number - step : 0;
+}
+
+/* older: of none that lives: 0. Both live, or number is to live next: so the step fits. */
+static void set_behind(nb_dedup *table, uint64_t number, uint64_t older)
+{
+    nb_dedup_chunk *to = nb_dedup_chunk_at(table, number);
+
+    to->steps[number % NB_DEDUP_CHUNK] = older != 0 ? (uint32_t)(number - older) : 0;
+}
+
+/* To the end of a chain whose last one is *last (0: it is empty). */
+static void append(nb_dedup *table, bucket *to, uint64_t number, uint64_t *last)
+{
+    if (*last == 0) {
+        to->more = number;
+    } else {
+        set_behind(table, *last, number);
+    }
+    set_behind(table, number, 0);
+    *last = number;
+}
+
+/* To its place in the chain, unless it is there; nothing if it is not the one that the tag is of. */
+static void insert(nb_dedup *table, bucket *to, uint32_t tag, uint64_t number)
+{
+    uint64_t before = 0, older = to->more;
+
+    if ((uint32_t)nb_dedup_entry_at(table, number)->hash[0] != tag) {
+        return;
+    }
+    while (nb_dedup_lives(table, older) && older > number) {
+        before = older;
+        older = behind(table, older);
+    }
+    if (older == number) {
+        return;
+    }
+    set_behind(table, number, nb_dedup_lives(table, older) ? older : 0);
+    if (before != 0) {
+        set_behind(table, before, number);
+    } else {
+        to->more = number;
+    }
+}
+
+/* Deals the bucket that the last one comes from out to both. */
+static void split(nb_dedup *table)
+{
+    uint64_t last = table->buckets - 1, from = last - power_below(last), ends[2] = { 0, 0 };
+    bucket *stay = bucket_at(table, from), *go = bucket_at(table, last);
+    uint64_t number = stay->more;
+
+    for (unsigned i = 0; i < SLOTS; i++) {
+        if (slot_lives(table, stay, i) && bucket_of(stay->tags[i], table->buckets) == last) {
+            (void)put_in_slot(table, go, stay->tags[i], number_in(table, stay, i)); /* it has as many */
+            stay->numbers[i] = (uint32_t)table->first - 1;
+        }
+    }
+    stay->more = 0;
+    while (nb_dedup_lives(table, number)) {
+        uint64_t older = behind(table, number), hash = nb_dedup_entry_at(table, number)->hash[0];
+        bool goes = bucket_of(hash, table->buckets) == last;
+
+        if (!put_in_slot(table, goes ? go : stay, (uint32_t)hash, number)) {
+            append(table, goes ? go : stay, number, &ends[goes]);
+        }
+        number = older;
+    }
+}
+
+/* One more bucket. False: *status says why. */
+static bool add_bucket(nb_dedup *table, nimbus_status *status)
+{
+    uint64_t segment = table->buckets / NB_DEDUP_SEGMENT;
+
+    if (table->buckets % NB_DEDUP_SEGMENT == 0) {
+        if (!nb_dedup_widen(table, &table->segments, 0, segment, status) ||
+            (*nb_dedup_at(&table->segments, segment) = nb_dedup_get(table, NB_DEDUP_SEGMENT_SIZE, status)) == NULL) {
+            return false;
+        }
+    }
+    table->buckets++;
+    *bucket_at(table, table->buckets - 1) = (bucket){ .more = 0 };
+    for (unsigned i = 0; i < SLOTS; i++) {
+        bucket_at(table, table->buckets - 1)->numbers[i] = (uint32_t)table->first - 1;
+    }
+    if (table->buckets > 1) {
+        split(table);
+    }
+    return true;
+}
+
+/* What the last bucket has joins the bucket it came from, chains from newer to older. There are two at least. */
+static void drop_bucket(nb_dedup *table)
+{
+    uint64_t last = table->buckets - 1, end = 0;
+    bucket *into = bucket_at(table, last - power_below(last)), *from = bucket_at(table, last);
+    uint64_t one = into->more, other = from->more;
+
+    into->more = 0;
+    while (nb_dedup_lives(table, one) || nb_dedup_lives(table, other)) {
+        uint64_t *newer = nb_dedup_lives(table, one) && (!nb_dedup_lives(table, other) || one > other) ? &one : &other, number = *newer;
+
+        *newer = behind(table, number);
+        append(table, into, number, &end);
+    }
+    for (unsigned i = 0; i < SLOTS; i++) {
+        if (slot_lives(table, from, i) && !put_in_slot(table, into, from->tags[i], number_in(table, from, i))) {
+            insert(table, into, from->tags[i], number_in(table, from, i));
+        }
+    }
+    table->buckets--;
+    if (table->buckets % NB_DEDUP_SEGMENT == 0) {
+        nb_dedup_put(table, *nb_dedup_at(&table->segments, table->buckets / NB_DEDUP_SEGMENT), NB_DEDUP_SEGMENT_SIZE);
+        *nb_dedup_at(&table->segments, table->buckets / NB_DEDUP_SEGMENT) = NULL;
+        nb_dedup_narrow(table, &table->segments, 0, table->buckets / NB_DEDUP_SEGMENT);
+    }
+}
+
+bool nb_dedup_more_buckets(nb_dedup *table, nimbus_status *status)
+{
+    return FILL * table->buckets > nb_dedup_count(table) || add_bucket(table, status);
+}
+
+void nb_dedup_fewer_buckets(nb_dedup *table)
+{
+    if (2 * FILL * table->buckets > 3 * nb_dedup_count(table) + 2 * FILL * NB_DEDUP_SEGMENT) {
+        drop_bucket(table);
+    }
+}
+
+static bool same(const nb_dedup_entry *entry, const uint64_t hash[2])
+{
+    return entry->hash[0] == hash[0] && entry->hash[1] == hash[1];
+}
+
+void nb_dedup_prefetch(const nb_dedup *table, const uint64_t hash[2])
+{
+    if (table->buckets > 0) {
+        __builtin_prefetch(bucket_at(table, bucket_of(hash[0], table->buckets)), 1);
+    }
+}
+
+const nb_dedup_entry *nb_dedup_find(nb_dedup *table, const uint64_t hash[2], int64_t now)
+{
+    const bucket *in = table->buckets > 0 ? bucket_at(table, bucket_of(hash[0], table->buckets)) : NULL;
+
+    for (unsigned i = 0; in != NULL && i < SLOTS; i++) {
+        if (in->tags[i] == (uint32_t)hash[0] && slot_lives(table, in, i)) {
+            const nb_dedup_entry *entry = nb_dedup_entry_at(table, number_in(table, in, i));
+
+            if (same(entry, hash) && entry->end > now) {
+                return entry;
+            }
+        }
+    }
+    for (uint64_t number = in != NULL ? in->more : 0; nb_dedup_lives(table, number); number = behind(table, number)) {
+        const nb_dedup_entry *entry = nb_dedup_entry_at(table, number);
+
+        if (entry->end <= now) {
+            return NULL; /* and so are all behind it */
+        }
+        if (same(entry, hash)) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+void nb_dedup_link(nb_dedup *table)
+{
+    uint64_t number = table->next, hash = nb_dedup_entry_at(table, number)->hash[0];
+    bucket *to = bucket_at(table, bucket_of(hash, table->buckets));
+
+    if (!put_in_slot(table, to, (uint32_t)hash, number)) {
+        set_behind(table, number, nb_dedup_lives(table, to->more) ? to->more : 0);
+        to->more = number;
+    }
+}
