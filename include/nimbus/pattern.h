@@ -195,8 +195,9 @@ typedef struct nimbus_matched {
 
 /** How one event is matched. */
 typedef struct nimbus_match_options {
-    bool trusted NIMBUS_0;          /**< the event is well-formed JSON, and names no path twice, by one key or by a dotted and a nested one:
-                                         what no rule names is jumped over unread, and reading ends as soon as nothing more can matter */
+    bool trusted NIMBUS_0;          /**< the event is well-formed JSON, and no object in it has a key twice, or a key ("a") beside one that
+                                         begins with it and a dot ("a.b"): what no rule names is jumped over unread, and reading ends as
+                                         soon as nothing more can matter */
     uint64_t *ret_steps NIMBUS_0;   /**< the work done: bytes looked at, table probes and candidates, as one count; NULL: not wanted */
     uint64_t reserved_[4] NIMBUS_0;
 } nimbus_match_options;

@@ -1,33 +1,38 @@
 #include "json/jump.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "json/scan.h"
 #include "sync/atomic.h"
 
 #define BLOCK 64
+#define INLINE inline __attribute__((always_inline))
+
+/* The bytes of a block by what they are; bit n: byte n. */
+typedef struct block {
+    uint64_t quotes, slashes, opens, closes;
+} block;
 
 /* ------------------------------------------------------------------------------------------------- blocks */
 
-static void block_in_c(const char *at, nb_block *ret)
+static INLINE void block_in_c(const char *at, block *ret)
 {
-    nb_block block = { 0, 0, 0, 0 };
+    block all = { 0, 0, 0, 0 };
 
     for (unsigned i = 0; i < BLOCK; i++) {
         uint64_t bit = UINT64_C(1) << i;
         char c = at[i];
 
-        block.quotes |= c == '"' ? bit : 0;
-        block.slashes |= c == '\\' ? bit : 0;
-        block.opens |= (c | 0x20) == '{' ? bit : 0; /* a bracket and its brace differ in one bit */
-        block.closes |= (c | 0x20) == '}' ? bit : 0;
+        all.quotes |= c == '"' ? bit : 0;
+        all.slashes |= c == '\\' ? bit : 0;
+        all.opens |= (c | 0x20) == '{' ? bit : 0; /* a bracket and its brace differ in one bit */
+        all.closes |= (c | 0x20) == '}' ? bit : 0;
     }
-    *ret = block;
+    *ret = all;
 }
 
 #if NB_SCAN_SSE2
-static uint64_t equal_sse2(const __m128i v[4], char c)
+static INLINE uint64_t equal_sse2(const __m128i v[4], char c)
 {
     __m128i wanted = _mm_set1_epi8(c);
     uint64_t mask = 0;
@@ -38,7 +43,7 @@ static uint64_t equal_sse2(const __m128i v[4], char c)
     return mask;
 }
 
-static void block_by_sse2(const char *at, nb_block *ret)
+static INLINE void block_by_sse2(const char *at, block *ret)
 {
     const __m128i lower = _mm_set1_epi8(0x20);
     __m128i v[4];
@@ -60,7 +65,9 @@ static void block_by_sse2(const char *at, nb_block *ret)
 #include <immintrin.h>
 #define HAS_AVX2 1
 
-__attribute__((target("avx2"))) static uint64_t equal_avx2(__m256i low, __m256i high, char c)
+#define AVX2 __attribute__((target("avx2,bmi,popcnt,pclmul")))
+
+AVX2 static INLINE uint64_t equal_avx2(__m256i low, __m256i high, char c)
 {
     __m256i wanted = _mm256_set1_epi8(c);
     uint32_t a = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(low, wanted));
@@ -69,7 +76,7 @@ __attribute__((target("avx2"))) static uint64_t equal_avx2(__m256i low, __m256i 
     return (uint64_t)b << 32 | a;
 }
 
-__attribute__((target("avx2"))) static void block_by_avx2(const char *at, nb_block *ret)
+AVX2 static INLINE void block_by_avx2(const char *at, block *ret)
 {
     const __m256i lower = _mm256_set1_epi8(0x20);
     __m256i low = _mm256_loadu_si256((const __m256i *)(const void *)at);
@@ -81,6 +88,11 @@ __attribute__((target("avx2"))) static void block_by_avx2(const char *at, nb_blo
     high = _mm256_or_si256(high, lower);
     ret->opens = equal_avx2(low, high, '{');
     ret->closes = equal_avx2(low, high, '}');
+}
+/* Bit n: an odd number of bits up to n. */
+AVX2 static INLINE uint64_t parity_avx2(uint64_t bits)
+{
+    return (uint64_t)_mm_cvtsi128_si64(_mm_clmulepi64_si128(_mm_cvtsi64_si128((int64_t)bits), _mm_set1_epi8(-1), 0));
 }
 #else
 #define HAS_AVX2 0
@@ -99,14 +111,14 @@ static uint64_t gather(uint8x16_t a, uint8x16_t b, uint8x16_t c, uint8x16_t d)
     return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(low, low)), 0);
 }
 
-static uint64_t equal_neon(const uint8x16_t v[4], uint8_t c)
+static INLINE uint64_t equal_neon(const uint8x16_t v[4], uint8_t c)
 {
     uint8x16_t wanted = vdupq_n_u8(c);
 
     return gather(vceqq_u8(v[0], wanted), vceqq_u8(v[1], wanted), vceqq_u8(v[2], wanted), vceqq_u8(v[3], wanted));
 }
 
-static void block_by_neon(const char *at, nb_block *ret)
+static INLINE void block_by_neon(const char *at, block *ret)
 {
     uint8x16_t v[4];
 
@@ -123,29 +135,6 @@ static void block_by_neon(const char *at, nb_block *ret)
 }
 #endif
 
-nb_block_fn *const *nb_jump_ways(void)
-{
-#if HAS_AVX2
-    static nb_block_fn *const with[] = { block_in_c, block_by_sse2, block_by_avx2, NULL };
-    static nb_block_fn *const without[] = { block_in_c, block_by_sse2, NULL };
-
-    __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2") ? with : without;
-#elif NB_SCAN_SSE2
-    static nb_block_fn *const ways[] = { block_in_c, block_by_sse2, NULL };
-
-    return ways;
-#elif NB_SCAN_NEON
-    static nb_block_fn *const ways[] = { block_in_c, block_by_neon, NULL };
-
-    return ways;
-#else
-    static nb_block_fn *const ways[] = { block_in_c, NULL };
-
-    return ways;
-#endif
-}
-
 /* --------------------------------------------------------------------------------------------------- jump */
 
 typedef struct course {
@@ -155,7 +144,7 @@ typedef struct course {
 } course;
 
 /* Bytes behind an odd number of backslashes. */
-static uint64_t find_escaped(course *c, uint64_t slashes)
+static INLINE uint64_t find_escaped(course *c, uint64_t slashes)
 {
     const uint64_t odd = UINT64_C(0xAAAAAAAAAAAAAAAA);
     uint64_t starts, follows, sum;
@@ -174,7 +163,7 @@ static uint64_t find_escaped(course *c, uint64_t slashes)
 }
 
 /* Bit n: an odd number of bits up to n. */
-static uint64_t parity(uint64_t bits)
+static INLINE uint64_t parity(uint64_t bits)
 {
     for (unsigned shift = 1; shift < BLOCK; shift *= 2) {
         bits ^= bits << shift;
@@ -182,17 +171,20 @@ static uint64_t parity(uint64_t bits)
     return bits;
 }
 
+typedef void block_fn(const char *at, block *ret);
+typedef uint64_t parity_fn(uint64_t bits);
+
 /* Goes over one block. Returns the bytes up to the bracket that closes all; 0: it is not in this block. */
-static unsigned pass(course *c, const nb_block *block)
+static INLINE unsigned pass(course *c, const block *b, parity_fn *odd)
 {
-    uint64_t quotes = block->quotes & ~find_escaped(c, block->slashes);
-    uint64_t strings = parity(quotes) ^ c->in_string;
-    uint64_t opens = block->opens & ~strings;
-    uint64_t closes = block->closes & ~strings;
+    uint64_t quotes = b->quotes & ~find_escaped(c, b->slashes);
+    uint64_t strings = odd(quotes) ^ c->in_string;
+    uint64_t opens = b->opens & ~strings;
+    uint64_t closes = b->closes & ~strings;
     uint64_t both;
 
     c->in_string = (uint64_t)((int64_t)strings >> 63);
-    if ((unsigned)__builtin_popcountll(closes) < c->depth) {
+    if (closes == 0 || (c->depth > 1 && (unsigned)__builtin_popcountll(closes) < c->depth)) {
         c->depth += (unsigned)__builtin_popcountll(opens);
         c->depth -= (unsigned)__builtin_popcountll(closes);
         return 0;
@@ -207,16 +199,16 @@ static unsigned pass(course *c, const nb_block *block)
     return 0;
 }
 
-const char *nb_jump_by(nb_block_fn *way, const char *at, const char *end)
+static INLINE const char *jump(const char *at, const char *end, block_fn *look, parity_fn *odd)
 {
     course c = { 0, 0, 1 };
     char last[BLOCK];
-    nb_block block;
+    block b;
     unsigned found;
 
     for (; end - at >= BLOCK; at += BLOCK) {
-        way(at, &block);
-        found = pass(&c, &block);
+        look(at, &b);
+        found = pass(&c, &b, odd);
         if (found != 0) {
             return at + found;
         }
@@ -225,18 +217,70 @@ const char *nb_jump_by(nb_block_fn *way, const char *at, const char *end)
     if (end != at) {
         memcpy(last, at, (size_t)(end - at));
     }
-    way(last, &block);
-    found = pass(&c, &block);
+    look(last, &b);
+    found = pass(&c, &b, odd);
     return found != 0 ? at + found : end;
+}
+
+static const char *jump_in_c(const char *at, const char *end)
+{
+    return jump(at, end, block_in_c, parity);
+}
+
+#if NB_SCAN_SSE2
+static const char *jump_by_sse2(const char *at, const char *end)
+{
+    return jump(at, end, block_by_sse2, parity);
+}
+#endif
+
+#if HAS_AVX2
+AVX2 static const char *jump_by_avx2(const char *at, const char *end)
+{
+    return jump(at, end, block_by_avx2, parity_avx2);
+}
+#endif
+
+#if NB_SCAN_NEON
+static const char *jump_by_neon(const char *at, const char *end)
+{
+    return jump(at, end, block_by_neon, parity);
+}
+#endif
+
+nb_jump_fn *const *nb_jump_ways(void)
+{
+#if HAS_AVX2
+    static nb_jump_fn *const with[] = { jump_in_c, jump_by_sse2, jump_by_avx2, NULL };
+    static nb_jump_fn *const without[] = { jump_in_c, jump_by_sse2, NULL };
+
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("popcnt") &&
+                   __builtin_cpu_supports("pclmul")
+               ? with
+               : without;
+#elif NB_SCAN_SSE2
+    static nb_jump_fn *const ways[] = { jump_in_c, jump_by_sse2, NULL };
+
+    return ways;
+#elif NB_SCAN_NEON
+    static nb_jump_fn *const ways[] = { jump_in_c, jump_by_neon, NULL };
+
+    return ways;
+#else
+    static nb_jump_fn *const ways[] = { jump_in_c, NULL };
+
+    return ways;
+#endif
 }
 
 const char *nb_jump(const char *at, const char *end)
 {
-    static _Atomic(nb_block_fn *) best;
-    nb_block_fn *way = nb_load_relaxed(&best); /* a constant that anybody may find again */
+    static _Atomic(nb_jump_fn *) best;
+    nb_jump_fn *way = nb_load_relaxed(&best); /* a constant that anybody may find again */
 
     if (way == NULL) {
-        nb_block_fn *const *ways = nb_jump_ways();
+        nb_jump_fn *const *ways = nb_jump_ways();
 
         while (ways[1] != NULL) {
             ways++;
@@ -244,5 +288,5 @@ const char *nb_jump(const char *at, const char *end)
         way = *ways;
         nb_store_relaxed(&best, way);
     }
-    return nb_jump_by(way, at, end);
+    return way(at, end);
 }

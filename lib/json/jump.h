@@ -11,18 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The bytes of a block by what they are; bit n: byte n. */
-typedef struct nb_block {
-    uint64_t quotes, slashes, opens, closes;
-} nb_block;
-
-typedef void nb_block_fn(const char *at, nb_block *ret);
+/* at: behind the bracket that opens a container. Returns where it is closed, behind the bracket; end: it is not. */
+typedef const char *nb_jump_fn(const char *at, const char *end);
 
 /* All ways there are here, ended by NULL; the first is plain C. For the tests. */
-nb_block_fn *const *nb_jump_ways(void);
+nb_jump_fn *const *nb_jump_ways(void);
 
-/* at: behind the bracket that opens a container. Returns where it is closed, behind the bracket; end: it is not. */
 const char *nb_jump(const char *at, const char *end);
-const char *nb_jump_by(nb_block_fn *way, const char *at, const char *end);
 
 #endif

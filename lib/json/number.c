@@ -44,33 +44,66 @@ static void take_digit(scan *s, char c)
     s->zeros = 0;
 }
 
-/* Eight digits as a number; UINT64_MAX: not all are digits. */
-static uint64_t eight_digits(const char *at)
+#define ONES UINT64_C(0x0101010101010101)
+
+/* Eight characters, the first one lowest; digits become 0 to 9, and nothing else does. */
+static uint64_t load_eight(const char *at)
 {
-    const uint64_t ones = UINT64_C(0x0101010101010101);
     uint64_t v;
 
     memcpy(&v, at, sizeof v);
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     v = __builtin_bswap64(v);
 #endif
-    v ^= ones * '0'; /* 0 to 9 for digits, and for nothing else */
-    if ((((v & ones * 0x7F) + ones * (0x7F - 9)) | v) & ones * 0x80) {
-        return UINT64_MAX;
-    }
+    return v ^ ONES * '0';
+}
+
+/* The top bit of each byte that is no digit. */
+static uint64_t non_digits(uint64_t v)
+{
+    return (((v & ONES * 0x7F) + ONES * (0x7F - 9)) | v) & ONES * 0x80;
+}
+
+/* Eight digits as a number. */
+static uint64_t value_of(uint64_t v)
+{
     v = (v * 10 + (v >> 8)) & UINT64_C(0x00FF00FF00FF00FF); /* pairs, then fours, then all */
     v = (v * 100 + (v >> 16)) & UINT64_C(0x0000FFFF0000FFFF);
     return (v * 10000 + (v >> 32)) & UINT32_MAX;
 }
 
-/* Digits behind those that are there. Wrong, but defined, if there are more than fit: the caller counts them. */
-static const char *plain_digits(const char *at, const char *end, uint64_t *digits)
-{
-    uint64_t eight;
+static const uint64_t tens[] = { /* the smallest numbers of 1, 2, 3 digits, and so on */
+    1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, UINT64_C(10000000000), UINT64_C(100000000000),
+    UINT64_C(1000000000000), UINT64_C(10000000000000), UINT64_C(100000000000000), UINT64_C(1000000000000000),
+    UINT64_C(10000000000000000), UINT64_C(100000000000000000), UINT64_C(1000000000000000000)
+};
 
-    while (end - at >= 8 && (eight = eight_digits(at)) != UINT64_MAX) {
-        *digits = *digits * 100000000 + eight;
+/* Digits behind those that are there. Wrong, but defined, if there are more than fit: the caller counts them. start: of the text. */
+static const char *plain_digits(const char *start, const char *at, const char *end, uint64_t *digits)
+{
+    uint64_t v, others;
+    unsigned count;
+
+    while (end - at >= 8) {
+        v = load_eight(at);
+        others = non_digits(v);
+        if (others != 0) {
+            count = (unsigned)__builtin_ctzll(others) / 8;
+            if (count != 0) { /* zeros in front of them */
+                *digits = *digits * tens[count] + value_of(v << (64 - 8 * count));
+            }
+            return at + count;
+        }
+        *digits = *digits * tens[8] + value_of(v);
         at += 8;
+    }
+    count = (unsigned)(end - at);
+    if (count != 0 && end - start >= 8) { /* mostly the text ends with them */
+        v = load_eight(end - 8) & UINT64_MAX << (64 - 8 * count);
+        if (non_digits(v) == 0) {
+            *digits = *digits * tens[count] + value_of(v);
+            return end;
+        }
     }
     for (; at < end && is_digit(*at); at++) {
         *digits = *digits * 10 + (uint64_t)(*at - '0');
@@ -81,22 +114,17 @@ static const char *plain_digits(const char *at, const char *end, uint64_t *digit
 #define PLAIN_DIGITS 19u /* that many always fit into digits */
 
 /* All digits up to the exponent, if they are few: what take_digit() does one by one. False: it is left to that, nothing was changed. */
-static bool take_plain(scan *s)
+static bool take_plain(scan *s, const char *start)
 {
-    static const uint64_t least[PLAIN_DIGITS] = { /* numbers of 1, 2, 3 digits, and so on */
-        1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, UINT64_C(10000000000), UINT64_C(100000000000),
-        UINT64_C(1000000000000), UINT64_C(10000000000000), UINT64_C(100000000000000), UINT64_C(1000000000000000),
-        UINT64_C(10000000000000000), UINT64_C(100000000000000000), UINT64_C(1000000000000000000)
-    };
     uint64_t digits = 0;
-    const char *behind = plain_digits(s->at, s->end, &digits);
+    const char *behind = plain_digits(start, s->at, s->end, &digits);
     size_t count = (size_t)(behind - s->at);
     size_t fraction = 0;
 
     if (behind < s->end && *behind == '.') {
         const char *point = behind;
 
-        behind = plain_digits(point + 1, s->end, &digits);
+        behind = plain_digits(start, point + 1, s->end, &digits);
         fraction = (size_t)(behind - point - 1);
     }
     count += fraction;
@@ -108,7 +136,7 @@ static bool take_plain(scan *s)
         digits /= 10;
         s->power++;
     }
-    while (count > 0 && digits < least[count - 1]) {
+    while (count > 0 && digits < tens[count - 1]) {
         count--;
     }
     s->digits = digits;
@@ -147,7 +175,7 @@ bool nb_number_parse(const char *text, size_t size, nb_number *ret)
         return false;
     }
     s.at += size > 0 && (*text == '-' || *text == '+');
-    if (!take_plain(&s)) {
+    if (!take_plain(&s, text)) {
         for (; s.at < s.end && (is_digit(*s.at) || (*s.at == '.' && !s.point)); s.at++) {
             if (*s.at == '.') {
                 s.point = true;
@@ -183,4 +211,47 @@ bool nb_number_read(const char *text, size_t size, int64_t *ret_key)
     }
     *ret_key = nb_number_key(number.value);
     return true;
+}
+
+/* ------------------------------------------------------------------------------------------------- hints */
+
+unsigned nb_number_hint(const nb_number *number)
+{
+    return (unsigned)(number->digits % 100);
+}
+
+/* Whether a text has a letter, which in a number begins an exponent. */
+static bool has_letter(const char *text, size_t size)
+{
+    uint64_t v = 0, w;
+    size_t at = 0;
+
+    for (; at + 8 <= size; at += 8) {
+        memcpy(&w, text + at, 8);
+        v |= w;
+    }
+    if (at != size && size >= 8) {
+        memcpy(&w, text + size - 8, 8);
+        v |= w;
+    } else {
+        for (; at < size; at++) {
+            v |= (unsigned char)text[at];
+        }
+    }
+    return (v & ONES * 0x40) != 0;
+}
+
+unsigned nb_number_text_hint(const char *text, size_t size)
+{
+    unsigned last = size != 0 ? (unsigned char)(text[size - 1] - '0') : 0;
+    char before;
+
+    if (last - 1 > 8 || has_letter(text, size)) {
+        return 0;
+    }
+    before = size > 1 ? text[size - 2] : '0';
+    if (before == '.') {
+        before = size > 2 ? text[size - 3] : '0';
+    }
+    return is_digit(before) ? (unsigned)(before - '0') * 10 + last : last;
 }

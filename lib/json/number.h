@@ -31,6 +31,13 @@ bool nb_number_comparable(const nb_number *number);
 /* Orders like the doubles; 0 and -0 are one. */
 int64_t nb_number_key(double value);
 
+/*
+ * The last two digits: numbers that are equal have equal hints. Of a text they may be told without reading the number; 0: not of this one,
+ * which may equal any.
+ */
+unsigned nb_number_hint(const nb_number *number);
+unsigned nb_number_text_hint(const char *text, size_t size);
+
 /* Both: false if it is not comparable. */
 bool nb_number_read(const char *text, size_t size, int64_t *ret_key);
 

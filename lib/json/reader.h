@@ -71,6 +71,9 @@ bool nb_json_jump(nb_json_reader *reader);
  */
 nb_json_event nb_json_seek(nb_json_reader *reader, uint64_t filter, bool dots);
 
+/* Behind a member of an object that is known to be well-formed: goes to its end, which is the event. */
+nb_json_event nb_json_leave(nb_json_reader *reader);
+
 /* Where the last token starts. */
 static inline size_t nb_json_offset(const nb_json_reader *reader)
 {

@@ -66,6 +66,15 @@ static inline uint64_t nb_scan_specials(const char *at)
     return (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, slash), other));
 }
 
+/* The same; *ret_dots, as far as to the first of them: those that are a dot. */
+static inline uint64_t nb_scan_key(const char *at, uint64_t *ret_dots)
+{
+    __m128i v = _mm_loadu_si128((const __m128i *)(const void *)at);
+
+    *ret_dots = (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('.')));
+    return nb_scan_specials(at);
+}
+
 static inline uint64_t nb_scan_non_digits(const char *at)
 {
     __m128i v = _mm_loadu_si128((const __m128i *)(const void *)at);
@@ -96,6 +105,12 @@ static inline uint64_t nb_scan_specials(const char *at)
     uint8x16_t other = vcltq_s8(vreinterpretq_s8_u8(v), vdupq_n_s8(0x20));
 
     return nb_scan_mask(vorrq_u8(named, other));
+}
+
+static inline uint64_t nb_scan_key(const char *at, uint64_t *ret_dots)
+{
+    *ret_dots = nb_scan_mask(vceqq_u8(vld1q_u8((const uint8_t *)at), vdupq_n_u8('.')));
+    return nb_scan_specials(at);
 }
 
 static inline uint64_t nb_scan_non_digits(const char *at)
@@ -141,6 +156,12 @@ static inline uint64_t nb_scan_specials(const char *at)
            NB_SCAN_TOPS;
 }
 
+static inline uint64_t nb_scan_key(const char *at, uint64_t *ret_dots)
+{
+    *ret_dots = nb_scan_zeros(nb_scan_load(at) ^ NB_SCAN_ONES * '.');
+    return nb_scan_specials(at);
+}
+
 static inline uint64_t nb_scan_non_digits(const char *at)
 {
     uint64_t v = nb_scan_load(at) ^ NB_SCAN_ONES * '0'; /* 0 to 9 for digits, and for nothing else */
@@ -180,21 +201,6 @@ static inline const char *nb_scan_digits(const char *at, const char *end)
         at += NB_SCAN_WIDTH;
     }
     return nb_scan_digit_bytes(at, end);
-}
-
-/* Whether a short text has a dot; end: up to where bytes may be read. */
-static inline bool nb_scan_has_dot(const char *at, size_t size, const char *end)
-{
-#if NB_SCAN_SSE2
-    if (size <= 16 && end - at >= 16) {
-        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)at);
-        uint32_t dots = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('.')));
-
-        return (dots & ((UINT32_C(1) << size) - 1)) != 0;
-    }
-#endif
-    (void)end;
-    return size != 0 && memchr(at, '.', size) != NULL;
 }
 
 /* A bit that a key has in a small set of keys: what is not in the set is most often told by it. */

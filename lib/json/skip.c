@@ -6,21 +6,25 @@
 #include "json/token.h"
 
 /*
- * Members as most of them are: a key and a value of few bytes without escapes, one blank at most between tokens. Whatever is different is
- * left to the careful functions below. Nothing is looked at behind FAST bytes: before the end of the text nobody calls these.
+ * Members as most of them are: a short key, a string without escapes, a number or a word, one blank at most between tokens. Whatever is
+ * different is left to the careful functions below. Nothing is looked at behind FAST bytes, or behind the end of a string: nearer to the
+ * end of the text nobody calls these.
  */
 #define FAST 128
+#define NEAR 16
 
 /* The key at `at`, its colon and a blank. NULL: it is different. */
-static inline const char *fast_key(const char *at, size_t *ret_size)
+static inline const char *fast_key(const char *at, size_t *ret_size, bool *ret_dot)
 {
-    uint64_t mask = *at == '"' ? nb_scan_specials(at + 1) : 0;
+    uint64_t dots = 0;
+    uint64_t mask = *at == '"' ? nb_scan_key(at + 1, &dots) : 0;
     const char *behind;
 
     if (mask == 0) {
         return NULL;
     }
     *ret_size = nb_scan_first(mask);
+    *ret_dot = (dots & (mask ^ (mask - 1))) != 0; /* before the first special byte */
     behind = at + 1 + *ret_size;
     if (*behind != '"' || behind[1] != ':') {
         return NULL;
@@ -28,17 +32,11 @@ static inline const char *fast_key(const char *at, size_t *ret_size)
     return behind + 2 + (behind[2] == ' ');
 }
 
-/* A string or a number. NULL: it is different. */
-static inline const char *fast_value(const char *at)
+static inline const char *fast_number(const char *at)
 {
     uint64_t mask;
     unsigned digits;
 
-    if (*at == '"') {
-        mask = nb_scan_specials(at + 1);
-        at += mask != 0 ? 1 + nb_scan_first(mask) : 0;
-        return mask != 0 && *at == '"' ? at + 1 : NULL;
-    }
     at += *at == '-';
     mask = nb_scan_non_digits(at);
     digits = mask != 0 ? nb_scan_first(mask) : 0;
@@ -57,6 +55,16 @@ static inline const char *fast_value(const char *at)
     return (*at | 0x20) != 'e' ? at : NULL;
 }
 
+/* A string or a number, and NEAR bytes behind it. NULL: it is different. */
+static inline const char *fast_value(const char *at, const char *end)
+{
+    if (*at != '"') {
+        return fast_number(at);
+    }
+    at = nb_scan_plain(at + 1, end);
+    return end - at > NEAR && *at == '"' ? at + 1 : NULL;
+}
+
 /*
  * From a key on: as many members as are simple. Returns the key of the first that is not; or with *ret_behind, what stands behind a
  * value.
@@ -64,10 +72,11 @@ static inline const char *fast_value(const char *at)
 static inline const char *fast_members(const char *at, const char *end, bool *ret_behind)
 {
     size_t size;
+    bool dot;
 
     while (end - at >= FAST) {
-        const char *value = fast_key(at, &size);
-        const char *behind = value != NULL ? fast_value(value) : NULL;
+        const char *value = fast_key(at, &size, &dot);
+        const char *behind = value != NULL ? fast_value(value, end) : NULL;
 
         if (behind == NULL) {
             return at;
@@ -231,36 +240,51 @@ bool nb_json_jump(nb_json_reader *reader)
     return true;
 }
 
-/* Where the next key of the open object must stand; NULL: there is none, or it is not for nb_json_seek() to say. */
-static const char *key_place(const nb_json_reader *reader)
+/* Behind the bracket that closes the innermost container, which stands at `at`. */
+static nb_json_event close_at(nb_json_reader *reader, const char *at)
 {
-    const char *at = nb_scan_blanks(reader->at, reader->end);
-
-    if (reader->state == NB_STATE_KEY_OR_END) {
-        return at < reader->end && *at == '"' ? at : NULL;
-    }
-    if (reader->state != NB_STATE_BEHIND || nb_json_in_array(reader) || at == reader->end || *at != ',') {
-        return NULL;
-    }
-    return nb_scan_blanks(at + 1, reader->end);
+    reader->depth--;
+    finish(reader, at + 1);
+    return NB_JSON_OBJECT_END;
 }
 
-nb_json_event nb_json_seek(nb_json_reader *reader, uint64_t filter, bool dots)
+nb_json_event nb_json_leave(nb_json_reader *reader)
 {
-    const char *at = key_place(reader);
-    size_t size;
+    return close_at(reader, nb_jump(reader->at, reader->end) - 1);
+}
 
-    if (at == NULL) {
+/* The value behind a key. */
+static nb_json_event take_value(nb_json_reader *reader)
+{
+    const char *at = reader->at;
+    const char *behind = reader->end - at >= FAST ? fast_value(at, reader->end) : NULL;
+
+    if (behind == NULL) {
         return nb_json_next(reader);
     }
-    while (reader->end - at >= FAST) {
-        const char *value = fast_key(at, &size);
+    reader->token = at;
+    reader->size = (size_t)(behind - at);
+    reader->escaped = false;
+    reader->at = behind;
+    reader->state = NB_STATE_BEHIND;
+    return *at == '"' ? NB_JSON_STRING : NB_JSON_NUMBER;
+}
+
+/* From a key on. */
+static nb_json_event seek_from(nb_json_reader *reader, const char *at, uint64_t filter, bool dots)
+{
+    const char *end = reader->end;
+    size_t size;
+    bool dot;
+
+    while (end - at >= FAST) {
+        const char *value = fast_key(at, &size, &dot);
         const char *behind;
 
         if (value == NULL) {
             break;
         }
-        if ((filter & nb_key_bit(at + 1, size)) != 0 || (dots && nb_scan_has_dot(at + 1, size, reader->end))) {
+        if ((filter & nb_key_bit(at + 1, size)) != 0 || (dots && dot)) {
             reader->token = at;
             reader->size = size + 2;
             reader->escaped = false;
@@ -268,17 +292,43 @@ nb_json_event nb_json_seek(nb_json_reader *reader, uint64_t filter, bool dots)
             reader->state = NB_STATE_VALUE;
             return NB_JSON_KEY;
         }
-        behind = fast_value(value);
+        behind = fast_value(value, end);
         if (behind == NULL) {
             break;
         }
         if (*behind != ',') {
+            behind = nb_scan_blanks(behind, end);
             reader->at = behind;
             reader->state = NB_STATE_BEHIND;
-            return nb_json_next(reader);
+            return behind != end && *behind == '}' ? close_at(reader, behind) : nb_json_next(reader);
         }
-        at = nb_scan_blanks(behind + 1, reader->end);
+        at = nb_scan_blanks(behind + 1, end);
     }
     reader->at = at;
     return nb_token_key(reader);
+}
+
+nb_json_event nb_json_seek(nb_json_reader *reader, uint64_t filter, bool dots)
+{
+    const char *end = reader->end;
+    const char *at;
+
+    switch (reader->state) {
+    case NB_STATE_VALUE:
+        return reader->depth != 0 ? take_value(reader) : nb_json_next(reader);
+    case NB_STATE_KEY_OR_END:
+        at = nb_scan_blanks(reader->at, end);
+        return at != end && *at == '"' ? seek_from(reader, at, filter, dots) : nb_json_next(reader);
+    case NB_STATE_BEHIND:
+        if (nb_json_in_array(reader)) {
+            return nb_json_next(reader);
+        }
+        at = nb_scan_blanks(reader->at, end);
+        if (at != end && *at == ',') {
+            return seek_from(reader, nb_scan_blanks(at + 1, end), filter, dots);
+        }
+        return at != end && *at == '}' ? close_at(reader, at) : nb_json_next(reader);
+    default:
+        return nb_json_next(reader);
+    }
 }

@@ -281,6 +281,20 @@ static nb_atom *intern(nb_index *index, nb_field *field, nb_kind kind, const cha
     return atom;
 }
 
+/* hint: of number.h; 0: any. */
+static nb_atom *number_of(nb_index *index, nb_field *field, const char *key, size_t size, uint32_t hint)
+{
+    nb_atom *atom;
+
+    /* First the hint: a reader that misses it has a version from before the rules of this atom. */
+    nb_store_relaxed(&field->hints, nb_load_relaxed(&field->hints) | (hint != 0 ? UINT64_C(1) << (hint & 63) : UINT64_MAX));
+    atom = intern(index, field, NB_NUMBER, key, size);
+    if (atom != NULL) {
+        atom->bits = (uint8_t)hint;
+    }
+    return atom;
+}
+
 nb_atom *nb_atom_of_test(nb_index *index, nb_field *field, const nb_test *test)
 {
     char few[17];
@@ -288,7 +302,7 @@ nb_atom *nb_atom_of_test(nb_index *index, nb_field *field, const nb_test *test)
 
     switch (test->kind) {
     case NB_NUMBER:
-        return intern(index, field, NB_NUMBER, (const char *)keys, sizeof keys[0]);
+        return number_of(index, field, (const char *)keys, sizeof keys[0], test->bits);
     case NB_RANGE:
         return intern(index, field, NB_RANGE, (const char *)keys, sizeof keys);
     case NB_CIDR:
@@ -333,6 +347,9 @@ nb_atom *nb_atom_copy(nb_index *index, nb_field *field, const nb_atom *atom)
     nb_atom **parts;
     nb_atom *copy;
 
+    if (atom->kind == NB_NUMBER) {
+        return number_of(index, field, atom->data, atom->size, atom->bits);
+    }
     if (atom->kind != NB_OTHER && atom->kind != NB_ANY) {
         return intern(index, field, atom->kind, atom->data, atom->size);
     }

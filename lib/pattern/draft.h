@@ -43,7 +43,7 @@ typedef enum nb_kind {
 typedef struct nb_test {
     nb_kind kind;
     uint32_t parts;  /* of NB_OTHER: tests behind this one that belong to it */
-    uint32_t bits;
+    uint32_t bits;   /* of NB_CIDR; of NB_NUMBER: the hint of number.h, 0: any */
     size_t offset;   /* in the text */
     const char *data;
     size_t size;

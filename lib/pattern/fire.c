@@ -1,58 +1,14 @@
-#include "pattern/fire.h"
+#include "pattern/firing.h"
 
 #include <string.h>
 
-#include "json/number.h"
 #include "pattern/cidr.h"
 #include "pattern/fold.h"
 #include "pattern/glob.h"
-#include "pattern/hash.h"
-
-/* Readers load what the writer may change; the index is const to them all the same. */
-#define LOAD(place) nb_load_acquire((__typeof__(&(place)))(uintptr_t)&(place))
-
-typedef struct firing {
-    const nb_index *index;
-    nb_scratch *scratch;
-    const nb_field *field;
-    const nb_rows *rows;
-    uint32_t value; /* in scratch->found */
-} firing;
-
-static void fire(firing *f, const nb_atom *atom)
-{
-    nb_scratch *s = f->scratch;
-
-    if (nb_space_has(s, &s->fired, 1, sizeof(nb_atom *))) {
-        ((const nb_atom **)s->fired.items)[s->fired.count++] = atom;
-        nb_mark_set(s, atom->serial, f->value);
-    }
-}
-
-/* Whether text is the value of an atom: its whole, its start or its end. */
-static bool agrees(const nb_atom *atom, const char *data, size_t size)
-{
-    return atom->size == size && (size == 0 || memcmp(atom->data, data, size) == 0);
-}
-
-static void fire_equal(firing *f, nb_kind kind, const char *data, size_t size)
-{
-    uint32_t tag = nb_hash_bytes(nb_index_seed(f->index, f->field->serial, kind), data, size);
-    uint32_t at = tag;
-    const nb_atom *atom;
-
-    while ((atom = nb_rows_next(f->rows, tag, &at)) != NULL) {
-        if (atom->field == f->field && atom->kind == kind && agrees(atom, data, size)) {
-            fire(f, atom);
-            break;
-        }
-    }
-    f->scratch->steps += 1 + (at - tag) + size / 16;
-}
 
 /* ------------------------------------------------------------------------------------ prefixes and suffixes */
 
-static void try_glob(firing *f, const nb_atom *atom, const char *data, size_t size)
+static void try_glob(nb_firing *f, const nb_atom *atom, const char *data, size_t size)
 {
     uint32_t number = nb_second(atom->serial);
 
@@ -61,34 +17,34 @@ static void try_glob(firing *f, const nb_atom *atom, const char *data, size_t si
     }
     nb_mark_set(f->scratch, number, f->value);
     if (nb_glob_matches(atom->data, atom->size, data, size, &f->scratch->steps)) {
-        fire(f, atom);
+        nb_fire_atom(f, atom);
     }
 }
 
 /* An atom that was found by the hash of a start (or, backwards, an end) of length bytes. text: the value as it is. */
-static void check_affix(firing *f, const nb_atom *atom, unsigned which, const char *text, size_t size, size_t length)
+static void check_affix(nb_firing *f, const nb_atom *atom, unsigned which, const char *text, size_t size, size_t length)
 {
     size_t used = 0;
 
     switch (which) {
     case NB_LENGTHS_PREFIX:
-        if (atom->kind == NB_PREFIX && agrees(atom, text, length)) {
-            fire(f, atom);
+        if (atom->kind == NB_PREFIX && nb_atom_agrees(atom, text, length)) {
+            nb_fire_atom(f, atom);
         }
         break;
     case NB_LENGTHS_SUFFIX:
-        if (atom->kind == NB_SUFFIX && agrees(atom, text + size - length, length)) {
-            fire(f, atom);
+        if (atom->kind == NB_SUFFIX && nb_atom_agrees(atom, text + size - length, length)) {
+            nb_fire_atom(f, atom);
         }
         break;
     case NB_LENGTHS_FOLD_PREFIX:
         if (atom->kind == NB_FOLD_PREFIX && nb_fold_starts(atom->data, atom->size, text, size, &used)) {
-            fire(f, atom);
+            nb_fire_atom(f, atom);
         }
         break;
     case NB_LENGTHS_FOLD_SUFFIX:
         if (atom->kind == NB_FOLD_SUFFIX && nb_fold_ends(atom->data, atom->size, text, size)) {
-            fire(f, atom);
+            nb_fire_atom(f, atom);
         }
         break;
     case NB_LENGTHS_GLOB_PREFIX:
@@ -111,7 +67,7 @@ static unsigned seed_of(unsigned which)
 }
 
 /* Looks for each length that occurs. line: what is hashed, from its start; text: the value as it is. */
-static void fire_affixes(firing *f, unsigned which, const char *line, size_t line_size, const char *text, size_t size)
+static void fire_affixes(nb_firing *f, unsigned which, const char *line, size_t line_size, const char *text, size_t size)
 {
     const nb_lengths *lengths = LOAD(f->field->lengths[which]);
     uint64_t state = nb_index_seed(f->index, f->field->serial, seed_of(which));
@@ -158,7 +114,7 @@ static const char *turn(nb_scratch *s, nb_space *space, const char *text, size_t
     return to;
 }
 
-static void fire_suffixes(firing *f, const char *text, size_t size)
+static void fire_suffixes(nb_firing *f, const char *text, size_t size)
 {
     size_t wanted = longest(LOAD(f->field->lengths[NB_LENGTHS_SUFFIX]));
     size_t glob = longest(LOAD(f->field->lengths[NB_LENGTHS_GLOB_SUFFIX]));
@@ -171,7 +127,7 @@ static void fire_suffixes(firing *f, const char *text, size_t size)
     }
 }
 
-static void fire_folded(firing *f, uint32_t kinds, const char *text, size_t size)
+static void fire_folded(nb_firing *f, uint32_t kinds, const char *text, size_t size)
 {
     nb_scratch *s = f->scratch;
     nb_space *space = &s->folded;
@@ -194,7 +150,7 @@ static void fire_folded(firing *f, uint32_t kinds, const char *text, size_t size
         while ((atom = nb_rows_next(f->rows, tag, &at)) != NULL) {
             if (atom->field == f->field && atom->kind == NB_FOLD && nb_fold_starts(atom->data, atom->size, text, size, &used) &&
                 used == size) {
-                fire(f, atom);
+                nb_fire_atom(f, atom);
             }
         }
         s->steps += 1 + (at - tag);
@@ -211,7 +167,7 @@ static void fire_folded(firing *f, uint32_t kinds, const char *text, size_t size
 
 /* -------------------------------------------------------------------------------------- grams and addresses */
 
-static void fire_grams(firing *f, const char *text, size_t size)
+static void fire_grams(nb_firing *f, const char *text, size_t size)
 {
     uint32_t grams = nb_load_relaxed((_Atomic uint32_t *)(uintptr_t)&f->field->grams);
 
@@ -234,7 +190,7 @@ static void fire_grams(firing *f, const char *text, size_t size)
     }
 }
 
-static void fire_blocks(firing *f, const char *text, size_t size)
+static void fire_blocks(nb_firing *f, const char *text, size_t size)
 {
     nb_address address;
     const nb_lengths *bits;
@@ -249,7 +205,7 @@ static void fire_blocks(firing *f, const char *text, size_t size)
         nb_address_mask(&address, bits->values[i]);
         block[0] = (char)bits->values[i];
         memcpy(block + 1, address.bytes, address.size);
-        fire_equal(f, NB_CIDR, block, address.size + 1);
+        nb_fire_equal(f, NB_CIDR, block, address.size + 1);
     }
 }
 
@@ -257,10 +213,10 @@ static void fire_blocks(firing *f, const char *text, size_t size)
 
 #define LENGTH_KINDS (1u << NB_FOLD | 1u << NB_FOLD_PREFIX | 1u << NB_FOLD_SUFFIX)
 
-static void fire_string(firing *f, uint32_t kinds, const char *text, size_t size)
+static void fire_string(nb_firing *f, uint32_t kinds, const char *text, size_t size)
 {
     if ((kinds & 1u << NB_STRING) != 0) {
-        fire_equal(f, NB_STRING, text, size);
+        nb_fire_equal(f, NB_STRING, text, size);
     }
     if ((kinds & 1u << NB_PREFIX) != 0) {
         fire_affixes(f, NB_LENGTHS_PREFIX, text, size, text, size);
@@ -280,94 +236,36 @@ static void fire_string(firing *f, uint32_t kinds, const char *text, size_t size
     }
 }
 
-/* Ranges of one level that hold a key. */
-static void fire_level(firing *f, const nb_ranges *ranges, int64_t key)
-{
-    uint32_t spans[64][2]; /* still to be looked at: at most one for each level of the tree, and one more */
-    unsigned count = 0;
-    uint32_t low = 0, high = ranges->count;
-
-    for (;;) {
-        if (low < high) {
-            uint32_t middle = low + (high - low) / 2;
-            const nb_range *range = &ranges->items[middle];
-
-            f->scratch->steps++;
-            if (range->most >= key) {
-                if (range->low <= key) {
-                    if (range->high >= key && nb_mark_get(f->scratch, range->atom->serial) != f->value) {
-                        fire(f, range->atom); /* a range on its way to another level is met twice */
-                    }
-                    spans[count][0] = middle + 1;
-                    spans[count++][1] = high;
-                }
-                high = middle;
-                continue;
-            }
-        }
-        if (count == 0) {
-            break;
-        }
-        low = spans[--count][0];
-        high = spans[count][1];
-    }
-}
-
-static void fire_number(firing *f, uint32_t kinds, const char *text, size_t size)
-{
-    nb_number number;
-    int64_t key;
-
-    f->scratch->steps += size / 8;
-    if ((kinds & 1u << NB_NUMBER_TEXT) != 0) {
-        fire_equal(f, NB_NUMBER_TEXT, text, size);
-    }
-    if ((kinds & (1u << NB_NUMBER | 1u << NB_RANGE)) == 0 || !nb_number_parse(text, size, &number) || !nb_number_comparable(&number)) {
-        return;
-    }
-    key = nb_number_key(number.value);
-    if ((kinds & 1u << NB_NUMBER) != 0) {
-        fire_equal(f, NB_NUMBER, (const char *)&key, sizeof key);
-    }
-    for (unsigned i = 0; (kinds & 1u << NB_RANGE) != 0 && i < NB_RANGE_LEVELS; i++) {
-        const nb_ranges *ranges = LOAD(f->field->ranges[i]);
-
-        if (ranges != NULL) {
-            fire_level(f, ranges, key);
-        }
-    }
-}
-
 void nb_fire(const nb_index *index, nb_scratch *scratch, const nb_field *field, const nb_value *value)
 {
     uint32_t kinds = nb_load_relaxed((_Atomic uint32_t *)(uintptr_t)&field->kinds);
-    uint32_t before = nb_mark_get(scratch, field->serial);
-    firing f = { index, scratch, field, nb_table_rows(&index->atoms), scratch->found.count };
+    uint32_t before;
+    nb_firing f = { index, scratch, field, nb_table_rows(&index->atoms), scratch->found.count };
     nb_found *found;
 
     if (!nb_space_has(scratch, &scratch->found, 1, sizeof(nb_found))) {
         return;
     }
     scratch->found.count++;
+    before = nb_mark_swap(scratch, field->serial, f.value);
     found = nb_found_at(scratch, f.value);
     *found = (nb_found){ field, scratch->fired.count, scratch->fired.count, before, (uint32_t)value->offset,
                          (uint32_t)value->token, false };
-    nb_mark_set(scratch, field->serial, f.value);
     switch (value->kind) {
     case NB_JSON_STRING:
         fire_string(&f, kinds, value->data, value->size);
         break;
     case NB_JSON_NUMBER:
-        fire_number(&f, kinds, value->data, value->size);
+        nb_fire_number(&f, kinds, value->data, value->size);
         break;
     default:
         if ((kinds & (1u << NB_TRUE | 1u << NB_FALSE | 1u << NB_NULL)) != 0) {
-            fire_equal(&f, value->kind == NB_JSON_TRUE ? NB_TRUE : value->kind == NB_JSON_FALSE ? NB_FALSE : NB_NULL, "", 0);
+            nb_fire_equal(&f, value->kind == NB_JSON_TRUE ? NB_TRUE : value->kind == NB_JSON_FALSE ? NB_FALSE : NB_NULL, "", 0);
         }
         break;
     }
     if (!value->hollow && LOAD(field->present) != NULL) {
-        fire(&f, LOAD(field->present));
+        nb_fire_atom(&f, LOAD(field->present));
     }
     nb_found_at(scratch, f.value)->fired_end = scratch->fired.count;
 }

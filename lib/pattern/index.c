@@ -73,6 +73,24 @@ void nb_index_close(nb_index *index)
 
 /* ------------------------------------------------------------------------------------------------- paths */
 
+#define FEW 8u /* children that are looked at one by one */
+
+/* The first 8 bytes of a key, or all of fewer. */
+static uint64_t key_start(const char *key, size_t size)
+{
+    return size >= 8 ? nb_hash_load(key) : nb_hash_tail(key, size);
+}
+
+static nb_node *find_among(nb_node *child, const char *key, size_t size)
+{
+    uint64_t start = key_start(key, size);
+
+    while (child != NULL && (child->start != start || child->size != size || (size > 8 && memcmp(child->key, key, size) != 0))) {
+        child = child->next;
+    }
+    return child;
+}
+
 static nb_node *find_child(const nb_index *index, const nb_node *node, uint32_t tag, const char *key, size_t size)
 {
     const nb_rows *rows = nb_table_rows(&index->nodes);
@@ -91,6 +109,9 @@ nb_node *nb_index_child(const nb_index *index, const nb_node *node, const char *
 {
     if ((nb_load_relaxed((_Atomic uint64_t *)(uintptr_t)&node->filter) & nb_key_bit(key, size)) == 0) {
         return NULL;
+    }
+    if (nb_load_relaxed((_Atomic uint32_t *)(uintptr_t)&node->children) <= FEW) {
+        return find_among(nb_load_acquire((_Atomic(nb_node *) *)(uintptr_t)&node->last), key, size);
     }
     return find_child(index, node, nb_hash_bytes(nb_index_seed(index, node->serial, NB_SEED_NODE), key, size), key, size);
 }
@@ -127,9 +148,12 @@ nb_node *nb_index_step(nb_index *index, nb_node *node, const char *key, size_t s
     child->parent = node;
     child->depth = node->depth + 1;
     child->ordinal = nb_load_relaxed(&node->children);
+    child->start = key_start(key, size);
+    child->next = nb_load_relaxed(&node->last);
     nb_table_add(&index->nodes, tag, child);
+    nb_store_release(&node->last, child); /* whole before readers find it */
     nb_store_relaxed(&node->children, child->ordinal + 1);
-    /* A reader that misses the bit misses a path without rules: those are published later, and it took its version before. */
+    /* A reader that misses the child or its bit misses a path without rules: those are published later, and it took its version before. */
     nb_store_relaxed(&node->filter, nb_load_relaxed(&node->filter) | nb_key_bit(key, size));
     return child;
 }

@@ -38,6 +38,9 @@ typedef struct nb_node {
     uint32_t ordinal;         /* among its parent's children */
     struct nb_node *parent;
     const char *key;
+    uint64_t start;           /* the first bytes of the key */
+    struct nb_node *next;     /* the child before it; NULL: there is none */
+    _Atomic(struct nb_node *) last; /* child; NULL: there is none */
     _Atomic uint32_t children;
     _Atomic uint32_t fields;  /* at this node and below */
     _Atomic uint64_t filter;  /* bits of the children's keys: what has no bit here is no child */
@@ -92,6 +95,8 @@ typedef struct nb_field {
     uint32_t serial;
     nb_node *node;
     _Atomic uint32_t kinds;                   /* bit n: it has atoms of kind n that a value may fire */
+    _Atomic uint32_t levels;                  /* of ranges that were ever used */
+    _Atomic uint64_t hints;                   /* bit n: some number has a hint (number.h) that is n in its lowest 6 bits */
     _Atomic(nb_lengths *) lengths[NB_LENGTHS]; /* NULL: none */
     _Atomic(nb_ranges *) ranges[NB_RANGE_LEVELS]; /* read from the first to the last: what moves, moves up */
     _Atomic uint32_t grams;                   /* bit n: some wildcard is found by a gram of 1 << n bytes */
@@ -116,7 +121,7 @@ typedef struct nb_atom {
     bool listed;                    /* among field->others or index->absent */
     uint8_t kind;                   /* nb_kind */
     uint8_t way;                    /* of NB_GLOB: log2 of the bytes of its gram, or NB_GLOB_BY_... */
-    uint8_t bits;                   /* of NB_CIDR */
+    uint8_t bits;                   /* of NB_NUMBER: its hint */
     char data[];                    /* aligned to 8 bytes. NB_NUMBER, NB_RANGE: the keys; NB_OTHER, NB_ANY: atoms by serial; NB_CIDR: the
                                        bits, then the address; NB_GLOB: the glob; else text */
 } nb_atom;

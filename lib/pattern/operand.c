@@ -35,10 +35,16 @@ void nb_parse_text(nb_draft *draft, nb_json_event event, nb_kind kind, const cha
     }
 }
 
+/* The token as a number. False: it is not comparable. */
+static bool number_of(const nb_draft *draft, nb_number *ret)
+{
+    return nb_number_parse(draft->reader.token, draft->reader.size, ret) && nb_number_comparable(ret);
+}
+
 void nb_parse_scalar(nb_draft *draft, nb_json_event event)
 {
     const nb_json_reader *reader = &draft->reader;
-    int64_t key = 0;
+    nb_number number;
     nb_test *test;
 
     switch (event) {
@@ -46,10 +52,11 @@ void nb_parse_scalar(nb_draft *draft, nb_json_event event)
         nb_parse_text(draft, event, NB_STRING, "");
         break;
     case NB_JSON_NUMBER:
-        if (nb_number_read(reader->token, reader->size, &key)) {
+        if (number_of(draft, &number)) {
             test = add_test(draft, NB_NUMBER, NULL, 0);
             if (test != NULL) {
-                test->low = test->high = key;
+                test->low = test->high = nb_number_key(number.value);
+                test->bits = nb_number_hint(&number);
             }
         } else {
             add_test(draft, NB_NUMBER_TEXT, reader->token, reader->size);
@@ -94,7 +101,7 @@ static void drain(nb_draft *draft, nb_json_event event)
 }
 
 /* An operator, at *ret_offset, and its number. False: refused, and the list was read to its end. ret_end: the list ended instead. */
-static bool parse_bound(nb_draft *draft, bound *ret, int64_t *ret_key, size_t *ret_offset, bool *ret_end)
+static bool parse_bound(nb_draft *draft, bound *ret, nb_number *ret_number, size_t *ret_offset, bool *ret_end)
 {
     nb_json_event event = nb_json_next(&draft->reader);
     const char *wrong = NULL;
@@ -114,7 +121,7 @@ static bool parse_bound(nb_draft *draft, bound *ret, int64_t *ret_key, size_t *r
     event = nb_json_next(&draft->reader);
     if (event != NB_JSON_NUMBER) {
         wrong = "must be a number";
-    } else if (!nb_number_read(draft->reader.token, draft->reader.size, ret_key)) {
+    } else if (!number_of(draft, ret_number)) {
         wrong = "cannot be compared: no double has its value";
     }
     if (wrong != NULL) {
@@ -153,16 +160,18 @@ static void narrow(nb_test *test, bound b, int64_t key)
 static bool parse_upper(nb_draft *draft, nb_test *range, int64_t lower)
 {
     bound b = BOUND_NONE;
-    int64_t key = 0;
+    nb_number number;
+    int64_t key;
     size_t offset;
     bool end;
 
-    if (!parse_bound(draft, &b, &key, &offset, &end)) {
+    if (!parse_bound(draft, &b, &number, &offset, &end)) {
         return false;
     }
     if (end) {
         return true;
     }
+    key = nb_number_key(number.value);
     if (b != BOUND_LESS && b != BOUND_LESS_EQUAL) {
         nb_draft_refuse(draft, NIMBUS_E_PATTERN, offset, "the second bound of a numeric range must be < or <=");
         drain(draft, NB_JSON_NUMBER);
@@ -181,7 +190,8 @@ void nb_parse_numeric(nb_draft *draft, nb_json_event event)
 {
     nb_test range = { .kind = NB_RANGE, .low = INT64_MIN, .high = INT64_MAX, .offset = nb_draft_offset(draft) };
     bound b = BOUND_NONE;
-    int64_t key = 0;
+    nb_number number;
+    int64_t key;
     size_t offset;
     nb_test *test;
     bool end;
@@ -191,14 +201,16 @@ void nb_parse_numeric(nb_draft *draft, nb_json_event event)
         nb_parse_over(draft, event);
         return;
     }
-    if (!parse_bound(draft, &b, &key, &offset, &end)) {
+    if (!parse_bound(draft, &b, &number, &offset, &end)) {
         return;
     }
     if (end) {
         nb_draft_refuse(draft, NIMBUS_E_PATTERN, nb_draft_offset(draft), "numeric has an empty list");
         return;
     }
+    key = nb_number_key(number.value);
     narrow(&range, b, key);
+    range.bits = b == BOUND_EQUAL ? nb_number_hint(&number) : 0;
     if ((b == BOUND_GREATER || b == BOUND_GREATER_EQUAL) && !parse_upper(draft, &range, key)) {
         return;
     }

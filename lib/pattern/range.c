@@ -74,6 +74,9 @@ bool nb_ranges_add(nb_index *index, nb_field *field, nb_atom *atom)
         have = old != NULL ? merge(ranges->items, have, old->items, old->count) : have;
     }
     sum_up(ranges->items, 0, count);
+    if (level >= nb_load_relaxed(&field->levels)) {
+        nb_store_relaxed(&field->levels, level + 1); /* before a lower level is emptied: fire_ranges() */
+    }
     for (uint32_t i = level + 1; i-- > 0;) { /* the new level first: a reader that finds a lower one empty finds it */
         nb_ranges *old = nb_load_relaxed(&field->ranges[i]);
 

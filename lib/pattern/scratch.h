@@ -119,20 +119,30 @@ static inline uint32_t nb_mark_get(const nb_scratch *scratch, uint32_t number)
 /* False: out of memory. */
 bool nb_marks_grow(nb_scratch *scratch);
 
-static inline void nb_mark_set(nb_scratch *scratch, uint32_t number, uint32_t value)
+/* Sets a mark. Returns its old value; NB_NONE: it was not set. */
+static inline uint32_t nb_mark_swap(nb_scratch *scratch, uint32_t number, uint32_t value)
 {
     nb_mark *mark = nb_mark_place(scratch, number);
+    uint32_t old = mark->value;
 
-    if (mark->round != scratch->round) {
-        if (scratch->marked * 2 >= scratch->marks.room) {
-            if (!nb_marks_grow(scratch)) {
-                return;
-            }
-            mark = nb_mark_place(scratch, number);
-        }
-        scratch->marked++;
+    if (mark->round == scratch->round) {
+        mark->value = value;
+        return old;
     }
+    if (scratch->marked * 2 >= scratch->marks.room) {
+        if (!nb_marks_grow(scratch)) {
+            return NB_NONE;
+        }
+        mark = nb_mark_place(scratch, number);
+    }
+    scratch->marked++;
     *mark = (nb_mark){ number, scratch->round, value };
+    return NB_NONE;
+}
+
+static inline void nb_mark_set(nb_scratch *scratch, uint32_t number, uint32_t value)
+{
+    nb_mark_swap(scratch, number, value);
 }
 
 /* Serials are below 2^31; a second line of numbers for each. */

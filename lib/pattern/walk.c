@@ -5,8 +5,9 @@
  * at or below the node of an array, the array, its elements that are containers, and all values are entered in a line that consistency.c
  * plays.
  *
- * In a trusted event each object has a key once. So a member that has been met need not be looked for again: an object of which all
- * members that rules name have been met is done, and so is the event when that holds for all that is open.
+ * In a trusted event each object has a key once, and none beside it that begins with it and a dot. So a member that has been met need not
+ * be looked for again: an object of which all members that rules name have been met is left, and the event is done when that holds for all
+ * that is open.
  */
 #include <string.h>
 
@@ -164,15 +165,13 @@ static void take_scalar(walk *w, nb_json_event event)
     nb_fire(w->index, w->scratch, field, &value);
 }
 
-/* Where a key leads. One without a dot is one step. */
+/* Where a key leads. Unless the index is flat, no child has a dot in its key: what is none may still be several steps. */
 static const nb_node *find(const walk *w, const nb_node *from, const char *key, size_t size)
 {
-    bool inside = !w->reader.escaped; /* key lies in the text of the event */
+    const nb_node *child = nb_index_child(w->index, from, key, size);
 
-    if (w->index->flat || !nb_scan_has_dot(key, size, inside ? w->reader.end : key)) {
-        return nb_index_child(w->index, from, key, size);
-    }
-    return nb_index_descend(w->index, from, key, size);
+    return child != NULL || w->index->flat || size == 0 || memchr(key, '.', size) == NULL ? child
+                                                                                         : nb_index_descend(w->index, from, key, size);
 }
 
 /* Behind a key: where its value lies. False: malformed. */
@@ -227,17 +226,30 @@ static nb_json_event next(walk *w)
     return nb_json_seek(&w->reader, nb_load_relaxed((_Atomic uint64_t *)(uintptr_t)&l->node->filter), !w->index->flat);
 }
 
-/* Trusted: whether nothing that is open can hold anything more that a rule names. */
+/* An object that holds nothing more that a rule names. */
+static bool is_complete(const level *l)
+{
+    return l->wanted != 0 && l->met == l->wanted;
+}
+
+/* Trusted: whether that is so for all that is open. */
 static bool is_done(const walk *w)
 {
     for (unsigned depth = w->reader.depth; depth > 0; depth--) {
-        const level *l = &w->levels[depth - 1];
-
-        if (l->wanted == 0 || l->met != l->wanted) {
+        if (!is_complete(&w->levels[depth - 1])) {
             return false;
         }
     }
     return true;
+}
+
+/* The event behind one that was handled; NB_JSON_END: none matters any more. */
+static nb_json_event next_or_end(walk *w, nb_json_event event)
+{
+    if (w->trusted && event != NB_JSON_KEY && (w->reader.depth == 0 || is_complete(&w->levels[w->reader.depth - 1]))) {
+        return is_done(w) ? NB_JSON_END : nb_json_leave(&w->reader);
+    }
+    return next(w);
 }
 
 static nimbus_status walk_through(walk *w, const void *json, size_t size, bool any)
@@ -256,11 +268,7 @@ static nimbus_status walk_through(walk *w, const void *json, size_t size, bool a
             event = NB_JSON_ERROR;
             break;
         }
-        if (w->trusted && event != NB_JSON_KEY && is_done(w)) {
-            event = NB_JSON_END;
-            break;
-        }
-        event = next(w);
+        event = next_or_end(w, event);
     }
     w->scratch->steps += (uint64_t)(w->reader.at - w->reader.start);
     return event == NB_JSON_ERROR ? NIMBUS_E_JSON : w->scratch->starved ? NIMBUS_E_NO_MEMORY : NIMBUS_OK;

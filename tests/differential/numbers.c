@@ -136,6 +136,11 @@ static bool compare(const char *text, double *ret_value, int64_t *ret_key)
     } else if (comparable && number.value != *ret_value) {
         differ("another value than strtod's", text);
     } else if (comparable) {
+        unsigned hint = nb_number_text_hint(text, plain.size);
+
+        if (hint != 0 && hint != nb_number_hint(&number)) {
+            differ("the text hints at another number", text);
+        }
         *ret_key = nb_number_key(number.value);
     }
     return comparable && expected;

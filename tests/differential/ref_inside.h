@@ -146,7 +146,7 @@ struct ref_event {
     ref_field *fields;
     bool attributes; /**< of a message, not of a JSON text */
     bool bare;       /**< a message without attributes */
-    bool twins;      /**< an object has one key twice */
+    bool twins;      /**< an object has one key twice, or one that begins with another and a dot */
 };
 
 /** Whether a number can be compared by value: its shortest decimal form as a double is the number that was written. */

@@ -52,6 +52,12 @@ static ref_text below(ref_arena *arena, const ref_text *path, ref_text key)
     return (ref_text){ data, path->size + 1 + key.size };
 }
 
+/* Whether a key begins with another and a dot. */
+static bool leads_to(ref_text key, ref_text other)
+{
+    return other.size > key.size && other.data[key.size] == '.' && memcmp(key.data, other.data, key.size) == 0;
+}
+
 static void flatten(flattening *f, const ref_text *path, const ref_json *json)
 {
     unsigned array;
@@ -61,7 +67,8 @@ static void flatten(flattening *f, const ref_text *path, const ref_json *json)
             ref_text member = below(&f->event->arena, path, json->keys[i]);
 
             for (size_t j = 0; j < i; j++) {
-                f->event->twins = f->event->twins || ref_same(json->keys[i], json->keys[j]);
+                f->event->twins = f->event->twins || ref_same(json->keys[i], json->keys[j]) ||
+                                  leads_to(json->keys[i], json->keys[j]) || leads_to(json->keys[j], json->keys[i]);
             }
             flatten(f, &member, &json->values[i]);
         }

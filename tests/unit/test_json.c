@@ -421,6 +421,35 @@ static void compares_numbers(void **state)
     }
 }
 
+/* What the text tells is what the number tells; and it tells something of most. */
+static void hints_at_numbers(void **state)
+{
+    static const struct {
+        const char *text;
+        unsigned hint, of_text;
+    } rows[] = {
+        { "7", 7, 7 },           { "-7", 7, 7 },           { "37", 37, 37 },       { "137", 37, 37 },    { "+37", 37, 37 },
+        { "3.7", 37, 37 },       { "-3.7", 37, 37 },       { "0.7", 7, 7 },        { ".7", 7, 7 },       { "-.7", 7, 7 },
+        { "0.07", 7, 7 },        { "30", 3, 0 },           { "3.0", 3, 0 },        { "0", 0, 0 },        { "0.0", 0, 0 },
+        { "5.", 5, 0 },          { "101", 1, 1 },          { "1.01", 1, 1 },       { "1e1", 1, 0 },      { "1E11", 1, 0 },
+        { "37e0000002", 37, 0 }, { "1.5e00000000001", 15, 0 }, { "37.72990021621", 21, 21 }, { "-122.42916360922355", 55, 55 },
+        { "1e-00000000000000000001", 1, 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char *text = exact(rows[i].text, strlen(rows[i].text));
+        nb_number number;
+
+        assert_true(nb_number_parse(text, strlen(rows[i].text), &number));
+        assert_int_equal(nb_number_hint(&number), rows[i].hint);
+        assert_int_equal(nb_number_text_hint(text, strlen(rows[i].text)), rows[i].of_text);
+        free(text);
+    }
+    assert_int_equal(nb_number_text_hint("", 0), 0);
+    assert_int_equal(nb_number_text_hint("-", 1), 0);
+}
+
 /* Numbers that no double has for its shortest text; and what is no number. */
 static void refuses_numbers(void **state)
 {
@@ -709,6 +738,7 @@ int main(void)
         cmocka_unit_test(wants_an_object),
         cmocka_unit_test(unescapes),
         cmocka_unit_test(compares_numbers),
+        cmocka_unit_test(hints_at_numbers),
         cmocka_unit_test(refuses_numbers),
         cmocka_unit_test(rounds_as_the_library_of_c),
         cmocka_unit_test(compares_powers_of_two),

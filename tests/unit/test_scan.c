@@ -62,19 +62,23 @@ static void finds_the_end_of_a_run(void **state)
     }
 }
 
+/* A key ends with a quote at each place, and has a dot before it, behind it, or a byte that looks like one. */
 static void finds_a_dot(void **state)
 {
     (void)state;
-    for (size_t size = 0; size <= 40; size++) {
-        for (size_t at = 0; at <= 40; at++) {
-            char text[41];
+    for (unsigned end = 0; end < NB_SCAN_WIDTH; end++) {
+        for (unsigned at = 0; at < NB_SCAN_WIDTH; at++) {
+            char text[NB_SCAN_WIDTH];
+            uint64_t dots, mask;
             char *block;
 
-            memset(text, 'a', sizeof text);
+            memset(text, at % 2 == 0 ? '/' : 'a', sizeof text);
             text[at] = '.';
-            block = exact(text, 41);
-            assert_int_equal(nb_scan_has_dot(block, size, block + 41), at < size);
-            assert_int_equal(nb_scan_has_dot(block, size, block + size), at < size);
+            text[end] = '"';
+            block = exact(text, sizeof text);
+            mask = nb_scan_key(block, &dots);
+            assert_int_equal(nb_scan_first(mask), end);
+            assert_int_equal((dots & (mask ^ (mask - 1))) != 0, at < end);
             free(block);
         }
     }
@@ -136,11 +140,11 @@ static void every_way_jumps_to_the_same_place(void **state)
         assert_non_null(block);
         memcpy(block, text, size);
         memset(block + size, round % 2 == 0 ? ' ' : ']', more);
-        for (nb_block_fn *const *way = nb_jump_ways(); *way != NULL; way++) {
-            const char *end = nb_jump_by(*way, block + 1, block + size + more);
+        for (nb_jump_fn *const *way = nb_jump_ways(); *way != NULL; way++) {
+            const char *end = (*way)(block + 1, block + size + more);
 
             assert_int_equal(end - block, size);
-            assert_ptr_equal(nb_jump_by(*way, block + 1, block + size - 1), block + size - 1); /* it is not closed there */
+            assert_ptr_equal((*way)(block + 1, block + size - 1), block + size - 1); /* it is not closed there */
         }
         assert_ptr_equal(nb_jump(block + 1, block + size + more), block + size);
         nb_json_open(&reader, block, size, 0);
@@ -176,8 +180,8 @@ static void counts_backslashes(void **state)
             size += 2;
             expected = size;
             block = exact(text, size);
-            for (nb_block_fn *const *way = nb_jump_ways(); *way != NULL; way++) {
-                assert_int_equal(nb_jump_by(*way, block + 1, block + size) - block, expected);
+            for (nb_jump_fn *const *way = nb_jump_ways(); *way != NULL; way++) {
+                assert_int_equal((*way)(block + 1, block + size) - block, expected);
             }
             free(block);
         }
@@ -236,6 +240,33 @@ static void seeking_is_as_strict_as_reading(void **state)
     }
 }
 
+/* From behind each member of an object its end is found, and then what stands behind it. */
+static void leaves_an_object(void **state)
+{
+    static const char text[] = "[{\"a\":1 , \"b\":\"}\\\"]\",\"c\":[{}],\"d\":{\"e\":true} } ,7]";
+    char *block = exact(text, sizeof text - 1);
+
+    (void)state;
+    for (unsigned members = 1; members <= 4; members++) {
+        nb_json_reader reader;
+
+        nb_json_open(&reader, block, sizeof text - 1, 0);
+        assert_int_equal(nb_json_next(&reader), NB_JSON_ARRAY);
+        assert_int_equal(nb_json_next(&reader), NB_JSON_OBJECT);
+        for (unsigned i = 0; i < members; i++) {
+            assert_int_equal(nb_json_seek(&reader, UINT64_MAX, false), NB_JSON_KEY);
+            assert_true(nb_json_skip(&reader));
+        }
+        assert_int_equal(nb_json_leave(&reader), NB_JSON_OBJECT_END);
+        assert_int_equal(reader.depth, 1);
+        assert_int_equal(nb_json_offset(&reader), sizeof text - 6);
+        assert_int_equal(nb_json_next(&reader), NB_JSON_NUMBER);
+        assert_int_equal(nb_json_next(&reader), NB_JSON_ARRAY_END);
+        assert_int_equal(nb_json_next(&reader), NB_JSON_END);
+    }
+    free(block);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +274,7 @@ int main(void)
         cmocka_unit_test(finds_a_dot),
         cmocka_unit_test(every_way_jumps_to_the_same_place),
         cmocka_unit_test(counts_backslashes),
+        cmocka_unit_test(leaves_an_object),
         cmocka_unit_test(seeking_is_as_strict_as_reading),
     };
 
