@@ -45,9 +45,9 @@ static void release(nb_object *object)
 static const nb_object_ops object_ops = { .end = end, .free = release };
 static const nb_store_ops store_ops = { .move = move, .gone = NULL };
 
-void shop_open(const nb_store_config *config)
+static void open(const nb_store_config *config, bool manual_clock)
 {
-    nimbus_options options = { .driven = true, .manual_clock = true, .seed = 42 };
+    nimbus_options options = { .driven = true, .manual_clock = manual_clock, .seed = 42 };
     nimbus_error err = { 0 };
 
     memset(&the_shop, 0, sizeof the_shop);
@@ -56,6 +56,16 @@ void shop_open(const nb_store_config *config)
     nb_object_init(&the_shop.object, &object_ops, NB_ANONYMOUS, the_shop.nb, NULL);
     explore_check(nb_store_init(&the_shop.store, &the_shop.object, "shop", 7, config, &store_ops));
     nb_object_publish(&the_shop.object);
+}
+
+void shop_open(const nb_store_config *config)
+{
+    open(config, true);
+}
+
+void shop_open_to_sleep(const nb_store_config *config)
+{
+    open(config, false);
 }
 
 static void check_ledger(void)

@@ -1,5 +1,5 @@
 /*
- * shop.h - a store on its own: in a driven instance with a manual clock, with a dead letter that takes what it is offered, or not.
+ * shop.h - a store on its own: in a driven instance, as a rule with a manual clock; its dead letter takes what it is offered, or not.
  *
  * Messages are numbers. What became of each is known in the end: shop_close() looks at what is left, lets it go, and has the ledger of the
  * store agree with what the threads saw.
@@ -30,6 +30,7 @@ extern shop the_shop;
 extern const nb_store_config shop_standard; /* visibility 30 s, capacity 100, nothing else bounded */
 
 void shop_open(const nb_store_config *config);
+void shop_open_to_sleep(const nb_store_config *config); /* by the explorer's clock: who waits for room sleeps */
 void shop_close(void);
 
 /* Offers message number; in a store with an order 0 to 3 are of one group, the others of another. */
