@@ -2,11 +2,9 @@
 
 #include <string.h>
 
-#include "json/scan.h"
+#include "json/block.h"
 #include "sync/atomic.h"
 
-#define BLOCK 64
-#define INLINE inline __attribute__((always_inline))
 
 /* The bytes of a block by what they are; bit n: byte n. */
 typedef struct block {
@@ -15,11 +13,11 @@ typedef struct block {
 
 /* ------------------------------------------------------------------------------------------------- blocks */
 
-static INLINE void block_in_c(const char *at, block *ret)
+static NB_INLINE void block_in_c(const char *at, block *ret)
 {
     block all = { 0, 0, 0, 0 };
 
-    for (unsigned i = 0; i < BLOCK; i++) {
+    for (unsigned i = 0; i < NB_BLOCK; i++) {
         uint64_t bit = UINT64_C(1) << i;
         char c = at[i];
 
@@ -32,7 +30,7 @@ static INLINE void block_in_c(const char *at, block *ret)
 }
 
 #if NB_SCAN_SSE2
-static INLINE uint64_t equal_sse2(const __m128i v[4], char c)
+static NB_INLINE uint64_t equal_sse2(const __m128i v[4], char c)
 {
     __m128i wanted = _mm_set1_epi8(c);
     uint64_t mask = 0;
@@ -43,7 +41,7 @@ static INLINE uint64_t equal_sse2(const __m128i v[4], char c)
     return mask;
 }
 
-static INLINE void block_by_sse2(const char *at, block *ret)
+static NB_INLINE void block_by_sse2(const char *at, block *ret)
 {
     const __m128i lower = _mm_set1_epi8(0x20);
     __m128i v[4];
@@ -61,41 +59,20 @@ static INLINE void block_by_sse2(const char *at, block *ret)
 }
 #endif
 
-#if NB_SCAN_SSE2 && defined(__x86_64__)
-#include <immintrin.h>
-#define HAS_AVX2 1
-
-#define AVX2 __attribute__((target("avx2,bmi,popcnt,pclmul")))
-
-AVX2 static INLINE uint64_t equal_avx2(__m256i low, __m256i high, char c)
-{
-    __m256i wanted = _mm256_set1_epi8(c);
-    uint32_t a = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(low, wanted));
-    uint32_t b = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(high, wanted));
-
-    return (uint64_t)b << 32 | a;
-}
-
-AVX2 static INLINE void block_by_avx2(const char *at, block *ret)
+#if NB_BLOCK_AVX2
+NB_AVX2 static NB_INLINE void block_by_avx2(const char *at, block *ret)
 {
     const __m256i lower = _mm256_set1_epi8(0x20);
     __m256i low = _mm256_loadu_si256((const __m256i *)(const void *)at);
     __m256i high = _mm256_loadu_si256((const __m256i *)(const void *)(at + 32));
 
-    ret->quotes = equal_avx2(low, high, '"');
-    ret->slashes = equal_avx2(low, high, '\\');
+    ret->quotes = nb_block_equal(low, high, '"');
+    ret->slashes = nb_block_equal(low, high, '\\');
     low = _mm256_or_si256(low, lower);
     high = _mm256_or_si256(high, lower);
-    ret->opens = equal_avx2(low, high, '{');
-    ret->closes = equal_avx2(low, high, '}');
+    ret->opens = nb_block_equal(low, high, '{');
+    ret->closes = nb_block_equal(low, high, '}');
 }
-/* Bit n: an odd number of bits up to n. */
-AVX2 static INLINE uint64_t parity_avx2(uint64_t bits)
-{
-    return (uint64_t)_mm_cvtsi128_si64(_mm_clmulepi64_si128(_mm_cvtsi64_si128((int64_t)bits), _mm_set1_epi8(-1), 0));
-}
-#else
-#define HAS_AVX2 0
 #endif
 
 #if NB_SCAN_NEON
@@ -111,14 +88,14 @@ static uint64_t gather(uint8x16_t a, uint8x16_t b, uint8x16_t c, uint8x16_t d)
     return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(low, low)), 0);
 }
 
-static INLINE uint64_t equal_neon(const uint8x16_t v[4], uint8_t c)
+static NB_INLINE uint64_t equal_neon(const uint8x16_t v[4], uint8_t c)
 {
     uint8x16_t wanted = vdupq_n_u8(c);
 
     return gather(vceqq_u8(v[0], wanted), vceqq_u8(v[1], wanted), vceqq_u8(v[2], wanted), vceqq_u8(v[3], wanted));
 }
 
-static INLINE void block_by_neon(const char *at, block *ret)
+static NB_INLINE void block_by_neon(const char *at, block *ret)
 {
     uint8x16_t v[4];
 
@@ -143,29 +120,10 @@ typedef struct course {
     uint64_t depth;
 } course;
 
-/* Bytes behind an odd number of backslashes. */
-static INLINE uint64_t find_escaped(course *c, uint64_t slashes)
-{
-    const uint64_t odd = UINT64_C(0xAAAAAAAAAAAAAAAA);
-    uint64_t starts, follows, sum;
-
-    if (slashes == 0) {
-        follows = c->escaped;
-        c->escaped = 0;
-        return follows;
-    }
-    slashes &= ~c->escaped;
-    follows = slashes << 1 | c->escaped;
-    starts = slashes & odd & ~follows;
-    sum = starts + slashes;
-    c->escaped = sum < slashes;
-    return (~odd ^ sum << 1) & follows;
-}
-
 /* Bit n: an odd number of bits up to n. */
-static INLINE uint64_t parity(uint64_t bits)
+static NB_INLINE uint64_t parity(uint64_t bits)
 {
-    for (unsigned shift = 1; shift < BLOCK; shift *= 2) {
+    for (unsigned shift = 1; shift < NB_BLOCK; shift *= 2) {
         bits ^= bits << shift;
     }
     return bits;
@@ -175,9 +133,9 @@ typedef void block_fn(const char *at, block *ret);
 typedef uint64_t parity_fn(uint64_t bits);
 
 /* Goes over one block. Returns the bytes up to the bracket that closes all; 0: it is not in this block. */
-static INLINE unsigned pass(course *c, const block *b, parity_fn *odd)
+static NB_INLINE unsigned pass(course *c, const block *b, parity_fn *odd)
 {
-    uint64_t quotes = b->quotes & ~find_escaped(c, b->slashes);
+    uint64_t quotes = b->quotes & ~nb_block_escaped(&c->escaped, b->slashes);
     uint64_t strings = odd(quotes) ^ c->in_string;
     uint64_t opens = b->opens & ~strings;
     uint64_t closes = b->closes & ~strings;
@@ -199,14 +157,14 @@ static INLINE unsigned pass(course *c, const block *b, parity_fn *odd)
     return 0;
 }
 
-static INLINE const char *jump(const char *at, const char *end, block_fn *look, parity_fn *odd)
+static NB_INLINE const char *jump(const char *at, const char *end, block_fn *look, parity_fn *odd)
 {
     course c = { 0, 0, 1 };
-    char last[BLOCK];
+    char last[NB_BLOCK];
     block b;
     unsigned found;
 
-    for (; end - at >= BLOCK; at += BLOCK) {
+    for (; end - at >= NB_BLOCK; at += NB_BLOCK) {
         look(at, &b);
         found = pass(&c, &b, odd);
         if (found != 0) {
@@ -234,10 +192,10 @@ static const char *jump_by_sse2(const char *at, const char *end)
 }
 #endif
 
-#if HAS_AVX2
-AVX2 static const char *jump_by_avx2(const char *at, const char *end)
+#if NB_BLOCK_AVX2
+NB_AVX2 static const char *jump_by_avx2(const char *at, const char *end)
 {
-    return jump(at, end, block_by_avx2, parity_avx2);
+    return jump(at, end, block_by_avx2, nb_block_parity);
 }
 #endif
 
@@ -250,15 +208,11 @@ static const char *jump_by_neon(const char *at, const char *end)
 
 nb_jump_fn *const *nb_jump_ways(void)
 {
-#if HAS_AVX2
+#if NB_BLOCK_AVX2
     static nb_jump_fn *const with[] = { jump_in_c, jump_by_sse2, jump_by_avx2, NULL };
     static nb_jump_fn *const without[] = { jump_in_c, jump_by_sse2, NULL };
 
-    __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("popcnt") &&
-                   __builtin_cpu_supports("pclmul")
-               ? with
-               : without;
+    return nb_block_avx2() ? with : without;
 #elif NB_SCAN_SSE2
     static nb_jump_fn *const ways[] = { jump_in_c, jump_by_sse2, NULL };
 

@@ -2,6 +2,7 @@
  * skip.c - over values that nobody asked for: checked as strictly as by nb_json_next(), but without an event for each token; or jumped
  * over, if they are known to be well-formed.
  */
+#include "json/check.h"
 #include "json/jump.h"
 #include "json/token.h"
 
@@ -12,6 +13,8 @@
  */
 #define FAST 128
 #define NEAR 16
+
+#define BLOCKWISE 32 /* bytes from which on containers are checked by blocks */
 
 /* The key at `at`, its colon and a blank. NULL: it is different. */
 static inline const char *fast_key(const char *at, size_t *ret_size, bool *ret_dot)
@@ -196,8 +199,27 @@ static void finish(nb_json_reader *reader, const char *at)
     reader->state = reader->depth == 0 ? NB_STATE_ROOT_DONE : NB_STATE_BEHIND;
 }
 
+/* Over a container by blocks. NULL: it is no container, or malformed, or not worth it, or it cannot be told: it is to be read. */
+static const char *check(const nb_json_reader *reader, const char *at, unsigned outside, bool opened)
+{
+    bool object = opened && !nb_json_in_array(reader);
+
+    if (reader->end - at < BLOCKWISE || outside >= reader->max_depth) {
+        return NULL;
+    }
+    if (!opened) {
+        if (*at != '{' && *at != '[') {
+            return NULL;
+        }
+        object = *at == '{';
+        at++;
+    }
+    return nb_check(at, reader->end, object, reader->max_depth - outside - 1);
+}
+
 bool nb_json_skip(nb_json_reader *reader)
 {
+    const char *start = nb_scan_blanks(reader->at, reader->end);
     unsigned outside;
     bool opened;
     const char *at;
@@ -205,10 +227,14 @@ bool nb_json_skip(nb_json_reader *reader)
     if (!begin(reader, &outside, &opened)) {
         return reader->state != NB_STATE_ERROR;
     }
-    at = skip_on(reader, nb_scan_blanks(reader->at, reader->end), outside, opened);
+    at = check(reader, start, outside, opened);
+    if (at == NULL) {
+        at = skip_on(reader, start, outside, opened);
+    }
     if (at == NULL) {
         return false;
     }
+    reader->depth = outside;
     finish(reader, at);
     return true;
 }

@@ -6,12 +6,15 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "base/number.h"
+#include "json/block.h"
+#include "json/check.h"
 #include "json/jump.h"
 #include "json/reader.h"
 #include "json/scan.h"
@@ -267,6 +270,123 @@ static void leaves_an_object(void **state)
     free(block);
 }
 
+/* A container with any value in it, of at least size bytes. */
+static size_t make_any(char *to, size_t least)
+{
+    static const char *const values[] = { "0", "-0.5", "12.75", "1234567890.0987654321", "true", "false", "null", "\"\"", "\"a\"",
+                                          "\"\\u00e9\\\\\\\"\"", "\"{[\\\\\"",
+                                          "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"",
+                                          "\"text of some more bytes, a comma: and a colon\"", "[]", "{}", "1.25e3" };
+    static const char *const blanks[] = { "", "", "", " ", "\n\t ",
+                                          "                                                                    " };
+    bool objects[40];
+    bool first = true;
+    size_t depth = 1, size = 0;
+
+    objects[0] = draw(2) == 0;
+    to[size++] = objects[0] ? '{' : '[';
+    while (depth > 0) {
+        unsigned which = draw(12);
+
+        size += (size_t)sprintf(to + size, "%s", blanks[draw(6)]);
+        if (size >= least ? which < 6 : which == 0 && depth > 1) {
+            to[size++] = objects[--depth] ? '}' : ']';
+            first = false;
+            continue;
+        }
+        if (!first) {
+            size += (size_t)sprintf(to + size, ",%s", blanks[draw(6)]);
+        }
+        if (objects[depth - 1]) {
+            size += (size_t)sprintf(to + size, "\"k%u\\\"\"%s:%s", draw(1000), blanks[draw(6)], blanks[draw(6)]);
+        }
+        first = which < 3 && depth < 40;
+        if (first) {
+            objects[depth] = draw(2) == 0;
+            to[size++] = objects[depth++] ? '{' : '[';
+        } else {
+            size += (size_t)sprintf(to + size, "%s", values[draw(draw(8) == 0 ? 16 : 15)]);
+        }
+    }
+    return size;
+}
+
+/* Where the reader finds the end of the container at the start of a text, token by token; NULL: it is malformed. */
+static const char *read_on(const char *text, const char *end)
+{
+    nb_json_reader reader;
+    nb_json_event event;
+
+    nb_json_open(&reader, text, (size_t)(end - text), 0);
+    do {
+        event = nb_json_next(&reader);
+    } while (event > NB_JSON_END && reader.depth != 0);
+    return event > NB_JSON_END ? reader.at : NULL;
+}
+
+/* What is checked by blocks is well-formed and ends where the reader says; whole texts and such with a byte or two that were changed. */
+static void blocks_are_checked_as_strictly(void **state)
+{
+    static const char other[] = "{}[],:\"\\ \n0123456789-+.eEtfnaul\x01\x1f\x7f\x80\xc3\xed\xff";
+    static char text[20000];
+    unsigned accepted = 0, refused = 0, malformed = 0, missed = 0;
+
+    (void)state;
+    seed = 3;
+    for (int round = 0; round < 60000; round++) {
+        size_t size = make_any(text, draw(round % 8 == 0 ? 1500 : 150));
+        bool rare = false;
+        unsigned changes = round % 4 == 0 ? 0 : 1 + draw(2);
+        char *block;
+        const char *expected, *found;
+
+        for (; changes > 0; changes--) {
+            text[draw((unsigned)size)] = other[draw(sizeof other - 1)];
+        }
+        if (text[0] != '{' && text[0] != '[') {
+            continue;
+        }
+        for (size_t i = 1; i < size; i++) {
+            rare = rare || text[i] == 'e' || text[i] == 'E';
+        }
+        size -= round % 16 == 1 ? draw((unsigned)size) : 0;
+        block = exact(text, size);
+        expected = read_on(block, block + size);
+        found = nb_check(block + 1, block + size, text[0] == '{', 63);
+        accepted += found != NULL;
+        refused += found == NULL;
+        malformed += expected == NULL;
+        missed += found == NULL && expected != NULL && !rare;
+        if (found != NULL && found != expected) {
+            fail_msg("%.*s", (int)size, text);
+        }
+        free(block);
+    }
+    assert_true(malformed > 1000);
+    assert_int_equal(missed, NB_BLOCK_AVX2 && refused < 60000 && accepted > 0 ? 0 : missed);
+    print_message("%u containers were checked by blocks, %u were left to the reader, %u are malformed\n", accepted, refused, malformed);
+}
+
+/* As many containers as there is room for, and no more. */
+static void blocks_have_room(void **state)
+{
+    (void)state;
+    for (unsigned depth = 1; depth <= 70; depth++) {
+        char text[300];
+        char *block;
+        bool any;
+
+        memset(text, '[', depth);
+        memset(text + depth, ']', depth);
+        block = exact(text, 2 * depth);
+        any = nb_check(block + 1, block + 2 * depth, false, 1000) != NULL;
+        assert_true(!any || depth <= 65);
+        assert_true(!any || depth == 1 || nb_check(block + 1, block + 2 * depth, false, depth - 2) == NULL);
+        assert_true(!any || nb_check(block + 1, block + 2 * depth, false, depth - 1) == block + 2 * depth);
+        free(block);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +395,8 @@ int main(void)
         cmocka_unit_test(every_way_jumps_to_the_same_place),
         cmocka_unit_test(counts_backslashes),
         cmocka_unit_test(leaves_an_object),
+        cmocka_unit_test(blocks_are_checked_as_strictly),
+        cmocka_unit_test(blocks_have_room),
         cmocka_unit_test(seeking_is_as_strict_as_reading),
     };
 

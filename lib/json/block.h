@@ -1,0 +1,69 @@
+/*
+ * block.h - 64 bytes of JSON as words of 64 bits, one for each kind of byte, bit n: byte n. What plain C and all machines share, and AVX2
+ * where the compiler has it: whether the machine has it, too, is asked at run time.
+ */
+#ifndef NB_JSON_BLOCK_H
+#define NB_JSON_BLOCK_H
+
+#include "json/scan.h"
+
+#define NB_BLOCK 64
+#define NB_INLINE inline __attribute__((always_inline))
+
+#if NB_SCAN_SSE2 && defined(__x86_64__)
+#define NB_BLOCK_AVX2 1
+#else
+#define NB_BLOCK_AVX2 0
+#endif
+
+/* Bytes behind an odd number of backslashes. *escaped: 1: the first byte of the next block is. */
+static NB_INLINE uint64_t nb_block_escaped(uint64_t *escaped, uint64_t slashes)
+{
+    const uint64_t odd = UINT64_C(0xAAAAAAAAAAAAAAAA);
+    uint64_t starts, follows, sum;
+
+    if (slashes == 0) {
+        follows = *escaped;
+        *escaped = 0;
+        return follows;
+    }
+    slashes &= ~*escaped;
+    follows = slashes << 1 | *escaped;
+    starts = slashes & odd & ~follows;
+    sum = starts + slashes;
+    *escaped = sum < slashes;
+    return (~odd ^ sum << 1) & follows;
+}
+
+#if NB_BLOCK_AVX2
+#include <immintrin.h>
+
+#define NB_AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt,pclmul")))
+
+NB_AVX2 static NB_INLINE uint64_t nb_block_bits(__m256i low, __m256i high)
+{
+    return (uint64_t)(uint32_t)_mm256_movemask_epi8(high) << 32 | (uint32_t)_mm256_movemask_epi8(low);
+}
+
+NB_AVX2 static NB_INLINE uint64_t nb_block_equal(__m256i low, __m256i high, char c)
+{
+    __m256i wanted = _mm256_set1_epi8(c);
+
+    return nb_block_bits(_mm256_cmpeq_epi8(low, wanted), _mm256_cmpeq_epi8(high, wanted));
+}
+
+/* Bit n: an odd number of bits up to n. */
+NB_AVX2 static NB_INLINE uint64_t nb_block_parity(uint64_t bits)
+{
+    return (uint64_t)_mm_cvtsi128_si64(_mm_clmulepi64_si128(_mm_cvtsi64_si128((int64_t)bits), _mm_set1_epi8(-1), 0));
+}
+
+static inline bool nb_block_avx2(void)
+{
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
+           __builtin_cpu_supports("popcnt") && __builtin_cpu_supports("pclmul");
+}
+#endif
+
+#endif
