@@ -317,6 +317,7 @@ static void sqs_x1_empty_receives_are_counted_once(void **state)
     OK(nimbus_queue_receive_async(queue, NIMBUS_FOREVER, NULL, 1, async_receive, &record, &task));
     OK(nimbus_receive_cancel(task));
     nimbus_receive_task_release(task);
+    EVENTUALLY(record.calls == 2);
     EQ(METRICS(queue).empty_receives, 3);
     SEND(queue, "m");
     RECEIVE(queue, &delivery, "m");
