@@ -67,7 +67,7 @@ nimbus_status nb_fifo_set(nimbus_queue *queue, const nimbus_queue_options *optio
     nb_lock_acquire(&queue->store.lock);
     (void)nb_dedup_expire(&fifo->table, nb_clock_elapsed(&queue->object.runtime->clock), UINT64_MAX);
     if (by_group != nb_load_relaxed(&fifo->by_group) &&
-        (nb_dedup_count(&fifo->table) > 0 || nb_load_acquire(&queue->store.places) != 0)) { /* that of a taker who is over */
+        (nb_dedup_count(&fifo->table) > 0 || nb_store_held(&queue->store) > 0)) { /* that of a taker who is over */
         status = NIMBUS_E_UNSUPPORTED;
     } else {
         nb_store_relaxed(&fifo->by_group, by_group);

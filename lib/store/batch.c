@@ -7,18 +7,6 @@
 
 /* ------------------------------------------------------------------------------------------------ coming */
 
-static bool reserve_places(nb_store *store, uint32_t count)
-{
-    uint64_t places = nb_load_relaxed(&store->places);
-
-    do {
-        if ((places & NB_PLACES_CLOSED) != 0 || places + count > nb_load_relaxed(&store->settings.capacity_messages)) {
-            return false;
-        }
-    } while (!nb_cas_weak_acq_rel(&store->places, &places, places + count)); /* as reserve_place() in offer.c */
-    return true;
-}
-
 /* Slots for all of them. False: out of memory, none is taken. */
 static bool get_slots(nb_store *store, uint32_t *indices, uint32_t count)
 {
@@ -44,7 +32,7 @@ bool nb_store_offer_many(nb_store *store, const nb_parcel *parcels, uint32_t cou
     uint32_t indices[NB_BATCH_RUN];
 
     if (store->order != NULL || (nb_load_acquire(&store->mode) & (NB_MODE_BYTES | NB_MODE_ENDED)) != 0 ||
-        !reserve_places(store, count)) {
+        nb_store_take_places(store, count) != NIMBUS_OK) {
         return false;
     }
     if (!get_slots(store, indices, count)) {
@@ -106,7 +94,6 @@ static void finish(leaving *run)
     }
     nb_slots_push(store, run->first - 1, run->last);
     nb_count_deleted(store, run->count, run->in_flight);
-    nb_sub_acq_rel(&store->places, run->count);
     nb_fence_after_rmw(); /* pairs with that of who waits for room (wait.c) */
     nb_store_look_around(store, NB_WATCH_SENDERS | NB_WATCH_BELL | NB_WATCH_WAITERS);
     for (uint32_t i = 0; i < run->count; i++) {

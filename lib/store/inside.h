@@ -66,10 +66,13 @@ static inline void nb_store_look_around(nb_store *store, uint32_t for_whom)
 /* Gives places up that were taken and not used. Somebody may have seen no room meanwhile, and waits: the fence pairs with his (wait.c). */
 static inline void nb_store_give_up_places(nb_store *store, uint32_t count)
 {
-    nb_sub_acq_rel(&store->places, count);
+    nb_add_acq_rel(&store->tally.left_otherwise, count); /* as in nb_count_out() */
     nb_fence_after_rmw();
     nb_store_look_around(store, NB_WATCH_SENDERS);
 }
+
+/* Takes places. NIMBUS_OK, NIMBUS_E_FULL, or why the store has ended. */
+nimbus_status nb_store_take_places(nb_store *store, uint32_t count);
 
 void nb_store_get_counts_locked(nb_store *store, nb_store_counts *ret);
 
@@ -112,9 +115,21 @@ static inline uint32_t nb_deleted_of(uint64_t flow)
     return (uint32_t)((flow + (UINT64_C(1) << 31)) >> 32);
 }
 
+/*
+ * How many places were ever given up, modulo 2^32: at least as many as when the call began, at most as many as when it returned. The
+ * acquires pair with the releases of those who gave them up: what a message's leaving did (its slot is free, its bytes are) is seen.
+ */
+static inline uint32_t nb_store_left(nb_store *store)
+{
+    return nb_deleted_of(nb_load_acquire(&store->flow)) + nb_load_acquire(&store->tally.left_otherwise);
+}
+
+/* Places taken, never fewer than there are: who has left is read before who has entered. */
 static inline uint64_t nb_store_places(nb_store *store)
 {
-    return nb_load_acquire(&store->places) & ~NB_PLACES_CLOSED;
+    uint32_t left = nb_store_left(store);
+
+    return (uint32_t)nb_load_acquire(&store->entered) - left;
 }
 
 static inline nimbus_status nb_store_ended(nb_store *store)
@@ -165,10 +180,11 @@ static inline void nb_slot_make_ready(nb_store *store, nb_slot *slot, uint32_t i
 /* Takes message and past out of a claimed slot. */
 nb_parcel nb_slot_empty(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word, nb_letter **ret_note);
 
-/* Counts deletes, of which some were in flight. */
+/* Counts deletes, of which some were in flight, and thereby gives up their places: the last thing that a delete does to the store.
+ * Release: pairs with the acquire in nb_store_left(). */
 static inline void nb_count_deleted(nb_store *store, uint32_t deleted, uint32_t in_flight)
 {
-    uint64_t before = nb_add_relaxed(&store->flow, deleted * NB_ONE_DELETED - in_flight);
+    uint64_t before = nb_add_acq_rel(&store->flow, deleted * NB_ONE_DELETED - in_flight);
 
     if (nb_deleted_of(before) > UINT32_MAX - deleted) {
         nb_tally(&store->tally.deleted_high, 1);

@@ -175,7 +175,7 @@ void nb_store_end(nb_store *store, nimbus_status why, bool finish_in_flight)
     store->stuck_due = INT64_MAX;
     nb_store_dismiss_locked(store, why);
     nb_lock_release(&store->lock);
-    nb_or_acq_rel(&store->places, NB_PLACES_CLOSED);
+    nb_or_acq_rel(&store->entered, NB_PLACES_CLOSED);
     while (clear(store, &how, &left), left < nb_store_places(store)) { /* an offer or a delete of another thread is between two steps */
         nb_platform_yield();
         nb_pause();

@@ -29,29 +29,45 @@ static bool reserve_bytes(nb_store *store, size_t size)
 }
 
 /*
- * Takes a place. Acquire-release: who gets the place of a message that has gone finds everything that its leaving did (a free slot, bytes);
- * and the end, which closes the places, knows of every offer that got one.
+ * Whether there is room for count more than had entered; brings left_seen up to date. No: there was a moment in this call without room,
+ * because who has left is read behind who had entered, and both only grow. Yes: it holds as long as nobody else enters.
+ *
+ * In 64 bits, since what was seen to have left may be arbitrarily old: a thread may be stopped in front of the store.
  */
-static nimbus_status reserve_place(nb_store *store)
+static bool fits(nb_store *store, uint64_t entered, uint32_t count)
 {
-    uint64_t places = nb_load_relaxed(&store->places);
+    int32_t held = (int32_t)((uint32_t)entered - nb_store_left(store));
+
+    /* Release, and acquire where it is read: who takes a place by it sees what those who had left did before, as in nb_store_left(). */
+    nb_store_release(&store->left_seen, entered - (uint64_t)(int64_t)held);
+    return held + (int64_t)count <= (int64_t)nb_load_relaxed(&store->settings.capacity_messages);
+}
+
+/*
+ * Acquire-release: the end, which closes the places, knows of every offer that got one. The acquire of left_seen or flow: who gets the
+ * place of a message that has gone finds everything that its leaving did (a free slot, bytes).
+ */
+nimbus_status nb_store_take_places(nb_store *store, uint32_t count)
+{
+    uint64_t entered = nb_load_acquire(&store->entered);
 
     do {
-        if ((places & NB_PLACES_CLOSED) != 0) {
-            (void)nb_load_acquire(&store->places); /* pairs with the release of the close: then we see why it has ended */
+        if ((entered & NB_PLACES_CLOSED) != 0) {
+            (void)nb_load_acquire(&store->entered); /* pairs with the release of the close: then we see why it has ended */
             return nb_store_ended(store);
         }
-        if (places >= nb_load_relaxed(&store->settings.capacity_messages)) {
+        if (entered + count - nb_load_acquire(&store->left_seen) > nb_load_relaxed(&store->settings.capacity_messages) &&
+            !fits(store, entered, count)) {
             return NIMBUS_E_FULL;
         }
-    } while (!nb_cas_weak_acq_rel(&store->places, &places, places + 1));
+    } while (!nb_cas_weak_acq_rel_acquire(&store->entered, &entered, entered + count));
     return NIMBUS_OK;
 }
 
 /* NIMBUS_OK; NIMBUS_E_FULL and which bound it was; or why the store has ended. */
 static nimbus_status reserve(nb_store *store, size_t size, bool counted, nimbus_bound *bound)
 {
-    nimbus_status status = reserve_place(store);
+    nimbus_status status = nb_store_take_places(store, 1);
 
     *bound = status == NIMBUS_E_FULL ? NIMBUS_BOUND_MESSAGES : NIMBUS_BOUND_NONE;
     if (status == NIMBUS_OK && counted && !reserve_bytes(store, size)) {
@@ -308,12 +324,13 @@ static nimbus_status put_in(nb_store *store, const nb_parcel *parcel, int64_t du
 /* The common case, straight: no delay, no past, nothing counted, and nobody comes between. False: nothing has happened. */
 static inline bool offer_plainly(nb_store *store, const nb_parcel *parcel, nb_offered *ret)
 {
-    uint64_t places = nb_load_relaxed(&store->places), word;
+    uint64_t entered = nb_load_relaxed(&store->entered), word;
     uint32_t index;
     nb_slot *slot;
 
-    if (places >= nb_load_relaxed(&store->settings.capacity_messages) || !nb_cas_strong_acq_rel(&store->places, &places, places + 1)) {
-        return false; /* full, closed (that is a large number, too), or changed meanwhile */
+    if (entered - nb_load_acquire(&store->left_seen) >= nb_load_relaxed(&store->settings.capacity_messages) ||
+        !nb_cas_strong_acq_rel(&store->entered, &entered, entered + 1)) { /* as in nb_store_take_places() */
+        return false; /* full, as far as was seen; closed (that is a large number, too); or changed meanwhile */
     }
     index = nb_slot_get(store);
     if (index == NB_NO_SLOT) {

@@ -2,8 +2,8 @@
  * settle.c - messages leaving by their receipt or place: delete, cancel, discard. Each claims the slot, decides by what it finds then, and
  * publishes. Those that come back are in back.c.
  *
- * Behind a change of `places` or `flow`, which is a read-modify-write, stands a fence before the look at `watch`: it pairs with that of a
- * sender who waits for room (wait.c), so that one of the two sees the other.
+ * Behind a change of `flow` or `left_otherwise`, which is a read-modify-write, stands a fence before the look at `watch`: it pairs with
+ * that of a sender who waits for room (wait.c), so that one of the two sees the other.
  */
 #include <string.h>
 
@@ -162,7 +162,6 @@ nimbus_status nb_store_delete_delivery(nb_store *store, nb_delivery *delivery)
     delivery->message = NULL; /* first: a free function may look. It has no letter, as the slot has no past */
     nb_slot_put(store, slot, nb_index_of(delivery->receipt), word);
     nb_count_deleted(store, 1, 1);
-    nb_sub_acq_rel(&store->places, 1);
     nb_fence_after_rmw(); /* see the head */
     nb_store_look_around(store, NB_WATCH_SENDERS | NB_WATCH_BELL | NB_WATCH_WAITERS);
     nb_message_release_n(message, 2); /* the slot's reference and the delivery's, at once */

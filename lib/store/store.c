@@ -1,9 +1,10 @@
 /*
  * store.c - the two doors of the slow paths (enter, leave), the changes that many operations share, and the counts.
  *
- * Counts. `places` is what the capacity bounds: a place is taken before a message is put in and given up after it has gone. `flow` has what
- * is in flight and what was deleted in one word, so that a take and a delete count by one addition. What a steady stream of messages would
- * have to count besides is derived from the positions of the ready ring:
+ * Counts. Places are what the capacity bounds: a place is taken before a message is put in (`entered`) and given up after it has gone, by
+ * the count of its delete or in `left_otherwise`. `flow` has what is in flight and what was deleted in one word, so that a take and a
+ * delete count by one addition each. What a steady stream of messages would have to count besides is derived from the positions of the
+ * ready ring:
  *   accepted = pushes - returns + born_delayed
  *   received = pops - unreceived + extra_received
  *   ready    = accepted - deleted - in flight - delayed - moved - expired - purged - dropped - discarded
@@ -162,15 +163,17 @@ void nb_count_out(nb_store *store, nb_state state, uint64_t word, size_t size, b
     if (state == NB_DELAYED) {
         nb_sub_relaxed(&store->tally.delayed, 1);
     }
-    if (deleted) {
-        nb_count_deleted(store, 1, in_flight);
-    } else if (in_flight != 0) {
-        nb_sub_relaxed(&store->flow, 1);
-    }
     if ((word & NB_COUNTED) != 0) {
         nb_sub_relaxed(&store->bytes, size);
     }
-    nb_sub_acq_rel(&store->places, 1);
+    if (deleted) {
+        nb_count_deleted(store, 1, in_flight);
+        return;
+    }
+    if (in_flight != 0) {
+        nb_sub_relaxed(&store->flow, 1);
+    }
+    nb_add_acq_rel(&store->tally.left_otherwise, 1); /* release: pairs with the acquire in nb_store_left() */
 }
 
 nb_parcel nb_slot_forget(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word, nb_state state, _Atomic uint64_t *counter)
@@ -195,6 +198,11 @@ void nb_slot_forget_to(nb_store *store, nb_slot *slot, uint32_t index, uint64_t 
 }
 
 /* ------------------------------------------------------------------------------------------- conditions */
+
+uint64_t nb_store_held(nb_store *store)
+{
+    return nb_store_places(store);
+}
 
 bool nb_store_has_room(nb_store *store, size_t size)
 {

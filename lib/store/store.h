@@ -134,6 +134,7 @@ typedef struct nb_store_tally {
     _Atomic uint64_t returning;   /* gauge: returns under way */
     _Atomic uint64_t born_delayed, returns; /* offers with a delay; pushes that were no offers */
     _Atomic uint64_t deleted_high;          /* times that the 32 bits of flow have overflowed */
+    _Atomic uint32_t left_otherwise;        /* places given up by anything but a delete, modulo 2^32 */
     _Atomic uint64_t unreceived, extra_received;       /* pops that were no receives; receives that were no pops */
     _Atomic uint64_t redriven_in, empty_receives, moved, expired, purged, dropped, discarded, cancelled, refused;
 } nb_store_tally;
@@ -158,9 +159,10 @@ typedef struct nb_store {
     _Atomic uint32_t slot_count;
     nb_index_ring ready;
     char pad_1[64];
-    _Atomic uint64_t places;        /* messages held, with those that are being put in; the end sets NB_PLACES_CLOSED */
+    _Atomic uint64_t entered;       /* places ever taken; the end sets NB_PLACES_CLOSED */
+    _Atomic uint64_t left_seen;     /* places ever given up, as a sender saw them last: see offer.c */
     char pad_4[64];
-    _Atomic uint64_t flow;          /* deleted (32 bits) in the high half, in flight in the low one: see nb_flow_... */
+    _Atomic uint64_t flow;          /* deleted (32 bits) in the high half, in flight in the low one */
     char pad_2[64];
     _Atomic uint64_t free;          /* stack of free slots: tag in the high half, index + 1 in the low one */
     char pad_3[64];
@@ -222,6 +224,9 @@ nimbus_status nb_store_wait_room(nb_store *store, size_t size, int64_t until);
 nimbus_status nb_store_take(nb_store *store, uint32_t max, int64_t visibility, nb_delivery *slots, uint32_t *ret_count, bool *ret_more);
 
 void nb_store_count_empty(nb_store *store);
+
+/* Messages held, with those that are being put in or have not quite left. */
+uint64_t nb_store_held(nb_store *store);
 
 /* The same in a store with an order, of one group only. */
 nimbus_status nb_store_take_group(nb_store *store, const char *group, uint32_t max, int64_t visibility, nb_delivery *slots,

@@ -187,14 +187,15 @@ nimbus_status nb_store_wait_status_locked(nb_store *store)
 
 void nb_store_wake_senders_locked(nb_store *store)
 {
-    uint64_t held, room;
+    uint64_t held, capacity, room;
     nb_link *link;
 
     if (nb_list_empty(&store->senders) || !nb_store_has_room(store, 0)) {
         return;
     }
     held = nb_store_places(store);
-    room = nb_load_relaxed(&store->settings.capacity_messages) - held;
+    capacity = nb_load_relaxed(&store->settings.capacity_messages);
+    room = held < capacity ? capacity - held : 0; /* others may have come since */
     while (room-- > 0 && (link = nb_list_pop(&store->senders)) != NULL) {
         nb_exec_wake(&store->nb->exec, &NB_CONTAINER(link, nb_sender, link)->parker);
     }
