@@ -5,8 +5,10 @@
  * reading is the start time plus what has elapsed.
  *
  * Coarse readings. What happens for every message (send, receive) reads the clock once, coarsely: the kernel's tick, a quarter of the
- * price, up to nb_clock_tick() behind the exact reading and never ahead of it. A deadline made from a coarse reading adds the tick, so
- * that it is never early. The coarse wall time is the coarse elapsed time plus an offset that is read anew once a tick.
+ * price, up to nb_clock_tick() behind the exact reading and never ahead of it. A deadline made from a coarse reading adds that, so it is
+ * never early as long as the kernel handles its ticks in time: nb_clock_tick() is twice what lies between two. A virtual machine whose host
+ * takes the processor away may be further behind; then a deadline is early by the rest. The coarse wall time is the coarse elapsed time
+ * plus an offset that is read anew once a tick.
  */
 #ifndef NB_TIME_CLOCK_H
 #define NB_TIME_CLOCK_H
@@ -21,7 +23,7 @@
 typedef struct nb_clock {
     bool manual;
     int64_t start_wall;
-    int64_t tick;           /* of the coarse reading; manual: 0 */
+    int64_t tick;           /* how far the coarse reading may be behind; manual: 0 */
     _Atomic int64_t now;    /* manual: elapsed. Relaxed: what depends on the time is ordered by the states that it changes */
     _Atomic int64_t offset; /* real: wall - elapsed, as of synced. Relaxed: any value that was ever written is a right one */
     _Atomic int64_t synced; /* real: the coarse elapsed time at which offset was read */
