@@ -103,7 +103,7 @@ static void classify(nb_store *store, nb_group *group, int64_t now)
     }
     quieten(order, group);
     if (group->first != 0) {
-        nb_groups_rank(order, group, ticket_of(store, group), 0);
+        nb_groups_rank(order, &(nb_ranked){ ticket_of(store, group), 0, 0, group });
     } else {
         nb_groups_unrank(order, group);
     }
@@ -244,7 +244,7 @@ void nb_fair_untaken_locked(nb_store *store, uint32_t index)
 {
     nb_node *node = nb_node_at(store, index);
 
-    if (node->began != 0) {
+    if (store->order->fair && node->began != 0) {
         land(store, node->group, node);
     }
 }

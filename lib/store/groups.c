@@ -156,7 +156,7 @@ void nb_groups_drop(nb_order *order, nb_group *group)
 
 static bool before(const nb_ranked *a, const nb_ranked *b)
 {
-    return a->at != b->at ? a->at < b->at : a->sequence < b->sequence;
+    return a->at != b->at ? a->at < b->at : a->turn != b->turn ? a->turn < b->turn : a->sequence < b->sequence;
 }
 
 static void put(nb_order *order, uint32_t at, const nb_ranked *entry)
@@ -201,14 +201,14 @@ static void settle(nb_order *order, uint32_t at, nb_ranked entry)
     }
 }
 
-void nb_groups_rank(nb_order *order, nb_group *group, int64_t at, uint64_t sequence)
+void nb_groups_rank(nb_order *order, const nb_ranked *entry)
 {
-    nb_ranked entry = { at, sequence, group };
+    uint32_t rank = entry->group->rank;
 
-    if (group->rank == 0) {
-        rise(order, order->heap_count++, entry);
-    } else if (order->heap[group->rank - 1].at != at || order->heap[group->rank - 1].sequence != sequence) {
-        settle(order, group->rank - 1, entry);
+    if (rank == 0) {
+        rise(order, order->heap_count++, *entry);
+    } else if (before(entry, &order->heap[rank - 1]) || before(&order->heap[rank - 1], entry)) {
+        settle(order, rank - 1, *entry);
     }
 }
 

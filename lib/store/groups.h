@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/heap.h"
+#include "sync/atomic.h"
 
 typedef struct nb_group nb_group;
 
@@ -42,7 +43,7 @@ struct nb_group {
 };
 
 typedef struct nb_ranked {
-    int64_t at;
+    int64_t at, turn;
     uint64_t sequence;
     nb_group *group;
 } nb_ranked;
@@ -56,6 +57,7 @@ typedef struct nb_order {
     nb_heap *memory;
     uint64_t key;      /* of the hash */
     uint64_t sequence; /* the last one given */
+    _Atomic int64_t turns; /* drawn, without the lock, too */
     nb_group_table groups;
     nb_ranked *heap;
     uint32_t heap_count, heap_room;
@@ -75,7 +77,7 @@ nb_group *nb_groups_find(nb_order *order, const char *id, size_t length);
 nb_group *nb_groups_get(nb_order *order, const char *id, size_t length); /* made if need be; NULL: out of memory */
 void nb_groups_drop(nb_order *order, nb_group *group);                   /* an empty one */
 
-void nb_groups_rank(nb_order *order, nb_group *group, int64_t at, uint64_t sequence); /* puts it in, or moves it */
+void nb_groups_rank(nb_order *order, const nb_ranked *entry);                         /* puts the group in, or moves it */
 void nb_groups_unrank(nb_order *order, nb_group *group);                              /* nothing if it is not in */
 nb_group *nb_groups_top(nb_order *order);                                             /* NULL: none is ranked */
 

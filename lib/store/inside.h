@@ -162,14 +162,14 @@ void nb_store_measure_from_now_locked(nb_store *store);
 void nb_slot_return(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word);
 
 /* The same in a store with an order: the caller touches it, too. */
-void nb_slot_make_ready_in_order(nb_store *store, nb_slot *slot, uint64_t word);
+void nb_slot_make_ready_in_order(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word);
 
 /* READY: publishes it and puts it at the end of the ready ring. The caller counts it out of its state, fences, notes its key and looks
  * around. */
 static inline void nb_slot_make_ready(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word)
 {
     if (store->order != NULL) {
-        nb_slot_make_ready_in_order(store, slot, word);
+        nb_slot_make_ready_in_order(store, slot, index, word);
         return;
     }
     nb_store_relaxed(&slot->due, INT64_MAX);

@@ -43,7 +43,7 @@ static void refresh(nb_store *store, nb_group *group)
         nb_node *node = nb_node_at(store, group->head - 1);
 
         node->ready_at = slot->taken_at;
-        nb_groups_rank(store->order, group, node->ready_at, node->sequence);
+        nb_groups_rank(store->order, &(nb_ranked){ node->ready_at, node->began, node->sequence, group });
     } else {
         nb_groups_unrank(store->order, group);
     }
@@ -268,10 +268,19 @@ void nb_store_settled_locked(nb_store *store, uint32_t index)
     }
 }
 
-void nb_slot_make_ready_in_order(nb_store *store, nb_slot *slot, uint64_t word)
+/*
+ * The clock stands still between two calls, a manual one for as long as it is not moved; so what a call makes ready draws a turn. Calls one
+ * behind the other, in whatever threads, draw rising ones; nothing else is read by their order. What the clock makes ready, which comes
+ * before all calls of that moment, goes by the sequence. The slot is claimed: its turn is read by whoever has read the published word, as
+ * taken_at is.
+ */
+void nb_slot_make_ready_in_order(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word)
 {
     int64_t due = nb_load_relaxed(&slot->due), now = nb_clock_coarse(&store->nb->clock, NULL);
 
+    if (!store->order->fair) {
+        nb_node_at(store, index)->began = due <= now ? 0 : nb_add_relaxed(&store->order->turns, 1) + 1;
+    }
     slot->taken_at = due < now ? due : now; /* when its delay or its visibility was over; else it is ready now */
     nb_store_relaxed(&slot->due, INT64_MAX);
     nb_slot_publish(slot, nb_with_state(word, NB_READY));
@@ -287,7 +296,11 @@ bool nb_order_is_fifo(const nb_store *store)
 bool nb_order_init(nb_store *store, bool fair)
 {
     store->order = nb_groups_make(store->owner->heap, nb_random(store->nb), fair);
-    return store->order != NULL;
+    if (store->order == NULL) {
+        return false;
+    }
+    nb_atomic_init(&store->order->turns, 0);
+    return true;
 }
 
 void nb_order_fini(nb_store *store)

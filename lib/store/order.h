@@ -14,7 +14,7 @@
  * Invariants, when no touch is outstanding:
  * (1) The list of a group is sorted by sequence. Its head is the first message in it that is not delayed (SQS-F12).
  * (2) A group is in the heap iff its head is READY: then nothing of the group that was sent before is in flight (SQS-F3). Its key is
- *     the moment at which the head itself became ready, then the head's sequence (SQS-F13).
+ *     the moment at which the head itself became ready, then the turn it drew then, then its sequence (SQS-F13).
  * (3) A group has at least one message; an empty one is freed (SQS-F11).
  */
 #ifndef NB_STORE_ORDER_H
@@ -27,7 +27,8 @@ typedef struct nb_group nb_group;
 /* One for each slot, beside it in its chunk. Under the lock; sequence and group are set before the slot is published. */
 struct nb_node {
     int64_t ready_at;    /* when the message last became ready, if it was taken since; fair: the ticket it drew then, 0: none */
-    int64_t began;       /* fair: since when it is in flight; 0: it is not */
+    int64_t began;       /* fair: since when it is in flight; 0: it is not. FIFO: the turn it drew when a call made it ready; 0: the
+                            clock did */
     uint64_t sequence;
     nb_group *group;     /* NULL: in none */
     uint32_t prev, next; /* index + 1 */

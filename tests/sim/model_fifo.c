@@ -43,7 +43,14 @@ static uint32_t head_of(const model *m, const m_list *group)
     return index;
 }
 
-/* Of all heads that are ready the one that has been so for longest; at one moment, the one that was sent first (F13). */
+static bool ready_before(const m_message *a, const m_message *b)
+{
+    return a->ready_at != b->ready_at         ? a->ready_at < b->ready_at
+           : a->ready_order != b->ready_order ? a->ready_order < b->ready_order
+                                              : a->sequence < b->sequence;
+}
+
+/* Of all heads that are ready the one that has been so for longest; of one moment, the one that became ready first (F13). */
 uint32_t mf_first(const model *m, const m_queue *q)
 {
     uint32_t best = M_NONE;
@@ -52,8 +59,7 @@ uint32_t mf_first(const model *m, const m_queue *q)
         uint32_t head = head_of(m, &q->groups[g]);
 
         if (head != M_NONE && m->pool[head].state == M_READY &&
-            (best == M_NONE || m->pool[head].ready_at < m->pool[best].ready_at ||
-             (m->pool[head].ready_at == m->pool[best].ready_at && m->pool[head].sequence < m->pool[best].sequence))) {
+            (best == M_NONE || ready_before(&m->pool[head], &m->pool[best]))) {
             best = head;
         }
     }

@@ -183,6 +183,7 @@ static void end_of_hiding(model *m, m_queue *q, uint32_t index, int64_t at)
         cover(EV_LAPSED);
     }
     mq_come_back(m, q, index, message->due < at ? message->due : at); /* earlier: a shorter delay, looked back upon (S8) */
+    message->ready_order = 0;                                         /* FIFO: before what a call makes ready, by the sequence */
 }
 
 /* The oldest one that is not on its way to the dead letter. */

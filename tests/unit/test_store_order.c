@@ -285,6 +285,7 @@ typedef struct item {
     kind kind;
     char group, body;
     int64_t due, since; /* since: ready */
+    uint64_t turn;      /* of what became ready by a call, in the order of the calls; 0: by the clock */
     uint64_t sequence;
     nimbus_receipt receipt;
 } item;
@@ -293,6 +294,7 @@ typedef struct model {
     item items[MOST]; /* in the order of the sends */
     uint32_t count;
     int64_t now;
+    uint64_t turns;
 } model;
 
 /* What is due comes back at its own moment. */
@@ -304,6 +306,7 @@ static void lapse(model *m)
         if ((it->kind == OUT || it->kind == WAITING) && it->due <= m->now) {
             it->kind = READY;
             it->since = it->due;
+            it->turn = 0;
         }
     }
 }
@@ -320,6 +323,12 @@ static item *head_of(model *m, char group)
     return NULL;
 }
 
+/* By the moment, then what the clock made ready, in the order of the sends, then what calls did, in theirs. */
+static bool earlier(const item *a, const item *b)
+{
+    return a->since != b->since ? a->since < b->since : a->turn != b->turn ? a->turn < b->turn : a->sequence < b->sequence;
+}
+
 static item *best(model *m, char only)
 {
     item *found = NULL;
@@ -328,7 +337,7 @@ static item *best(model *m, char only)
         item *head = only != 0 && only != group ? NULL : head_of(m, group);
 
         if (head != NULL && head->kind == READY &&
-            (found == NULL || head->since < found->since || (head->since == found->since && head->sequence < found->sequence))) {
+            (found == NULL || earlier(head, found))) {
             found = head;
         }
     }
@@ -417,6 +426,7 @@ static void random_step(shop *s, model *m)
         it = &m->items[m->count];
         *it = (item){ .kind = delay != 0 ? WAITING : READY, .group = (char)('a' + roll(GROUPS)), .body = (char)('0' + m->count),
                       .due = m->now + delay, .since = m->now };
+        it->turn = delay != 0 ? 0 : ++m->turns;
         m->count++;
         it->sequence = send_later(s, it->group, it->body, delay);
     } else if (what < 6) {
@@ -428,6 +438,7 @@ static void random_step(shop *s, model *m)
         OK(nb_store_change(&s->store, it->receipt, 0));
         it->kind = READY;
         it->since = m->now;
+        it->turn = ++m->turns;
     } else if (what == 8 && (it = any(m, OUT)) != NULL) {
         it->due = m->now + 5 * SECOND;
         OK(nb_store_change(&s->store, it->receipt, 5 * SECOND));
