@@ -1,10 +1,11 @@
-#include <string.h>
-
 #include "json/token.h"
 
 void nb_json_open(nb_json_reader *reader, const void *data, size_t size, unsigned max_depth)
 {
-    memset(reader, 0, sizeof *reader);
+    reader->size = reader->offset = 0; /* of objects, each bit is set before it is read */
+    reader->escaped = false;
+    reader->reason = NULL;
+    reader->depth = 0;
     reader->start = data != NULL ? data : "";
     reader->at = reader->start;
     reader->end = reader->start + size;

@@ -71,6 +71,9 @@ bool nb_json_jump(nb_json_reader *reader);
  */
 nb_json_event nb_json_seek(nb_json_reader *reader, uint64_t filter, bool dots);
 
+/* nb_json_next() for who is in an array, where it is quicker if objects stand one behind the other. */
+nb_json_event nb_json_element(nb_json_reader *reader);
+
 /* Behind a member of an object that is known to be well-formed: goes to its end, which is the event. */
 nb_json_event nb_json_leave(nb_json_reader *reader);
 

@@ -203,15 +203,21 @@ static inline const char *nb_scan_digits(const char *at, const char *end)
     return nb_scan_digit_bytes(at, end);
 }
 
-/* A bit that a key has in a small set of keys: what is not in the set is most often told by it. */
+static inline uint64_t nb_key_bit_of(size_t size, char first, char last)
+{
+    return UINT64_C(1) << (((unsigned)size * 29u + (unsigned char)first * 7u + (unsigned char)last * 13u) & 63);
+}
+
+/* A bit that a key has in a small set of keys: what is not in the set is most often told by it. The empty key counts with its quotes. */
 static inline uint64_t nb_key_bit(const char *key, size_t size)
 {
-    unsigned mixed = (unsigned)size * 29u;
+    return size != 0 ? nb_key_bit_of(size, key[0], key[size - 1]) : nb_key_bit_of(0, '"', '"');
+}
 
-    if (size != 0) {
-        mixed += (unsigned char)key[0] * 7u + (unsigned char)key[size - 1] * 13u;
-    }
-    return UINT64_C(1) << (mixed & 63);
+/* The same of the key whose first quote is at `at`. */
+static inline uint64_t nb_key_bit_at(const char *at, size_t size)
+{
+    return nb_key_bit_of(size, at[1], at[size]);
 }
 
 static inline bool nb_is_blank(char c)

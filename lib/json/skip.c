@@ -61,10 +61,17 @@ static inline const char *fast_number(const char *at)
 /* A string or a number, and NEAR bytes behind it. NULL: it is different. */
 static inline const char *fast_value(const char *at, const char *end)
 {
+    uint64_t mask;
+
     if (*at != '"') {
         return fast_number(at);
     }
-    at = nb_scan_plain(at + 1, end);
+    mask = nb_scan_specials(at + 1);
+    if (mask != 0) {
+        at += 1 + nb_scan_first(mask);
+        return *at == '"' ? at + 1 : NULL;
+    }
+    at = nb_scan_plain(at + 1 + NB_SCAN_WIDTH, end);
     return end - at > NEAR && *at == '"' ? at + 1 : NULL;
 }
 
@@ -82,15 +89,16 @@ static inline const char *fast_members(const char *at, const char *end, bool *re
         const char *behind = value != NULL ? fast_value(value, end) : NULL;
 
         if (behind == NULL) {
-            return at;
+            break;
         }
         if (*behind != ',') {
             *ret_behind = true;
             return behind;
         }
-        at = nb_scan_blanks(behind + 1, end);
+        at = behind + 1;
+        at += *at == ' ';
     }
-    return at;
+    return nb_scan_blanks(at, end);
 }
 
 /* A value that is no container. */
@@ -310,7 +318,7 @@ static nb_json_event seek_from(nb_json_reader *reader, const char *at, uint64_t 
         if (value == NULL) {
             break;
         }
-        if ((filter & nb_key_bit(at + 1, size)) != 0 || (dots && dot)) {
+        if ((filter & nb_key_bit_at(at, size)) != 0 || (dots && dot)) {
             reader->token = at;
             reader->size = size + 2;
             reader->escaped = false;
@@ -328,10 +336,30 @@ static nb_json_event seek_from(nb_json_reader *reader, const char *at, uint64_t 
             reader->state = NB_STATE_BEHIND;
             return behind != end && *behind == '}' ? close_at(reader, behind) : nb_json_next(reader);
         }
-        at = nb_scan_blanks(behind + 1, end);
+        at = behind + 1;
+        at += *at == ' ';
     }
-    reader->at = at;
+    reader->at = nb_scan_blanks(at, end);
     return nb_token_key(reader);
+}
+
+nb_json_event nb_json_element(nb_json_reader *reader)
+{
+    const char *end = reader->end;
+    const char *at = nb_scan_blanks(reader->at, end);
+
+    if (reader->state == NB_STATE_BEHIND && at != end && *at == ',') {
+        at = nb_scan_blanks(at + 1, end);
+        if (at != end && *at == '{' && reader->depth != reader->max_depth) {
+            nb_token_open(reader, at, true);
+            reader->token = at;
+            reader->size = 1;
+            reader->at = at + 1;
+            reader->state = NB_STATE_KEY_OR_END;
+            return NB_JSON_OBJECT;
+        }
+    }
+    return nb_json_next(reader);
 }
 
 nb_json_event nb_json_seek(nb_json_reader *reader, uint64_t filter, bool dots)

@@ -155,7 +155,9 @@ static void fire_folded(nb_firing *f, uint32_t kinds, const char *text, size_t s
         }
         s->steps += 1 + (at - tag);
     }
-    fire_affixes(f, NB_LENGTHS_FOLD_PREFIX, folded, folded_size, text, size);
+    if ((kinds & 1u << NB_FOLD_PREFIX) != 0) {
+        fire_affixes(f, NB_LENGTHS_FOLD_PREFIX, folded, folded_size, text, size);
+    }
     if ((kinds & 1u << NB_FOLD_SUFFIX) != 0) {
         line = turn(s, space, folded, folded_size, longest(LOAD(f->field->lengths[NB_LENGTHS_FOLD_SUFFIX])), &line_size);
         if (line != NULL) {

@@ -132,6 +132,23 @@ static bool is_ascii(char c)
     return (unsigned char)c < 0x80;
 }
 
+/* Eight bytes of ASCII at once. False: they are not. */
+static bool fold_eight(const char *text, char *out)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t v, from_a, behind_z;
+
+    memcpy(&v, text, 8);
+    if ((v & ones * 0x80) != 0) {
+        return false;
+    }
+    from_a = v + ones * (0x80 - 'a'); /* the top bits: at or above it */
+    behind_z = v + ones * (0x7F - 'z');
+    v -= (from_a & ~behind_z & ones * 0x80) >> 2; /* 32 */
+    memcpy(out, &v, 8);
+    return true;
+}
+
 size_t nb_fold(const char *text, size_t size, char *out)
 {
     const char *end = text + size;
@@ -139,7 +156,10 @@ size_t nb_fold(const char *text, size_t size, char *out)
     unsigned bytes;
 
     while (text < end) {
-        if (is_ascii(*text)) {
+        if (end - text >= 8 && fold_eight(text, out)) {
+            text += 8;
+            out += 8;
+        } else if (is_ascii(*text)) {
             *out++ = upper_of(*text++);
         } else {
             out = fold_wide(decode(text, end, &bytes), out);

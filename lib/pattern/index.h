@@ -26,6 +26,7 @@
 #include "pattern/table.h"
 
 #define NB_FOREVER UINT64_MAX
+#define NB_NEVER (UINT64_C(1) << 63)
 
 struct nb_atom;
 struct nb_conjunction;
@@ -43,6 +44,7 @@ typedef struct nb_node {
     _Atomic(struct nb_node *) last; /* child; NULL: there is none */
     _Atomic uint32_t children;
     _Atomic uint32_t fields;  /* at this node and below */
+    _Atomic uint64_t all;     /* bit n: child n; NB_NEVER: there are more than 63 */
     _Atomic uint64_t filter;  /* bits of the children's keys: what has no bit here is no child */
     struct nb_field *_Atomic field; /* NULL: no path ends here */
 } nb_node;

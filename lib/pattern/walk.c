@@ -15,12 +15,12 @@
 #include "pattern/match.h"
 
 #define LOAD(place) nb_load_acquire((__typeof__(&(place)))(uintptr_t)&(place))
-#define MAX_EARLY 64u /* children of a node that are counted */
+#define MAX_EARLY 63u /* children of a node that are counted */
 
 typedef struct level {
     const nb_node *node;
     uint64_t met;    /* bit n: the member that leads to child n, in an object */
-    uint64_t wanted; /* all of them; 0: not known */
+    uint64_t wanted; /* all of them; NB_NEVER: not known */
     bool array;
     bool framed;     /* an array that has been entered in the line */
 } level;
@@ -97,11 +97,11 @@ static bool open_value(walk *w, nb_json_event event)
     }
     l->node = node;
     l->met = 0;
-    l->wanted = 0;
+    l->wanted = NB_NEVER;
     l->array = event == NB_JSON_ARRAY;
     l->framed = false;
     if (event == NB_JSON_OBJECT) {
-        l->wanted = !w->trusted || children > MAX_EARLY ? 0 : children == 64 ? UINT64_MAX : (UINT64_C(1) << children) - 1;
+        l->wanted = w->trusted ? nb_load_relaxed((_Atomic uint64_t *)(uintptr_t)&node->all) : NB_NEVER;
     } else if (node->depth > 0 && nb_load_relaxed((_Atomic uint32_t *)(uintptr_t)&node->fields) > 1) {
         l->framed = true;
         open_frame(w, node);
@@ -215,24 +215,13 @@ static bool step(walk *w, nb_json_event event)
     }
 }
 
-/* The next event; members that no path goes to may be left out. */
-static nb_json_event next(walk *w)
-{
-    const level *l = w->reader.depth != 0 ? &w->levels[w->reader.depth - 1] : NULL;
-
-    if (l == NULL || l->array) {
-        return nb_json_next(&w->reader);
-    }
-    return nb_json_seek(&w->reader, nb_load_relaxed((_Atomic uint64_t *)(uintptr_t)&l->node->filter), !w->index->flat);
-}
-
-/* An object that holds nothing more that a rule names. */
+/* Trusted: an object that holds nothing more that a rule names. */
 static bool is_complete(const level *l)
 {
-    return l->wanted != 0 && l->met == l->wanted;
+    return l->met == l->wanted;
 }
 
-/* Trusted: whether that is so for all that is open. */
+/* Whether that is so for all that is open. */
 static bool is_done(const walk *w)
 {
     for (unsigned depth = w->reader.depth; depth > 0; depth--) {
@@ -243,13 +232,21 @@ static bool is_done(const walk *w)
     return true;
 }
 
-/* The event behind one that was handled; NB_JSON_END: none matters any more. */
-static nb_json_event next_or_end(walk *w, nb_json_event event)
+/* The event behind one that was handled; NB_JSON_END: none matters any more. Members that no path goes to may be left out. */
+static nb_json_event next(walk *w, nb_json_event event)
 {
-    if (w->trusted && event != NB_JSON_KEY && (w->reader.depth == 0 || is_complete(&w->levels[w->reader.depth - 1]))) {
+    const level *l = w->reader.depth != 0 ? &w->levels[w->reader.depth - 1] : NULL;
+
+    if (l == NULL) {
+        return nb_json_next(&w->reader);
+    }
+    if (l->array) {
+        return nb_json_element(&w->reader);
+    }
+    if (is_complete(l) && event != NB_JSON_KEY) {
         return is_done(w) ? NB_JSON_END : nb_json_leave(&w->reader);
     }
-    return next(w);
+    return nb_json_seek(&w->reader, nb_load_relaxed((_Atomic uint64_t *)(uintptr_t)&l->node->filter), !w->index->flat);
 }
 
 static nimbus_status walk_through(walk *w, const void *json, size_t size, bool any)
@@ -268,7 +265,7 @@ static nimbus_status walk_through(walk *w, const void *json, size_t size, bool a
             event = NB_JSON_ERROR;
             break;
         }
-        event = next_or_end(w, event);
+        event = next(w, event);
     }
     w->scratch->steps += (uint64_t)(w->reader.at - w->reader.start);
     return event == NB_JSON_ERROR ? NIMBUS_E_JSON : w->scratch->starved ? NIMBUS_E_NO_MEMORY : NIMBUS_OK;
