@@ -122,18 +122,25 @@ static bool has_elements(const nb_scratch *scratch, const nb_conjunction *conjun
     return false;
 }
 
-bool nb_conjunction_judge(nb_scratch *scratch, const nb_conjunction *conjunction)
+/* known: the list that holds anyway; conjunction->count: none. */
+static bool holds(nb_scratch *scratch, const nb_conjunction *conjunction, unsigned known)
 {
     bool elements = has_elements(scratch, conjunction);
 
     for (unsigned i = 0; i < conjunction->count; i++) {
-        if (!atom_holds(scratch, nb_conjunction_atom(conjunction, i), elements)) {
+        if (i != known && !atom_holds(scratch, nb_conjunction_atom(conjunction, i), elements)) {
             return false;
         }
     }
     return !elements || nb_consistent(scratch, conjunction);
 }
 
+bool nb_conjunction_judge(nb_scratch *scratch, const nb_conjunction *conjunction)
+{
+    return holds(scratch, conjunction, conjunction->count);
+}
+
+/* Of an atom that holds. What hangs under one list hangs under its parts: so that list holds. */
 static void judge_postings(nb_scratch *scratch, const nb_posting *posting, uint64_t version)
 {
     for (; posting != NULL; posting = posting->next) {
@@ -146,7 +153,7 @@ static void judge_postings(nb_scratch *scratch, const nb_posting *posting, uint6
         if (rule->count > 1 && nb_mark_get(scratch, rule->serial) != NB_NONE) {
             continue; /* another conjunction of it was enough */
         }
-        if (nb_conjunction_judge(scratch, posting->conjunction) && nb_mark_get(scratch, rule->serial) == NB_NONE &&
+        if (holds(scratch, posting->conjunction, posting->conjunction->hung) && nb_mark_get(scratch, rule->serial) == NB_NONE &&
             nb_space_has(scratch, &scratch->rules, 1, sizeof rule)) {
             ((const nb_rule_in **)scratch->rules.items)[scratch->rules.count++] = rule;
             nb_mark_set(scratch, rule->serial, ANSWER_YES);
