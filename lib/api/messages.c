@@ -40,13 +40,17 @@ nimbus_status nimbus_queue_send(nimbus_queue *queue, const nimbus_entry *entry, 
     return sent.status;
 }
 
-/* Some entries of a batch, together if that goes. False: not all were stored. */
-static bool send_run(nimbus_queue *queue, const nimbus_entry *entries, uint32_t count, bool plain, nimbus_sent *ret)
+/* Some entries of a batch, together if that goes. checked: as in nb_queue_send_together. False: not all were stored. */
+static bool send_run(nimbus_queue *queue, const nimbus_entry *entries, const nimbus_status *checked, uint32_t count, bool plain,
+                     nimbus_sent *ret)
 {
     bool good = true;
 
     if (plain && nb_queue_send_run(queue, entries, count, ret)) {
         return true;
+    }
+    if (queue->store.order != NULL) {
+        return nb_queue_send_together(queue, entries, checked, count, ret);
     }
     for (uint32_t i = 0; i < count; i++) {
         good = !nimbus_failed(nimbus_queue_send(queue, &entries[i], ret != NULL ? &ret[i] : NULL)) && good;
@@ -59,6 +63,7 @@ nimbus_status nimbus_queue_send_batch(nimbus_queue *queue, const nimbus_entry *e
     nimbus_status status = nb_accepting(queue != NULL ? &queue->object : NULL);
     size_t total = 0, size = 0, max;
     bool partial = false, plain = true;
+    nimbus_status checked[NB_BATCH_RUN];
     uint32_t run;
 
     if (status != NIMBUS_OK) {
@@ -71,7 +76,7 @@ nimbus_status nimbus_queue_send_batch(nimbus_queue *queue, const nimbus_entry *e
             size = entries[i].body.size;
         } else {
             plain = false;
-            nb_queue_check(queue, &entries[i], &size);
+            checked[i % NB_BATCH_RUN] = nb_queue_check(queue, &entries[i], &size);
         }
         total = size > SIZE_MAX - total ? SIZE_MAX : total + size;
         status = total > max ? NIMBUS_E_BATCH_TOO_LONG : NIMBUS_OK;
@@ -81,7 +86,8 @@ nimbus_status nimbus_queue_send_batch(nimbus_queue *queue, const nimbus_entry *e
     }
     for (size_t i = 0; status == NIMBUS_OK && i < count; i += run) {
         run = count - i < NB_BATCH_RUN ? (uint32_t)(count - i) : NB_BATCH_RUN;
-        partial = !send_run(queue, &entries[i], run, plain, ret != NULL ? &ret[i] : NULL) || partial;
+        partial = !send_run(queue, &entries[i], count <= NB_BATCH_RUN ? checked : NULL, run, plain, ret != NULL ? &ret[i] : NULL) ||
+                  partial;
     }
     return status == NIMBUS_OK && partial ? NIMBUS_PARTIAL : status;
 }

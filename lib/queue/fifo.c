@@ -188,6 +188,11 @@ void nb_fifo_tell(nimbus_queue *queue)
     }
 }
 
+void nb_fifo_expect(nb_object *owner, const nb_parcel *parcel)
+{
+    nb_dedup_prefetch(&nb_queue_of(owner)->fifo.table, parcel->dedup);
+}
+
 nimbus_status nb_fifo_admit(nb_object *owner, nb_admission *what)
 {
     nimbus_queue *queue = nb_queue_of(owner);

@@ -61,6 +61,7 @@ bool nb_fifo_receive_parcel(nimbus_queue *queue, nb_parcel *parcel, nb_fifo_tick
 void nb_fifo_tell(nimbus_queue *queue);
 
 /* Of nb_store_ops. */
+void nb_fifo_expect(nb_object *owner, const nb_parcel *parcel);
 nimbus_status nb_fifo_admit(nb_object *owner, nb_admission *what);
 void nb_fifo_remember(nb_object *owner, const nb_admission *what);
 void nb_fifo_forget(nb_object *owner);

@@ -12,8 +12,8 @@
 
 /* ------------------------------------------------------------------------------- what the store asks of us */
 
-static const nb_store_ops store_ops = { .move = nb_queue_move_to_dead_letter, .gone = nb_queue_tell_of_gone, .admit = nb_fifo_admit,
-                                        .remember = nb_fifo_remember, .forget = nb_fifo_forget };
+static const nb_store_ops store_ops = { .move = nb_queue_move_to_dead_letter, .gone = nb_queue_tell_of_gone, .expect = nb_fifo_expect,
+                                        .admit = nb_fifo_admit, .remember = nb_fifo_remember, .forget = nb_fifo_forget };
 
 /* ------------------------------------------------------------------------------------------- the object */
 

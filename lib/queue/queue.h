@@ -57,6 +57,11 @@ nimbus_status nb_queue_set_options(nimbus_queue *queue, const nimbus_queue_optio
  * attributes, also if something else is wrong. */
 nimbus_status nb_queue_check(nimbus_queue *queue, const nimbus_entry *entry, size_t *ret_size);
 nimbus_status nb_queue_send(nimbus_queue *queue, const nimbus_entry *entry, nimbus_sent *ret); /* a checked entry */
+nimbus_bytes nb_queue_body_of(const nimbus_entry *entry);
+
+/* Offers until there is room, the wait is over or something else is wrong. */
+nimbus_status nb_queue_offer_patiently(nimbus_queue *queue, const nb_parcel *parcel, nimbus_duration delay, nimbus_duration wait,
+                                       nb_offered *ret);
 
 /* Whether an entry is bytes to copy, perhaps with a wait, and nothing else, and there is nothing wrong with it. */
 static inline bool nb_queue_plain(const nimbus_queue *queue, const nimbus_entry *entry)
@@ -73,6 +78,12 @@ static inline bool nb_queue_plain(const nimbus_queue *queue, const nimbus_entry 
 
 /* Up to NB_BATCH_RUN plain entries at once. False: they could not be stored so; nothing has happened: one by one, then. */
 bool nb_queue_send_run(nimbus_queue *queue, const nimbus_entry *entries, uint32_t count, nimbus_sent *ret);
+
+/* Up to NB_BATCH_RUN entries of any kind, into a queue with an order, under one lock if there is room for them. Each has its own status;
+ * ret may be NULL. checked: what nb_queue_check said of each that is not plain; NULL: it is still to be asked. False: not all were
+ * accepted. */
+bool nb_queue_send_together(nimbus_queue *queue, const nimbus_entry *entries, const nimbus_status *checked, uint32_t count,
+                            nimbus_sent *ret);
 
 /* Stores a plain entry. ret may be NULL. */
 nimbus_status nb_queue_send_plain(nimbus_queue *queue, const nimbus_entry *entry, nimbus_sent *ret);

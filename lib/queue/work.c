@@ -1,5 +1,5 @@
 /*
- * work.c - sending and receiving.
+ * work.c - sending bytes and nothing else, and receiving. All other entries: send_ordered.c.
  */
 #include <string.h>
 
@@ -33,7 +33,7 @@ static nimbus_status keys_status(const nimbus_queue *queue, const nimbus_entry *
                : NIMBUS_E_INVALID;
 }
 
-static nimbus_bytes body_of(const nimbus_entry *entry)
+nimbus_bytes nb_queue_body_of(const nimbus_entry *entry)
 {
     return entry->body.kind == NIMBUS_BODY_SHARE ? nb_message_body(entry->body.message)
                                                  : (nimbus_bytes){ entry->body.data, entry->body.size };
@@ -44,7 +44,7 @@ static nimbus_status content_status(const nimbus_queue *queue, const nimbus_entr
     if (!nb_load_relaxed(&queue->text_only)) {
         return NIMBUS_OK;
     }
-    return nb_text_only(body_of(entry), entry->attributes, entry->attribute_count) ? NIMBUS_OK : NIMBUS_E_CONTENT;
+    return nb_text_only(nb_queue_body_of(entry), entry->attributes, entry->attribute_count) ? NIMBUS_OK : NIMBUS_E_CONTENT;
 }
 
 nimbus_status nb_queue_check(nimbus_queue *queue, const nimbus_entry *entry, size_t *ret_size)
@@ -76,9 +76,8 @@ nimbus_status nb_queue_check(nimbus_queue *queue, const nimbus_entry *entry, siz
     return *ret_size > max ? NIMBUS_E_TOO_LARGE : content_status(queue, entry);
 }
 
-/* Offers until there is room, the wait is over or something else is wrong. */
-static nimbus_status offer_patiently(nimbus_queue *queue, const nb_parcel *parcel, nimbus_duration delay, nimbus_duration wait,
-                                     nb_offered *ret)
+nimbus_status nb_queue_offer_patiently(nimbus_queue *queue, const nb_parcel *parcel, nimbus_duration delay, nimbus_duration wait,
+                                       nb_offered *ret)
 {
     nimbus_runtime *nb = queue->object.runtime;
     int64_t until = wait > 0 ? nb_add_time(nb_clock_elapsed(&nb->clock), wait) : 0;
@@ -117,7 +116,7 @@ nimbus_status nb_queue_send_plain(nimbus_queue *queue, const nimbus_entry *entry
         parcel.enqueued = nb_clock_coarse(&nb->clock, &parcel.sent);
         status = nb_store_offer(&queue->store, &parcel, delay, false, ret != NULL || entry->wait != 0 ? &offered : NULL);
         if (status == NIMBUS_E_FULL && entry->wait > 0) {
-            status = offer_patiently(queue, &parcel, delay, entry->wait, &offered);
+            status = nb_queue_offer_patiently(queue, &parcel, delay, entry->wait, &offered);
         }
         if (status != NIMBUS_OK) {
             nb_message_unmake(parcel.message);
@@ -178,48 +177,6 @@ bool nb_queue_send_run(nimbus_queue *queue, const nimbus_entry *entries, uint32_
         ret[i] = (nimbus_sent){ .status = NIMBUS_OK, .id = parcels[i].id, .place = places[i] };
     }
     return stored;
-}
-
-nimbus_status nb_queue_send(nimbus_queue *queue, const nimbus_entry *entry, nimbus_sent *ret)
-{
-    nimbus_runtime *nb = queue->object.runtime;
-    nb_message_spec spec = { .body = entry->body, .attributes = entry->attributes, .attribute_count = entry->attribute_count,
-                             .group_id = entry->group_id, .deduplication_id = entry->deduplication_id };
-    nimbus_duration delay = entry->delay, wait = entry->wait == NIMBUS_ZERO ? 0 : entry->wait;
-    nb_parcel parcel = { 0 };
-    nb_offered offered = { .bound = NIMBUS_BOUND_NONE };
-    nb_fifo_ticket ticket;
-    nimbus_status status;
-
-    if (queue->fifo.on) {
-        delay = 0; /* only the queue's (SQS-S7) */
-        spec.deduplication_id = nb_fifo_ticket_make(queue, entry->group_id, entry->deduplication_id, body_of(entry), &ticket);
-        parcel.dedup = ticket.hash;
-    }
-    status = nb_message_make(nb->heap, &spec, &parcel.message);
-    if (status != NIMBUS_OK) {
-        ret->bound = status == NIMBUS_E_FULL ? NIMBUS_BOUND_MEMORY : NIMBUS_BOUND_NONE;
-        return ret->status = status;
-    }
-    if (delay == 0) {
-        delay = nb_load_relaxed(&queue->delay);
-    }
-    parcel.id = nb_new_id(nb);
-    parcel.enqueued = nb_clock_coarse(&nb->clock, &parcel.sent);
-    status = offer_patiently(queue, &parcel, delay == NIMBUS_ZERO ? 0 : delay, wait, &offered);
-    ret->bound = status == NIMBUS_E_FULL ? offered.bound : NIMBUS_BOUND_NONE;
-    nb_fifo_tell(queue);
-    if (!nimbus_failed(status)) {
-        ret->id = status == NIMBUS_OK ? parcel.id : offered.original;
-        ret->sequence = offered.sequence;
-        ret->place = offered.place;
-    }
-    if (status == NIMBUS_DUPLICATE) {
-        nb_message_release(parcel.message); /* accepted: an adopted body is ours */
-    } else if (status != NIMBUS_OK) {
-        nb_message_unmake(parcel.message);
-    }
-    return ret->status = status;
 }
 
 /* ------------------------------------------------------------------------------------------ receive */

@@ -7,8 +7,7 @@
 
 /* ------------------------------------------------------------------------------------------------ coming */
 
-/* Slots for all of them. False: out of memory, none is taken. */
-static bool get_slots(nb_store *store, uint32_t *indices, uint32_t count)
+bool nb_slots_get(nb_store *store, uint32_t *indices, uint32_t count)
 {
     uint32_t got = nb_slots_pop(store, indices, count);
 
@@ -35,7 +34,7 @@ bool nb_store_offer_many(nb_store *store, const nb_parcel *parcels, uint32_t cou
         nb_store_take_places(store, count) != NIMBUS_OK) {
         return false;
     }
-    if (!get_slots(store, indices, count)) {
+    if (!nb_slots_get(store, indices, count)) {
         nb_store_give_up_places(store, count);
         return false;
     }
@@ -111,9 +110,6 @@ static __attribute__((noinline)) nimbus_status leave_specially(leaving *run, nim
     uint64_t word = 0;
     nimbus_status status;
 
-    if (store->order != NULL) {
-        return nb_store_delete(store, receipt);
-    }
     status = nb_store_settling(store);
     status = status != NIMBUS_OK ? status : nb_store_claim(store, receipt, &slot, &word);
     if (status != NIMBUS_OK) {
@@ -136,6 +132,9 @@ bool nb_store_delete_many(nb_store *store, const nimbus_receipt *receipts, size_
     leaving run = { .store = store, .references = 1 };
     bool good = true;
 
+    if (store->order != NULL) {
+        return nb_order_delete_many(store, receipts, count, statuses);
+    }
     for (size_t i = 0; i < count; i++) {
         nimbus_status status = NIMBUS_OK;
         nb_slot *slot;
@@ -163,6 +162,9 @@ bool nb_store_delete_deliveries(nb_store *store, nb_delivery *deliveries, size_t
     leaving run = { .store = store, .references = 2 };
     bool good = true;
 
+    if (store->order != NULL) {
+        return nb_order_delete_deliveries(store, deliveries, count, statuses);
+    }
     for (size_t i = 0; i < count; i++) {
         nb_delivery *delivery = &deliveries[i];
         nimbus_status status = NIMBUS_OK;

@@ -73,6 +73,28 @@ static inline void nb_store_give_up_places(nb_store *store, uint32_t count)
 
 /* Takes places. NIMBUS_OK, NIMBUS_E_FULL, or why the store has ended. */
 nimbus_status nb_store_take_places(nb_store *store, uint32_t count);
+bool nb_bytes_reserve(nb_store *store, size_t size); /* counts them in; false: no room */
+bool nb_slots_get(nb_store *store, uint32_t *indices, uint32_t count); /* all of them; false: out of memory, none is taken */
+
+/* ------------------------------------------------------------------------------ into an order: order_offer.c */
+
+/* Puts a filled slot at the end of its group, which takes the lock: NIMBUS_OK. Else the slot is still the caller's: NIMBUS_DUPLICATE, or
+ * why not. */
+nimbus_status nb_order_join(nb_store *store, const nb_parcel *parcel, uint32_t index, uint64_t word, int64_t due, nb_offered *ret);
+
+/* NIMBUS_E_FULL; a full queue accepts what it has seen before all the same: NIMBUS_DUPLICATE (SQS-F16). */
+nimbus_status nb_order_full_unless_seen(nb_store *store, const nb_parcel *parcel, nb_offered *ret);
+
+/* ---------------------------------------------------------------------------- out of an order: order_leave.c */
+
+/* As nb_store_delete_many and nb_store_delete_deliveries. */
+bool nb_order_delete_many(nb_store *store, const nimbus_receipt *receipts, size_t count, nimbus_status *statuses);
+bool nb_order_delete_deliveries(nb_store *store, nb_delivery *deliveries, size_t count, nimbus_status *statuses);
+
+/* As nb_store_delete_delivery, whatever has become of the message. */
+nimbus_status nb_store_delete_specially(nb_store *store, nb_delivery *delivery);
+
+/* ------------------------------------------------------------------------------------------------------------ */
 
 void nb_store_get_counts_locked(nb_store *store, nb_store_counts *ret);
 

@@ -14,8 +14,7 @@
 #include "store/inside.h"
 #include "store/order.h"
 
-/* Counts bytes in if they are bounded or measured. False: no room. */
-static bool reserve_bytes(nb_store *store, size_t size)
+bool nb_bytes_reserve(nb_store *store, size_t size)
 {
     size_t max = nb_load_relaxed(&store->settings.capacity_bytes);
     uint64_t bytes = nb_load_relaxed(&store->bytes);
@@ -70,7 +69,7 @@ static nimbus_status reserve(nb_store *store, size_t size, bool counted, nimbus_
     nimbus_status status = nb_store_take_places(store, 1);
 
     *bound = status == NIMBUS_E_FULL ? NIMBUS_BOUND_MESSAGES : NIMBUS_BOUND_NONE;
-    if (status == NIMBUS_OK && counted && !reserve_bytes(store, size)) {
+    if (status == NIMBUS_OK && counted && !nb_bytes_reserve(store, size)) {
         nb_store_give_up_places(store, 1);
         *bound = NIMBUS_BOUND_BYTES;
         status = NIMBUS_E_FULL;
@@ -182,13 +181,10 @@ void nb_store_count_late(nb_store *store, uint32_t index, uint64_t id)
     }
 }
 
-/* Publishes a slot that is filled. */
+/* Publishes a slot that is filled. Without an order. */
 static void publish(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word, int64_t due)
 {
     if (due == 0) {
-        if (store->order != NULL) {
-            nb_tally(&store->tally.born_delayed, 1); /* there is no push that counts it */
-        }
         nb_slot_make_ready(store, slot, index, word);
     } else {
         nb_store_relaxed(&slot->due, due);
@@ -206,79 +202,6 @@ static nimbus_status no_slot(nb_store *store, size_t size, bool counted, nimbus_
     *bound = status == NIMBUS_E_FULL ? NIMBUS_BOUND_MEMORY : NIMBUS_BOUND_NONE;
     unreserve(store, size, counted);
     return status;
-}
-
-/* Asks the owner's memory of deduplication ids, under the lock. */
-static nimbus_status admit(nb_store *store, nb_admission *what, nb_offered *ret)
-{
-    nimbus_status status = NIMBUS_OK;
-
-    if (what->parcel->dedup != NULL && store->ops->admit != NULL) {
-        status = store->ops->admit(store->owner, what);
-    }
-    if (status == NIMBUS_DUPLICATE) {
-        ret->original = what->original;
-        ret->sequence = what->original_sequence;
-    }
-    return status;
-}
-
-/* A full queue accepts what it has seen before all the same (SQS-F16). */
-static nimbus_status full_unless_seen(nb_store *store, const nb_parcel *parcel, nb_offered *ret)
-{
-    nb_admission what = { .parcel = parcel };
-    nimbus_status status;
-
-    if (parcel->dedup == NULL) {
-        return NIMBUS_E_FULL;
-    }
-    what.now = nb_store_enter(store);
-    what.sequence = nb_order_next_sequence_locked(store);
-    status = admit(store, &what, ret);
-    nb_store_leave(store);
-    return status == NIMBUS_DUPLICATE ? status : NIMBUS_E_FULL;
-}
-
-/*
- * Puts a filled slot at the end of its group. Sequence, place in the group and the memory of the deduplication id are one step, under the
- * lock. If it fails the slot is still the caller's.
- */
-static nimbus_status join_group(nb_store *store, const nb_parcel *parcel, uint32_t index, uint64_t word, int64_t due, nb_offered *ret)
-{
-    nb_slot *slot = nb_slot_at(store, index);
-    int64_t key = nb_expiry(store, parcel->enqueued);
-    nb_admission what = { .parcel = parcel };
-    nimbus_status status;
-    size_t length;
-    const char *id = nb_message_group(parcel->message, &length);
-    nb_group *group;
-
-    what.now = nb_store_enter_coarsely(store);
-    what.sequence = nb_order_next_sequence_locked(store);
-    status = admit(store, &what, ret);
-    group = status == NIMBUS_OK ? nb_order_group_locked(store, id, length) : NULL;
-    if (group == NULL) {
-        nb_store_leave(store);
-        status = status != NIMBUS_OK ? status : nb_heap_failure(store->owner->heap, length);
-        ret->bound = status == NIMBUS_E_FULL ? NIMBUS_BOUND_MEMORY : NIMBUS_BOUND_NONE;
-        return status;
-    }
-    if ((word & NB_COUNTED) == 0 && (nb_load_relaxed(&store->mode) & NB_MODE_BYTES) != 0) { /* since it was filled; set under the lock */
-        nb_tally(&store->bytes, nb_message_size(parcel->message));
-        word |= NB_COUNTED;
-    }
-    word |= NB_ORDERED;
-    ret->sequence = nb_order_add_locked(store, group, index);
-    ret->place = nb_place_of(store, index, word);
-    publish(store, slot, index, word, due);
-    if (parcel->dedup != NULL && store->ops->remember != NULL) {
-        store->ops->remember(store->owner, &what);
-    }
-    nb_fence_seq_cst(); /* see the head */
-    nb_key_note_locked(store, index, due != 0 && due < key ? due : key);
-    nb_order_touch_locked(store, index);
-    nb_store_leave(store);
-    return NIMBUS_OK;
 }
 
 /* Puts the parcel into a slot; its place is reserved. */
@@ -303,7 +226,7 @@ static nimbus_status put_in(nb_store *store, const nb_parcel *parcel, int64_t du
     key = nb_expiry(store, parcel->enqueued);
     word = nb_slot_fill(slot, parcel, flags);
     if (store->order != NULL) {
-        nimbus_status status = join_group(store, parcel, index, word, due, ret);
+        nimbus_status status = nb_order_join(store, parcel, index, word, due, ret);
 
         if (status != NIMBUS_OK) {
             nb_slot_put(store, slot, index, nb_load_relaxed(&slot->word));
@@ -362,7 +285,7 @@ static nimbus_status offer_specially(nb_store *store, const nb_parcel *parcel, i
 
     status = status == NIMBUS_E_FULL ? make_room(store, size, counted, &offered.bound) : status;
     if (status == NIMBUS_E_FULL && store->order != NULL) {
-        status = full_unless_seen(store, parcel, &offered);
+        status = nb_order_full_unless_seen(store, parcel, &offered);
         if (status == NIMBUS_DUPLICATE && ret != NULL) {
             *ret = offered;
         }
@@ -378,7 +301,9 @@ static nimbus_status offer_specially(nb_store *store, const nb_parcel *parcel, i
         if (redriven && status == NIMBUS_OK) {
             nb_tally(&store->tally.redriven_in, 1);
         }
-        nb_store_look_around(store, NB_WATCH_WAITERS | NB_WATCH_BELL);
+        if (store->order == NULL) { /* else who left the lock has looked */
+            nb_store_look_around(store, NB_WATCH_WAITERS | NB_WATCH_BELL);
+        }
     } else if (status == NIMBUS_E_FULL) {
         nb_tally(&store->tally.refused, 1);
     }

@@ -71,6 +71,8 @@ typedef struct nb_store_ops {
     bool (*move)(nb_object *owner, const nb_parcel *parcel, uint32_t own_receives, const void *why);
     /* One message expired, was dropped or discarded. May be NULL. */
     void (*gone)(nb_object *owner, nimbus_trace_kind kind, const nb_parcel *parcel);
+    /* Under the lock of a store with an order: admit will be asked for this one. May be NULL. */
+    void (*expect)(nb_object *owner, const nb_parcel *parcel);
     /* Under the lock of a store with an order. Whether a parcel with a dedup key may be stored: NIMBUS_OK; NIMBUS_DUPLICATE, with the
      * original's id and sequence; or why not. May be NULL: everything is. */
     nimbus_status (*admit)(nb_object *owner, nb_admission *what);
@@ -214,6 +216,14 @@ nimbus_status nb_store_offer(nb_store *store, const nb_parcel *parcel, int64_t d
 /* Up to NB_BATCH_RUN fresh messages without delay, in order: all of them, with their references, or (false) none; then one by one.
  * places: count of them, written with true; NULL: not wanted. */
 bool nb_store_offer_many(nb_store *store, const nb_parcel *parcels, uint32_t count, nimbus_receipt *places);
+
+/*
+ * The same for a store with an order: messages that have no letter, each with its delay (0: none), and each with its own status, as of
+ * nb_store_offer: one that is seen before or cannot be stored does not keep the others out. False: not all would find room, or the store
+ * has ended, or has no order: nothing has happened.
+ */
+bool nb_store_offer_in_order(nb_store *store, const nb_parcel *parcels, const int64_t *delays, uint32_t count, nb_offered *ret,
+                             nimbus_status *statuses);
 
 /* Waits until there may be room for size bytes, or the clock reaches until. NIMBUS_OK; NIMBUS_E_FULL: there will never be;
  * NIMBUS_E_TIMEOUT, NIMBUS_E_WOULD_BLOCK, NIMBUS_E_CLOSED, or why the store has ended. */

@@ -1,0 +1,215 @@
+/*
+ * order_offer.c - messages coming into a store with an order: one, or a run of them, all under one lock.
+ *
+ * What needs no lock is done before it is taken: places and bytes are reserved, slots are got and filled. Under it each message in turn is
+ * asked for (a duplicate is not stored), gets its sequence and its place in its group, and is published and remembered: one step, as if
+ * it had been sent alone. So the messages of a run follow each other, and a later one is a duplicate of an earlier one. What was not
+ * stored gives back what it had reserved when the lock is left.
+ */
+#include "store/inside.h"
+#include "store/order.h"
+
+/* Asks the owner's memory of deduplication ids, under the lock. */
+static nimbus_status admit(nb_store *store, nb_admission *what, nb_offered *ret)
+{
+    nimbus_status status = NIMBUS_OK;
+
+    if (what->parcel->dedup != NULL && store->ops->admit != NULL) {
+        status = store->ops->admit(store->owner, what);
+    }
+    if (status == NIMBUS_DUPLICATE) {
+        ret->original = what->original;
+        ret->sequence = what->original_sequence;
+    }
+    return status;
+}
+
+/* The owner will be asked for this one: what it looks at first is on its way to the cache. */
+static void expect(nb_store *store, const nb_parcel *parcel)
+{
+    if (parcel->dedup != NULL && store->ops->expect != NULL) {
+        store->ops->expect(store->owner, parcel);
+    }
+}
+
+nimbus_status nb_order_full_unless_seen(nb_store *store, const nb_parcel *parcel, nb_offered *ret)
+{
+    nb_admission what = { .parcel = parcel };
+    nimbus_status status;
+
+    if (parcel->dedup == NULL) {
+        return NIMBUS_E_FULL;
+    }
+    what.now = nb_store_enter(store);
+    what.sequence = nb_order_next_sequence_locked(store);
+    status = admit(store, &what, ret);
+    nb_store_leave(store);
+    return status == NIMBUS_DUPLICATE ? status : NIMBUS_E_FULL;
+}
+
+/* A message whose slot is filled. */
+typedef struct joining {
+    const nb_parcel *parcel;
+    uint64_t word;
+    int64_t due; /* of its delay; 0: none */
+    uint32_t index;
+} joining;
+
+static void publish(nb_store *store, const joining *j, uint64_t word)
+{
+    nb_slot *slot = nb_slot_at(store, j->index);
+
+    nb_tally(&store->tally.born_delayed, 1); /* there is no push that counts it */
+    if (j->due == 0) {
+        nb_slot_make_ready_in_order(store, slot, word);
+    } else {
+        nb_store_relaxed(&slot->due, j->due);
+        nb_tally(&store->tally.delayed, 1);
+        nb_slot_publish(slot, nb_with_state(word, NB_DELAYED));
+    }
+}
+
+/* Puts it at the end of its group. If that fails the slot is still the caller's. */
+static nimbus_status join_locked(nb_store *store, const joining *j, int64_t now, nb_offered *ret)
+{
+    nb_admission what = { .parcel = j->parcel, .now = now, .sequence = nb_order_next_sequence_locked(store) };
+    uint64_t word = j->word | NB_ORDERED;
+    size_t length;
+    const char *id = nb_message_group(j->parcel->message, &length);
+    nb_group *group = nb_order_group_locked(store, id, length); /* first: meanwhile comes what admit() looks at */
+    nimbus_status status = admit(store, &what, ret);
+
+    if (status == NIMBUS_OK && group == NULL) {
+        status = nb_heap_failure(store->owner->heap, length);
+    }
+    if (status != NIMBUS_OK) {
+        if (group != NULL) {
+            nb_order_drop_if_empty_locked(store, group);
+        }
+        ret->bound = status == NIMBUS_E_FULL ? NIMBUS_BOUND_MEMORY : NIMBUS_BOUND_NONE;
+        return status;
+    }
+    if ((word & NB_COUNTED) == 0 && (nb_load_relaxed(&store->mode) & NB_MODE_BYTES) != 0) { /* since it was filled; set under the lock */
+        nb_tally(&store->bytes, nb_message_size(j->parcel->message));
+        word |= NB_COUNTED;
+    }
+    ret->sequence = nb_order_add_locked(store, group, j->index);
+    ret->place = nb_place_of(store, j->index, word);
+    publish(store, j, word);
+    if (j->parcel->dedup != NULL && store->ops->remember != NULL) {
+        store->ops->remember(store->owner, &what);
+    }
+    nb_order_touch_locked(store, j->index);
+    return NIMBUS_OK;
+}
+
+/* Behind the fence that follows the publication (offer.c). */
+static void note_locked(nb_store *store, const joining *j)
+{
+    int64_t key = nb_expiry(store, j->parcel->enqueued);
+
+    nb_key_note_locked(store, j->index, j->due != 0 && j->due < key ? j->due : key);
+}
+
+nimbus_status nb_order_join(nb_store *store, const nb_parcel *parcel, uint32_t index, uint64_t word, int64_t due, nb_offered *ret)
+{
+    joining j = { .parcel = parcel, .word = word, .due = due, .index = index };
+    int64_t now = nb_store_enter_coarsely(store);
+    nimbus_status status;
+
+    expect(store, parcel);
+    status = join_locked(store, &j, now, ret);
+    if (status == NIMBUS_OK) {
+        nb_fence_seq_cst(); /* see offer.c */
+        note_locked(store, &j);
+    }
+    nb_store_leave(store);
+    return status;
+}
+
+/* ----------------------------------------------------------------------------------------------- a run */
+
+static size_t size_of(const nb_parcel *parcels, uint32_t count)
+{
+    size_t size = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        size_t one = nb_message_size(parcels[i].message);
+
+        size = one > SIZE_MAX - size ? SIZE_MAX : size + one;
+    }
+    return size;
+}
+
+/* Places, bytes and slots for all of them. False: nothing is taken. */
+static bool reserve_all(nb_store *store, const nb_parcel *parcels, uint32_t count, bool counted, uint32_t *indices)
+{
+    size_t size = counted ? size_of(parcels, count) : 0;
+
+    if (nb_store_take_places(store, count) != NIMBUS_OK) {
+        return false;
+    }
+    if (counted && !nb_bytes_reserve(store, size)) {
+        nb_store_give_up_places(store, count);
+        return false;
+    }
+    if (!nb_slots_get(store, indices, count)) {
+        nb_sub_relaxed(&store->bytes, size);
+        nb_store_give_up_places(store, count);
+        return false;
+    }
+    return true;
+}
+
+static void give_back(nb_store *store, const joining *j)
+{
+    if ((j->word & NB_COUNTED) != 0) {
+        nb_sub_relaxed(&store->bytes, nb_message_size(j->parcel->message));
+    }
+    nb_slot_put(store, nb_slot_at(store, j->index), j->index, nb_load_relaxed(&nb_slot_at(store, j->index)->word));
+    nb_store_give_up_places(store, 1);
+}
+
+static void join_all(nb_store *store, const joining *run, uint32_t count, nb_offered *ret, nimbus_status *statuses)
+{
+    int64_t now = nb_store_enter_coarsely(store);
+
+    for (uint32_t i = 0; i < count; i++) {
+        expect(store, run[i].parcel);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        statuses[i] = join_locked(store, &run[i], now, &ret[i]);
+    }
+    nb_fence_seq_cst(); /* see offer.c */
+    for (uint32_t i = 0; i < count; i++) {
+        if (statuses[i] == NIMBUS_OK) {
+            note_locked(store, &run[i]);
+        }
+    }
+    nb_store_leave(store);
+}
+
+bool nb_store_offer_in_order(nb_store *store, const nb_parcel *parcels, const int64_t *delays, uint32_t count, nb_offered *ret,
+                             nimbus_status *statuses)
+{
+    uint32_t mode = nb_load_acquire(&store->mode), indices[NB_BATCH_RUN];
+    int64_t from = nb_add_time(nb_clock_coarse(&store->nb->clock, NULL), nb_clock_tick(&store->nb->clock));
+    joining run[NB_BATCH_RUN];
+
+    if (store->order == NULL || (mode & NB_MODE_ENDED) != 0 ||
+        !reserve_all(store, parcels, count, (mode & NB_MODE_BYTES) != 0, indices)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        run[i] = (joining){ .parcel = &parcels[i], .index = indices[i], .due = delays[i] > 0 ? nb_add_time(from, delays[i]) : 0 };
+        run[i].word = nb_slot_fill(nb_slot_at(store, indices[i]), &parcels[i], (mode & NB_MODE_BYTES) != 0 ? NB_COUNTED : 0);
+        ret[i] = (nb_offered){ .bound = NIMBUS_BOUND_NONE };
+    }
+    join_all(store, run, count, ret, statuses);
+    for (uint32_t i = 0; i < count; i++) {
+        if (statuses[i] != NIMBUS_OK) {
+            give_back(store, &run[i]);
+        }
+    }
+    return true;
+}
