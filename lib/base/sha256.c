@@ -3,7 +3,7 @@
 #include <string.h>
 
 /* The first 32 bits of the fractions of the cube roots of the first 64 primes. */
-static const uint32_t roots[64] = {
+const uint32_t nb_sha256_roots[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
     0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
@@ -34,7 +34,7 @@ static uint32_t extend(uint32_t words[16], unsigned i)
     return words[i % 16];
 }
 
-static void mix(uint32_t state[8], const unsigned char *block)
+void nb_sha256_mix(uint32_t *state, const unsigned char *block)
 {
     uint32_t words[16], v[8];
 
@@ -44,7 +44,8 @@ static void mix(uint32_t state[8], const unsigned char *block)
     memcpy(v, state, sizeof v);
     for (unsigned i = 0; i < 64; i++) {
         uint32_t word = i < 16 ? words[i] : extend(words, i);
-        uint32_t one = v[7] + (rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25)) + (v[6] ^ (v[4] & (v[5] ^ v[6]))) + roots[i] + word;
+        uint32_t one = v[7] + (rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25)) +
+                       (v[6] ^ (v[4] & (v[5] ^ v[6]))) + nb_sha256_roots[i] + word;
         uint32_t two = (rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22)) + ((v[0] & v[1]) | (v[2] & (v[0] | v[1])));
 
         v[7] = v[6];
@@ -68,11 +69,15 @@ void nb_sha256_begin(nb_sha256 *hash)
 
     memcpy(hash->state, start, sizeof start);
     hash->blocks.size = 0;
+    hash->mix = nb_sha256_fast();
+    if (hash->mix == NULL) {
+        hash->mix = nb_sha256_mix;
+    }
 }
 
 void nb_sha256_add(nb_sha256 *hash, const void *data, size_t size)
 {
-    nb_blocks_add(&hash->blocks, mix, hash->state, data, size);
+    nb_blocks_add(&hash->blocks, hash->mix, hash->state, data, size);
 }
 
 void nb_sha256_end(nb_sha256 *hash, unsigned char ret[NB_SHA256_SIZE])
@@ -83,7 +88,7 @@ void nb_sha256_end(nb_sha256 *hash, unsigned char ret[NB_SHA256_SIZE])
     for (unsigned i = 0; i < 8; i++) {
         length[i] = (unsigned char)(bits >> (56 - 8 * i));
     }
-    nb_blocks_end(&hash->blocks, mix, hash->state, length);
+    nb_blocks_end(&hash->blocks, hash->mix, hash->state, length);
     for (unsigned i = 0; i < NB_SHA256_SIZE; i++) {
         ret[i] = (unsigned char)(hash->state[i / 4] >> (24 - 8 * (i % 4)));
     }

@@ -46,6 +46,7 @@ typedef struct nb_self {
     nb_self_known epoch[NB_SELF_CACHES]; /* sync/: epoch records, last used first */
     struct nb_epoch_record *epoch_records; /* sync/: all of them; under nb_self_lock() */
     bool epoch_hooked;                  /* sync/: the hook below is on the list */
+    uint8_t hashes;                     /* base/: 1: the processor has no instructions for SHA-256; 2: it has; 0: nobody has asked */
     nb_self_hook *hooks;
     nb_self_hook memory_hook, epoch_hook;
 } nb_self;
