@@ -177,9 +177,7 @@ void nb_store_defer(nb_store *store, nimbus_receipt receipt, int64_t delay, bool
     nb_sub_acq_rel(&store->flow, 1);
     nb_fence_after_rmw(); /* deadline.h */
     nb_key_note(store, index, key);
-    if (store->order != NULL) {
-        nb_order_touch(store, index);
-    }
+    nb_order_follow(store, index);
 }
 
 void nb_store_note(nb_store *store, nimbus_receipt receipt, nb_letter *letter)

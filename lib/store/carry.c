@@ -191,6 +191,7 @@ static bool lift_in_order(nb_store *store, const nb_carried *carried)
     lifted = receivable(nb_slot_word(nb_slot_at(store, carried->index)), carried->generation) &&
              !nb_order_is_locked_locked(store, carried->index) && lift(store, carried);
     if (lifted) {
+        nb_order_began_locked(store, carried->index);
         nb_order_touch_locked(store, carried->index);
     }
     nb_store_leave(store);

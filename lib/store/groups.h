@@ -36,6 +36,7 @@ struct nb_group {
     uint64_t hash;
     uint32_t first, last; /* of its slots, index + 1 */
     uint32_t head;        /* the first that is not delayed; 0: none */
+    uint32_t clear;       /* up to this one, none is at work (nb_order_is_locked_locked); 0: it is not known */
     uint32_t rank;        /* its place in the heap + 1; 0: it is not there */
     uint32_t length;
     nb_tenant *tenant;    /* in a fair order; in the same block */

@@ -47,6 +47,7 @@ void nb_gone_flush_locked(nb_store *store, nb_gone *gone);             /* leaves
 /* Takes the lock and brings the states up to the clock; leaves it again: serves waiters, sets the timer, and then runs moves. */
 int64_t nb_store_enter(nb_store *store);
 int64_t nb_store_enter_coarsely(nb_store *store); /* by the coarse clock: for what is done for each message */
+int64_t nb_store_enter_at_wall(nb_store *store, int64_t *ret_wall); /* the same, and what the calendar says */
 void nb_store_leave(nb_store *store);
 
 /* Enters and leaves if something is due. */
@@ -102,6 +103,14 @@ void nb_watch_set_locked(nb_store *store, uint32_t bit, bool on);
 
 /* Takes the lock, touches the slot (store/order.h) and leaves as nb_store_leave does. */
 void nb_order_touch(nb_store *store, uint32_t index);
+
+/* Behind a change of a slot's word, without the lock: the order follows, if there is one. */
+static inline void nb_order_follow(nb_store *store, uint32_t index)
+{
+    if (store->order != NULL) {
+        nb_order_touch(store, index);
+    }
+}
 
 /* Behind every change of a slot's word and a fence, without the lock: for whom it may be news. */
 static inline void nb_store_settled(nb_store *store, uint32_t index, uint32_t for_whom)

@@ -64,6 +64,9 @@ static void unlink_node(nb_store *store, nb_group *group, nb_node *node, uint32_
     } else {
         group->last = node->prev;
     }
+    if (group->clear == index + 1) {
+        group->clear = node->prev;
+    }
     node->group = NULL;
     node->prev = node->next = 0;
 }
@@ -201,14 +204,39 @@ uint32_t nb_order_next_locked(nb_store *store, uint32_t index)
 
 /* ---------------------------------------------------------------------------------------------- looking */
 
+static bool at_work(nb_state state)
+{
+    return state != NB_READY && state != NB_DELAYED && state != NB_ZOMBIE;
+}
+
+void nb_order_began_locked(nb_store *store, uint32_t index)
+{
+    nb_node *node = nb_node_at(store, index);
+    nb_group *group = node->group;
+
+    if (group != NULL && group->clear != 0 && nb_node_at(store, group->clear - 1)->sequence >= node->sequence) {
+        group->clear = node->prev;
+    }
+}
+
+/* Looks at each message once, however many are asked for one behind the other: what was seen not to be at work stays so until a take or a
+ * lift tells (nb_order_began_locked), both under the lock. */
 bool nb_order_is_locked_locked(nb_store *store, uint32_t index)
 {
-    for (uint32_t at = nb_order_is_fifo(store) ? nb_node_at(store, index)->prev : 0; at != 0; at = nb_node_at(store, at - 1)->prev) {
-        nb_state state = state_at(store, at - 1);
+    const nb_node *node = nb_node_at(store, index);
+    nb_group *group = node->group;
+    uint32_t at;
 
-        if (state != NB_READY && state != NB_DELAYED && state != NB_ZOMBIE) {
+    if (group == NULL || !nb_order_is_fifo(store) ||
+        (group->clear != 0 && nb_node_at(store, group->clear - 1)->sequence >= node->sequence)) {
+        return false;
+    }
+    for (at = group->clear != 0 ? nb_node_at(store, group->clear - 1)->next : group->first; at != index + 1;
+         at = nb_node_at(store, at - 1)->next) {
+        if (at_work(state_at(store, at - 1))) {
             return true;
         }
+        group->clear = at;
     }
     return false;
 }

@@ -61,6 +61,7 @@ nb_node *nb_node_at(nb_store *store, uint32_t index);
 
 /* Whether an earlier message of its group keeps a READY one back. */
 bool nb_order_is_locked_locked(nb_store *store, uint32_t index);
+void nb_order_began_locked(nb_store *store, uint32_t index); /* a READY one is at work: taken, set aside, carried */
 
 void nb_order_count_groups_locked(nb_store *store, nb_store_counts *ret); /* without looking at messages */
 

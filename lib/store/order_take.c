@@ -14,6 +14,7 @@ static void take_group(nb_taking *t, uint32_t max, uint32_t index)
     nb_store *store = t->store;
     uint32_t first = index;
 
+    nb_order_began_locked(store, first);
     for (; index != NB_NO_SLOT && t->count < max; index = nb_order_next_locked(store, index)) {
         nb_slot *slot = nb_slot_at(store, index);
         uint64_t word = nb_load_acquire(&slot->word);
@@ -104,10 +105,9 @@ nimbus_status nb_store_take_from_groups(nb_store *store, const char *group, uint
         nb_moment at;
         uint32_t allowed;
 
-        nb_store_enter_coarsely(store);
+        at.now = nb_store_enter_at_wall(store, &at.wall);
         status = nb_store_ended(store);
         nb_store_relaxed(&store->claims, 0); /* as in take_with_care */
-        at.now = nb_clock_coarse(&store->nb->clock, &at.wall);
         allowed = status == NIMBUS_OK ? nb_store_allowance(store, max) : 0;
         *ret_count = allowed > 0 ? nb_store_take_ordered(store, group, allowed, visibility, slots, &aside, &at) : 0;
         if (allowed == 0 && status == NIMBUS_OK && store->order->fair && nb_order_first_locked(store, group) != NB_NO_SLOT) {

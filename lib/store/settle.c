@@ -63,9 +63,7 @@ void nb_store_discard_claimed(nb_store *store, nb_slot *slot, uint32_t index, ui
     nb_gone gone = { .why = NIMBUS_TRACE_DISCARDED };
 
     nb_slot_forget_to(store, slot, index, word, nb_state_of(word), &store->tally.discarded, &gone);
-    if (store->order != NULL) {
-        nb_order_touch(store, index);
-    }
+    nb_order_follow(store, index);
     nb_gone_flush(store, &gone);
 }
 

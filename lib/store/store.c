@@ -43,11 +43,29 @@ int64_t nb_store_enter_coarsely(nb_store *store)
     return enter_at(store, nb_clock_coarse(&store->nb->clock, NULL));
 }
 
+int64_t nb_store_enter_at_wall(nb_store *store, int64_t *ret_wall)
+{
+    return enter_at(store, nb_clock_coarse(&store->nb->clock, ret_wall));
+}
+
+/* Nobody waits for anything, and the timer need not be set: all that leaving would find out one by one. */
+static bool nothing_to_do(const nb_store *store)
+{
+    int64_t armed = nb_load_relaxed(&store->armed);
+
+    return nb_load_relaxed(&store->watch) == 0 && store->moving == 0 && !store->move_again && store->stuck_due >= armed &&
+           nb_load_relaxed(&store->next_key) >= armed;
+}
+
 void nb_store_leave(nb_store *store)
 {
     nb_aside aside = { 0, 0 };
     bool moves;
 
+    if (nothing_to_do(store)) {
+        nb_lock_release(&store->lock);
+        return;
+    }
     nb_store_serve_locked(store, &aside);
     nb_store_wake_senders_locked(store);
     nb_store_add_moves_locked(store, &aside);
@@ -125,8 +143,8 @@ void nb_slot_restore(nb_store *store, nb_slot *slot, uint32_t index, uint64_t wo
     nb_slot_publish(slot, word);
     nb_fence_seq_cst(); /* deadline.h: a sweep may have passed while it was claimed */
     nb_key_note(store, index, key);
-    if (store->order != NULL) {
-        nb_order_touch(store, index); /* who looked while it was claimed took it for busy */
+    if (nb_state_of(word) != NB_IN_FLIGHT || !nb_order_is_fifo(store)) {
+        nb_order_follow(store, index); /* who looked while it was claimed took it for busy, which one in flight is */
     }
 }
 

@@ -104,6 +104,20 @@ static uint64_t send_later(shop *s, char group, char body, int64_t delay)
     return offered.sequence;
 }
 
+/* Which slot it lies in. */
+static uint32_t send_to_slot(shop *s, char group, char body)
+{
+    nb_parcel parcel = { .id = nb_new_id(s->nb) };
+    char name[2] = { group, '\0' };
+    nb_message_spec spec = { .body = nimbus_copy(&body, 1), .group_id = name };
+    nb_offered offered;
+
+    parcel.enqueued = nb_clock_coarse(&s->nb->clock, &parcel.sent);
+    OK(nb_message_make(s->nb->heap, &spec, &parcel.message));
+    OK(nb_store_offer(&s->store, &parcel, 0, false, &offered));
+    return nb_index_of(offered.place);
+}
+
 static uint64_t send(shop *s, char group, char body)
 {
     return send_later(s, group, body, 0);
@@ -525,6 +539,47 @@ static void a_carried_head(void **state)
     shop_close(&s);
 }
 
+static bool is_locked(shop *s, uint32_t index)
+{
+    bool locked;
+
+    nb_lock_acquire(&s->store.lock);
+    locked = nb_order_is_locked_locked(&s->store, index);
+    nb_lock_release(&s->store.lock);
+    return locked;
+}
+
+/* What was seen of a group is remembered, and holds until one of those is at work. */
+static void seen_and_remembered(void **state)
+{
+    uint32_t at[4];
+    shop s;
+
+    (void)state;
+    begin(&s);
+    for (uint32_t i = 0; i < 4; i++) {
+        at[i] = send_to_slot(&s, 'a', (char)('1' + i));
+    }
+    CHECK(!is_locked(&s, at[3]));
+    CHECK(!is_locked(&s, at[1]));
+    TEXT(take_from(&s, NULL, 1, SECOND), "1");
+    for (uint32_t i = 1; i < 4; i++) {
+        CHECK(is_locked(&s, at[i]));
+    }
+    CHECK(!is_locked(&s, at[0])); /* an earlier one is asked for */
+    OK(nb_store_delete(&s.store, receipts[received - 1]));
+    CHECK(!is_locked(&s, at[2]));
+    TEXT(take_from(&s, NULL, 2, SECOND), "23");
+    CHECK(is_locked(&s, at[3]));
+    OK(nb_store_change(&s.store, receipts[received - 2], 0)); /* 3 is still out */
+    CHECK(!is_locked(&s, at[2]));
+    CHECK(is_locked(&s, at[3]));
+    OK(nb_store_delete(&s.store, receipts[received - 1]));
+    CHECK(!is_locked(&s, at[3]));
+    TEXT(take_from(&s, NULL, 3, SECOND), "24");
+    shop_close(&s);
+}
+
 /* What stands behind one in flight stays, also if that one has come between. */
 static void not_past_one_in_flight(void **state)
 {
@@ -579,6 +634,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_carried_head),
+        cmocka_unit_test(seen_and_remembered),
         cmocka_unit_test(not_past_one_in_flight),
         cmocka_unit_test(purged_while_carried),
         cmocka_unit_test(groups),
