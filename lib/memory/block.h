@@ -24,7 +24,7 @@ static inline void *nb_block_get(nb_heap *heap, size_t size)
             nb_cached *cached = &cache->classes[nb_class_of(size)];
             nb_block *block = cached->list;
 
-            nb_plain_write(cached);
+            nb_plain_write(&cached->list);
             if (block != NULL) {
                 cached->list = block->next;
                 cached->count--;
@@ -68,7 +68,7 @@ static inline void nb_block_put(void *object)
     if (cache != NULL) {
         nb_cached *cached = &cache->classes[class];
 
-        nb_plain_write(cached);
+        nb_plain_write(&cached->list);
         nb_poison_free(block, nb_class_size(class));
         block->next = cached->list;
         cached->list = block;

@@ -20,7 +20,7 @@ static void flush(nb_slabs *slabs, nb_cache *cache)
         nb_cached *cached = &cache->classes[class];
         nb_cached had = *cached;
 
-        nb_plain_write(cached);
+        nb_plain_write(&cached->list);
         cached->list = cached->full = NULL;
         cached->count = 0;
         if (had.full != NULL) {
