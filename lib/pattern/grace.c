@@ -35,6 +35,7 @@ static void take_fresh(nb_grace *grace)
     nb_retired *fresh = nb_exchange_acquire(&grace->fresh, NULL);
     uint32_t phase = nb_load_relaxed(&grace->phase);
 
+    nb_plain_write(&grace->waiting);
     while (fresh != NULL) {
         nb_retired *next = fresh->next;
 

@@ -268,6 +268,8 @@ static void limits(void **state)
     SETUP_OK(&narrow);
     IS(nimbus_rule_put(bus, "c", SHOP, NULL, NULL), NIMBUS_E_OVER_LIMIT);
     IS(nimbus_rule_target(bus, "a", "u", nimbus_to_queue(queue), NULL, NULL), NIMBUS_E_OVER_LIMIT);
+    OK(nimbus_rule_delete(bus, "b", false)); /* it counted once, however often it was put, and does not count any more */
+    OK(nimbus_rule_put(bus, "c", "{\"source\":[\"nobody\"]}", NULL, NULL));
     /* EB-E6: source 4 + detail type 1 + detail; 14 more with a time; each resource */
     memset(detail, ' ', sizeof detail);
     detail[0] = '{';

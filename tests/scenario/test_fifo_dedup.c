@@ -122,6 +122,10 @@ static void sqs_f18_survives_receive_and_delete(void **state)
     DUPLICATE(queue, "Test", "g", NULL, first);
     RECEIVE_NONE(queue);
     EQ(METRICS(queue).dedup_entries, 1);
+    first = SENT(queue, "Test2", "g", NULL);
+    OK(nimbus_queue_delete_message(queue, TAKE(queue, "Test2"))); /* by its receipt it is no other */
+    DUPLICATE(queue, "Test2", "g", NULL, first);
+    EQ(METRICS(queue).dedup_entries, 2);
 }
 
 static void sqs_f19_five_minutes_from_the_first(void **state)
@@ -156,7 +160,9 @@ static void sqs_f20_the_scope(void **state)
     DUPLICATE(groups, "x", "other", HASH_OF_TEST, two);
     SENT(groups, "x", "ab", "c"); /* group and id are not run together */
     SENT(groups, "x", "a", "bc");
-    COUNTS(groups, 4, 0, 0);
+    SENT(groups, "x", "bc", "a"); /* nor id and group */
+    SENT(groups, "x", "c", "ab");
+    COUNTS(groups, 6, 0, 0);
 }
 
 static void sqs_f21_the_scope_of_a_queue_in_use(void **state)
@@ -175,7 +181,12 @@ static void sqs_f21_the_scope_of_a_queue_in_use(void **state)
     IS(nimbus_queue_set_options(queue, &options, NULL), NIMBUS_E_UNSUPPORTED);
     OK(nimbus_queue_get_options(queue, &options));
     EQ(options.deduplication_scope, NIMBUS_DEDUP_QUEUE);
+    SENT(queue, "two", "g", "two");
     ADVANCE(w, WINDOW);
+    EQ(METRICS(queue).dedup_entries, 0);
+    options.deduplication_scope = NIMBUS_DEDUP_GROUP;
+    IS(nimbus_queue_set_options(queue, &options, NULL), NIMBUS_E_UNSUPPORTED); /* it has forgotten, and is not empty */
+    delete_next(queue, "two");
     options.deduplication_scope = NIMBUS_DEDUP_GROUP;
     OK(nimbus_queue_set_options(queue, &options, NULL));
     SENT(queue, "one", "g", "id");

@@ -149,6 +149,37 @@ static void sns_f1_many_filters_say_what_each_says_by_itself(void **state)
     }
 }
 
+static int counts[100], calls;
+
+static nimbus_outcome count(const nimbus_delivery *delivery, void *user)
+{
+    (void)delivery;
+    *(int *)user = ++calls;
+    return NIMBUS_DONE;
+}
+
+/* More match at once than there is room for on the stack: all get it, in the order of subscription. */
+static void sns_f1_a_hundred_filters_match_at_once(void **state)
+{
+    world *w = *state;
+    nimbus_topic *topic = make_topic(w, "topic");
+    nimbus_delivery_options options = { .filter = "{\"color\":[\"red\"]}", .filter_scope = NIMBUS_FILTER_BODY };
+    nimbus_entry entry = { .body = nimbus_text("{\"color\":\"red\"}") };
+    nimbus_subscription *subscriptions[100];
+    nimbus_published published;
+
+    for (int i = 0; i < 100; i++) {
+        subscriptions[i] = subscribe(w, topic, nimbus_to_inline(count, &counts[i], NULL), &options);
+    }
+    SETUP_OK(w);
+    OK(nimbus_topic_publish(topic, &entry, &published));
+    EQ(published.matched, 100);
+    for (int i = 0; i < 100; i++) {
+        EQ(counts[i], i + 1); /* called in its turn */
+        nimbus_subscription_release(subscriptions[i]);
+    }
+}
+
 /* ---------------------------------------------------------------------------------------------- threads */
 
 #define PUBLISHERS 4
@@ -231,6 +262,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         DRIVEN(sns_f1_many_filters_say_what_each_says_by_itself),
+        DRIVEN(sns_f1_a_hundred_filters_match_at_once),
         THREADED(filters_that_stay_are_not_disturbed_by_those_that_come_and_go),
     };
     return cmocka_run_group_tests_name("topic_filters", tests, NULL, NULL);

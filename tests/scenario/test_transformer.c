@@ -193,6 +193,27 @@ static void queues_get_it_and_subscriptions_refuse_it(void **state)
     EQ(ready(queue), 1);
 }
 
+/* A queue that is full gets it later, and the put says so. */
+static void what_a_full_queue_gets_later_is_pending(void **state)
+{
+    world *w = *state;
+    nimbus_bus *bus = bus_with_rule(w);
+    nimbus_queue *full = make_small_queue(w, "full", 1);
+    nimbus_input input = { .path = "$.detail.n" };
+    nimbus_delivery_options options = { .input = &input };
+    nimbus_put_result result;
+
+    SETUP_OK(w);
+    OK(nimbus_rule_target(bus, "rule", "t", nimbus_to_queue(full), &options, NULL));
+    OK(send_text(full, "in the way"));
+    result = put(bus, "shop", "t", DETAIL);
+    EQ(result.pending, 1);
+    EQ(result.matched, 1);
+    TAKES(full, "in the way");
+    ADVANCE(w, NIMBUS_MINUTES(10));
+    TAKES(full, "1.50");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +226,7 @@ int main(void)
         DRIVEN(eb_i7_names_that_are_always_there),
         DRIVEN(eb_i8_strings_cannot_break_out),
         DRIVEN(queues_get_it_and_subscriptions_refuse_it),
+        DRIVEN(what_a_full_queue_gets_later_is_pending),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

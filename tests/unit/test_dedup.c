@@ -102,6 +102,8 @@ static void a_clock_that_steps_back(void **state)
     OK(send(&b, 2, 2, 1000, &original)); /* read earlier, admitted later */
     CHECK(!nb_dedup_expire(&b.table, 1999 + WINDOW, 10));
     EQ(nb_dedup_count(&b.table), 2);
+    IS(send(&b, 2, 3, 1999 + WINDOW, &original), NIMBUS_DUPLICATE); /* its time ends with that of the one before */
+    EQ(original, 2);
     CHECK(nb_dedup_expire(&b.table, 2000 + WINDOW, 1));
     CHECK(!nb_dedup_expire(&b.table, 2000 + WINDOW, 10));
     EQ(nb_dedup_count(&b.table), 0);
