@@ -35,7 +35,6 @@ static void take_fresh(nb_grace *grace)
     nb_retired *fresh = nb_exchange_acquire(&grace->fresh, NULL);
     uint32_t phase = nb_load_relaxed(&grace->phase);
 
-    nb_plain_write(&grace->waiting);
     while (fresh != NULL) {
         nb_retired *next = fresh->next;
 
@@ -59,6 +58,7 @@ static nb_retired *take_due(nb_grace *grace)
         nb_store_relaxed(&grace->phase, phase); /* a reader that sees an old one holds up a later phase instead */
         nb_fence_seq_cst();
     }
+    nb_plain_write(&grace->waiting);
     while (*link != NULL) {
         nb_retired *retired = *link;
 
