@@ -365,6 +365,9 @@ static void sqs_s3_a_queue_may_take_text_only(void **state)
     for (i = 0; i < COUNT(bad); i++) {
         IS(send_bytes(queue, bad[i], strlen(bad[i])), NIMBUS_E_CONTENT);
     }
+    for (i = 1; i < 4; i++) {
+        IS(send_bytes(queue, "\xf0\x90\x80\x80", i), NIMBUS_E_CONTENT); /* cut off; what stands behind is not looked at */
+    }
     IS(SEND_BYTES(queue, "a\0b"), NIMBUS_E_CONTENT);
     COUNTS(queue, COUNT(good), 0, 0);
     TEXT(nimbus_status_aws_name(NIMBUS_E_CONTENT), "InvalidMessageContents");
