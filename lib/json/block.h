@@ -6,6 +6,7 @@
 #define NB_JSON_BLOCK_H
 
 #include "json/scan.h"
+#include "platform/cpu.h"
 
 #define NB_BLOCK 64
 #define NB_INLINE inline __attribute__((always_inline))
@@ -56,13 +57,6 @@ NB_AVX2 static NB_INLINE uint64_t nb_block_equal(__m256i low, __m256i high, char
 NB_AVX2 static NB_INLINE uint64_t nb_block_parity(uint64_t bits)
 {
     return (uint64_t)_mm_cvtsi128_si64(_mm_clmulepi64_si128(_mm_cvtsi64_si128((int64_t)bits), _mm_set1_epi8(-1), 0));
-}
-
-static inline bool nb_block_avx2(void)
-{
-    __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
-           __builtin_cpu_supports("popcnt") && __builtin_cpu_supports("pclmul");
 }
 #endif
 

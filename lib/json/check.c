@@ -307,7 +307,7 @@ const char *nb_check(const char *at, const char *end, bool object, unsigned room
     if (way == NULL) {
         way = check_nothing;
 #if NB_BLOCK_AVX2
-        way = nb_block_avx2() ? check_by_avx2 : way;
+        way = nb_cpu_has_avx2() ? check_by_avx2 : way;
 #endif
         nb_store_relaxed(&best, way);
     }

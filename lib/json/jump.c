@@ -212,7 +212,7 @@ nb_jump_fn *const *nb_jump_ways(void)
     static nb_jump_fn *const with[] = { jump_in_c, jump_by_sse2, jump_by_avx2, NULL };
     static nb_jump_fn *const without[] = { jump_in_c, jump_by_sse2, NULL };
 
-    return nb_block_avx2() ? with : without;
+    return nb_cpu_has_avx2() ? with : without;
 #elif NB_SCAN_SSE2
     static nb_jump_fn *const ways[] = { jump_in_c, jump_by_sse2, NULL };
 
