@@ -61,7 +61,7 @@ static void publish(nb_store *store, const joining *j, uint64_t word)
 
     nb_tally(&store->tally.born_delayed, 1); /* there is no push that counts it */
     if (j->due == 0) {
-        nb_slot_make_ready_in_order(store, slot, word);
+        nb_slot_make_ready_in_order(store, slot, j->index, word);
     } else {
         nb_store_relaxed(&slot->due, j->due);
         nb_tally(&store->tally.delayed, 1);
