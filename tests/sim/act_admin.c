@@ -27,7 +27,8 @@ void act_time(sim *s)
         by = below(s, 2);
         break;
     case 1:
-        by = ((int64_t)1 << below(s, 46)) - 1 + below(s, 3);
+        by = (int64_t)1 << below(s, 46);
+        by += below(s, 3) - INT64_C(1);
         break;
     case 2:
         by = chance(s, 10) ? NIMBUS_DAYS(1 + below(s, 5)) : NIMBUS_MINUTES(1 + below(s, 20));

@@ -61,7 +61,7 @@ void act_async(sim *s)
     int number = any_queue(s);
     sim_async *async = &s->async[below(s, SIM_WAITERS)];
     int64_t wait = chance(s, 10) ? NIMBUS_FOREVER : chance(s, 10) ? 0 : NIMBUS_SECONDS(1 + below(s, 30)) + ++s->unique;
-    int64_t visibility = chance(s, 70) ? -1 : NIMBUS_SECONDS(1 + below(s, 20)) + spread(s);
+    int64_t more = spread(s), visibility = chance(s, 70) ? -1 : NIMBUS_SECONDS(1 + below(s, 20)) + more;
     nimbus_receive_options options = { .visibility_timeout = visibility < 0 ? 0 : visibility };
     uint32_t max = 1 + below(s, chance(s, 50) ? 1 : M_BATCH);
     nimbus_status status;

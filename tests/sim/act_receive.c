@@ -1,6 +1,8 @@
 /*
  * act_receive.c - consumers: they receive, end what they hold, and come back with old receipts.
  */
+#include <stdio.h>
+
 #include "sim.h"
 
 m_receipt receipt_of(const m_queue *q, const m_given *given)
@@ -20,19 +22,25 @@ uint32_t receive(sim *s, int number, nimbus_delivery *got, m_given *given, uint3
     nimbus_status status, expected = NIMBUS_OK;
     size_t count = 0;
     uint32_t wanted;
-    uint64_t moved;
+    bool looks_again;
 
     s->m.now = nimbus_now(s->nb);
     mq_catch_up(&s->m, q);
     calling(s);
     status = nimbus_queue_receive(s->queues[number], wait, &options, got, max, &count);
+    if (s->options->verbose) {
+        printf("    q%d: receive of %u, visibility %lld: %s, %zu\n", number, max, (long long)visibility, nimbus_status_name(status), count);
+    }
     do { /* who gets nothing because the heads of all groups go to the dead letter looks again when they have gone (D4, D10) */
-        moved = q->counts.moved;
+        bool stuck = q->stuck.count > 0;
+
         wanted = mq_take(&s->m, q, max, visibility, s->m.now, given);
+        looks_again = q->moving.count > 0;
         if (q->options.fifo) {
             flush_set_aside(s, q);
         }
-    } while (wanted == 0 && q->options.fifo && q->counts.moved != moved);
+        looks_again = looks_again || (stuck && mq_receivable(&s->m, q) && q->counts.in_flight < s->m.max_in_flight);
+    } while (wanted == 0 && q->options.fifo && looks_again);
     check_settled(s, q);
     if (wanted == 0) {
         expected = mq_nothing(&s->m, q, wait > 0);
@@ -94,6 +102,7 @@ void act_receive(sim *s)
 {
     int number = any_queue(s);
     uint32_t max = 1 + below(s, chance(s, 50) ? 1 : M_BATCH), count;
+    int64_t visibility = draw_visibility(s), wait = chance(s, 10) && !anybody_waits(s) ? NIMBUS_SECONDS(1) : 0;
     nimbus_delivery got[M_BATCH];
     m_given given[M_BATCH];
 
@@ -101,8 +110,7 @@ void act_receive(sim *s)
         return;
     }
     memset(got, 0, sizeof got);
-    count = receive(s, number, got, given, max, draw_visibility(s),
-                    chance(s, 10) && !anybody_waits(s) ? NIMBUS_SECONDS(1) : 0);
+    count = receive(s, number, got, given, max, visibility, wait);
     for (uint32_t i = 0; i < count; i++) {
         m_receipt receipt = receipt_of(&s->m.queues[number], &given[i]);
 

@@ -200,6 +200,7 @@ typedef struct m_move {
     bool moved;  /**< false: it was tried in vain */
     bool excuse; /**< memory was short */
     uint64_t dropped; /**< how many drops of the dead-letter queue had been traced by then */
+    uint64_t leaving, leaving_bytes; /**< messages that were on their way out of the dead-letter queue and still had their places there */
 } m_move;
 
 /** It must have been due. */
@@ -207,6 +208,9 @@ void mq_trace_move(model *m, const m_move *move);
 
 /** Whether that message is there and not hidden. */
 bool mq_may_move(model *m, m_queue *q, uint64_t id);
+
+/** The size of a message that could move; 0: it is not there. */
+uint32_t mq_size_of(const model *m, const m_queue *q, uint64_t id);
 
 /** Whether it was set aside, or is stuck. */
 bool mq_is_set_aside(const model *m, const m_queue *q, uint64_t id);

@@ -117,7 +117,14 @@ static uint32_t find(const model *m, const m_list *list, uint64_t id)
     return index;
 }
 
-static void move(model *m, m_queue *q, uint32_t index)
+/* While a message is on its way from one queue to another both count it. Two queues may be each other's dead letter. */
+static void count_leaving(m_queue *dead, const m_move *traced, bool on)
+{
+    dead->options.capacity_messages += on ? 0 - traced->leaving : traced->leaving;
+    dead->counts.bytes += on ? traced->leaving_bytes : 0 - traced->leaving_bytes;
+}
+
+static void move(model *m, m_queue *q, uint32_t index, const m_move *traced)
 {
     m_queue *dead = &m->queues[q->options.dead];
     const m_message *message = &m->pool[index];
@@ -132,8 +139,10 @@ static void move(model *m, m_queue *q, uint32_t index)
 
     HOLDS(I8, dead->live, "q%d: id %llu went to a dead-letter queue that does not exist", q->number, (unsigned long long)message->id);
     mq_catch_up(m, dead);
+    count_leaving(dead, traced, true);
     HOLDS(I3, mq_has_room(m, dead, parcel.size, &bytes), "q%d: a dead letter was put into a full queue", q->number);
     mq_make_room(m, dead, parcel.size);
+    count_leaving(dead, traced, false);
     mq_remove(m, q, index, &q->counts.moved);
     mq_arrive(m, dead, &parcel, 0);
     mq_serve(m, dead, m->now);
@@ -144,10 +153,25 @@ bool mq_is_set_aside(const model *m, const m_queue *q, uint64_t id)
     return find(m, &q->moving, id) != M_NONE || find(m, &q->stuck, id) != M_NONE;
 }
 
+static uint32_t find_movable(const model *m, const m_queue *q, uint64_t id)
+{
+    uint32_t index = find(m, &q->moving, id);
+
+    index = index != M_NONE ? index : find(m, &q->stuck, id);
+    return index != M_NONE ? index : find(m, &q->ready, id);
+}
+
+uint32_t mq_size_of(const model *m, const m_queue *q, uint64_t id)
+{
+    uint32_t index = find_movable(m, q, id);
+
+    return index != M_NONE ? m->pool[index].size : 0;
+}
+
 bool mq_may_move(model *m, m_queue *q, uint64_t id)
 {
     mq_catch_up(m, q);
-    return find(m, &q->moving, id) != M_NONE || find(m, &q->stuck, id) != M_NONE || find(m, &q->ready, id) != M_NONE;
+    return find_movable(m, q, id) != M_NONE;
 }
 
 void mq_trace_move(model *m, const m_move *traced)
@@ -159,16 +183,14 @@ void mq_trace_move(model *m, const m_move *traced)
     m_message *message;
 
     mq_catch_up(m, q);
-    index = find(m, &q->moving, id);
-    index = index != M_NONE ? index : find(m, &q->stuck, id);
-    index = index != M_NONE ? index : find(m, &q->ready, id);
+    index = find_movable(m, q, id);
     HOLDS(I8, index != M_NONE, "q%d: the trace moves id %llu, which is not ready there", q->number, (unsigned long long)id);
     message = &m->pool[index];
     HOLDS(I8, mq_doomed(q, message), "q%d: id %llu goes to the dead letter after %u receives of %u", q->number, (unsigned long long)id,
           message->own, q->options.max_receives);
     if (traced->moved) {
         cover(message->state == M_STUCK ? EV_UNSTUCK : EV_MOVED);
-        move(m, q, index);
+        move(m, q, index, traced);
         if (q->options.fifo && q->moving.count == 0) {
             mq_serve(m, q, m->now); /* its group is free (D10); all that was set aside goes first */
         }
@@ -179,7 +201,9 @@ void mq_trace_move(model *m, const m_move *traced)
         if (dead->live) {
             mq_catch_up(m, dead);
         }
+        count_leaving(dead, traced, true);
         full = dead->live && !mq_has_room(m, dead, message->size, &bytes);
+        count_leaving(dead, traced, false);
         dead->counts.refused += full && !excuse;
         dead->refused_unsure = dead->refused_unsure || excuse;
         while (excuse && dead->live && dead->options.drop_oldest && dead->counts.dropped < traced->dropped &&

@@ -3,8 +3,9 @@
  * asked what each call must answer.
  *
  * A run is a number of steps. What a step does is drawn from (seed, step) alone, so steps can be left out and the others stay what they
- * are: that is how a failing run is shrunk. Which actors are about, how often, and which faults happen is drawn from the seed; each kind
- * of fault is off in half of the runs.
+ * are: that is how a failing run is shrunk. No expression draws twice where the order is the compiler's: a seed is one run in all builds,
+ * but for those with a memory budget, which counts bytes as the build has them. Which actors are about, how often, and which faults happen
+ * is drawn from the seed; each kind of fault is off in half of the runs.
  */
 #ifndef SIM_SIM_H
 #define SIM_SIM_H

@@ -1,7 +1,7 @@
 /*
  * world.c - the instance of a run: it is opened, its queues are made, its clock moves, and at the end it must drain and close.
  */
-#include <unistd.h>
+#include <stdio.h>
 
 #include "sim.h"
 
@@ -64,6 +64,12 @@ void world_options(sim *s, int number, m_options *ret, nimbus_queue_options *ret
     ret->eager = o.eager_dead_letter;
     ret->drop_oldest = o.overflow == NIMBUS_OVERFLOW_DROP_OLDEST;
     *ret_options = o;
+    if (s->options->verbose) {
+        printf("    q%d: visibility %lld, delay %lld, retention %lld, capacity %llu, %llu bytes, dead letter q%d after %u%s%s\n", number,
+               (long long)ret->visibility, (long long)ret->delay, (long long)ret->retention,
+               (unsigned long long)ret->capacity_messages, (unsigned long long)ret->capacity_bytes, ret->dead, ret->max_receives,
+               ret->eager ? ", eager" : "", ret->drop_oldest ? ", drop oldest" : "");
+    }
 }
 
 void world_create(sim *s, int number)
@@ -89,6 +95,23 @@ void world_create(sim *s, int number)
 
 /* ------------------------------------------------------------------------------------------------ trace */
 
+/* Takes one that was traced. What was traced before it and happened inside of it found its message still where it came from. */
+static m_move taken_off(sim *s, uint32_t at)
+{
+    m_move move = s->moves[at];
+    uint32_t size = mq_size_of(&s->m, move.queue, move.id);
+
+    for (uint32_t i = 0; move.moved && i < at; i++) {
+        bool comes_back = s->moves[i].queue->options.dead == move.queue->number;
+
+        s->moves[i].leaving += comes_back;
+        s->moves[i].leaving_bytes += comes_back ? size : 0;
+    }
+    s->move_count--;
+    memmove(s->moves + at, s->moves + at + 1, (s->move_count - at) * sizeof *s->moves);
+    return move;
+}
+
 void flush_set_aside(sim *s, const m_queue *of)
 {
     uint32_t at = 0;
@@ -97,9 +120,11 @@ void flush_set_aside(sim *s, const m_queue *of)
         m_move move = s->moves[at];
 
         if (mq_is_set_aside(&s->m, move.queue, move.id)) {
-            s->move_count--;
-            memmove(s->moves + at, s->moves + at + 1, (s->move_count - at) * sizeof *s->moves);
+            move = taken_off(s, at);
             mq_trace_move(&s->m, &move);
+            if (move.queue == of && !move.moved && of->moving.count == 0) {
+                break; /* who was in vain ends the round: what is stuck behind it is tried by the next look */
+            }
             at = 0;
         } else if (move.queue == of) {
             break; /* that is of the next look */
@@ -121,9 +146,7 @@ void flush_moves(sim *s)
             at++;
         }
         at = mq_may_move(&s->m, s->moves[at].queue, s->moves[at].id) ? at : 0;
-        move = s->moves[at];
-        s->move_count--;
-        memmove(s->moves + at, s->moves + at + 1, (s->move_count - at) * sizeof *s->moves);
+        move = taken_off(s, at);
         mq_trace_move(&s->m, &move);
         flush_set_aside(s, NULL);
     }
@@ -147,6 +170,10 @@ void world_trace(const nimbus_trace *trace, void *user)
     m_queue *q;
 
     digest(s, (uint64_t)trace->kind ^ trace->id.number << 8);
+    if (s->options->verbose) {
+        printf("    traced: kind %d, %s %s, id %llu, %llu\n", (int)trace->kind, trace->noun, trace->name,
+               (unsigned long long)trace->id.number, (unsigned long long)trace->count);
+    }
     if (strcmp(trace->noun, "queue") != 0) {
         return;
     }
