@@ -232,7 +232,7 @@ typedef struct nimbus_function_metrics {
     uint64_t invocations NIMBUS_0; /**< handler calls; a batch counts one */
     uint64_t messages NIMBUS_0;    /**< messages they were given */
     uint64_t succeeded NIMBUS_0, errors NIMBUS_0; /**< of the messages: answered NIMBUS_DONE, anything else */
-    uint64_t retries NIMBUS_0;       /**< attempts of asynchronous invocations after their first */
+    uint64_t retries NIMBUS_0;       /**< failed attempts of asynchronous invocations that get another; counted when that is known */
     uint64_t dead_lettered NIMBUS_0; /**< asynchronous invocations that ended in on_failure or the dead-letter queue */
     uint64_t discarded NIMBUS_0;     /**< asynchronous invocations that failed for good with nowhere to go, or were ended by the delete */
     uint64_t filtered NIMBUS_0;      /**< messages of mapped queues that did not match their filter */

@@ -170,7 +170,7 @@ void check_counts(world *w)
         equal("function", i, "invocations", found.invocations, f->calls);
         equal("function", i, "succeeded", found.succeeded, f->succeeded);
         equal("function", i, "errors", found.errors, f->errors);
-        /* retries: see docs/testing.md, what is open */
+        equal("function", i, "retries", found.retries, f->retries);
         equal("function", i, "dead_lettered", found.dead_lettered, f->dead);
         equal("function", i, "discarded", found.discarded, f->discarded);
         equal("function", i, "waiting", found.waiting, f->waiting);

@@ -265,7 +265,6 @@ n_answer n_called(n_model *m, int function, uint64_t tag, uint32_t attempt, int6
           (unsigned long long)tag, attempt, item->attempts + 1);
     item->attempts++;
     f->calls++;
-    f->retries += attempt > 1;
     f->succeeded += answer == N_DONE;
     f->errors += answer != N_DONE;
     if (answer == N_DONE) {
@@ -284,6 +283,7 @@ n_answer n_called(n_model *m, int function, uint64_t tag, uint32_t attempt, int6
         function_failed(m, f, item);
     } else {
         cover(EV_RETRIED);
+        f->retries++;
         item->due = now + delay_of(&f->retry, attempt);
     }
     return answer;
