@@ -105,7 +105,7 @@ static void close_counted(nimbus_runtime *nb)
     bench_check(bytes == 0, "everything is given back at the close");
 }
 
-static nimbus_queue *make_queue(nimbus_runtime *nb)
+static nimbus_queue *make_queue(nimbus_runtime *nb, bool fifo)
 {
     nimbus_error err;
     nimbus_queue *queue;
@@ -115,7 +115,9 @@ static nimbus_queue *make_queue(nimbus_runtime *nb)
     memset(&options, 0, sizeof options);
     options.visibility_timeout = NIMBUS_SECONDS(3600);
     options.capacity_messages = 2 * set.messages;
-    queue = nimbus_queue_create(nb, "queue", &options, &err);
+    options.fifo = fifo;
+    options.deduplication_capacity = fifo ? SIZE_MAX / 2 : 0;
+    queue = nimbus_queue_create(nb, fifo ? "queue.fifo" : "queue", &options, &err);
     bench_check(queue != NULL, err.reason);
     return queue;
 }
@@ -127,7 +129,7 @@ static void idle(void)
     nimbus_runtime *nb = open_counted();
     size_t opened = bytes;
 
-    make_queue(nb);
+    make_queue(nb, false);
     row("idle instance, driven", (double)opened / 1024, 64, "KiB");
     row("a queue without messages", (double)(bytes - opened) / 1024, 0, "KiB");
     close_counted(nb);
@@ -196,7 +198,7 @@ static void receive_all(nimbus_queue *queue, size_t count, bool and_delete)
 static void bookkeeping(void)
 {
     nimbus_runtime *nb = open_counted();
-    nimbus_queue *queue = make_queue(nb);
+    nimbus_queue *queue = make_queue(nb, false);
     size_t before = bytes;
     uint64_t asked;
 
@@ -215,6 +217,34 @@ static void bookkeeping(void)
         }
     }
     row("allocations a message: send, receive, delete", (double)(calls - asked) / (double)(set.messages / 10), 0.0001, "calls");
+    close_counted(nb);
+}
+
+/* A thousand groups; keys and ids of deduplication are not bookkeeping, the latter have a row of their own. */
+static void fifo_bookkeeping(void)
+{
+    enum { KEYS = 4 + 3 + 8 }; /* two lengths, two NULs, and their characters */
+    nimbus_runtime *nb = open_counted();
+    nimbus_queue *queue = make_queue(nb, true);
+    nimbus_queue_metrics metrics;
+    size_t before = bytes;
+
+    for (size_t i = 0; i < set.messages; i++) {
+        char group[8], id[16];
+        nimbus_entry entry;
+
+        memset(&entry, 0, sizeof entry);
+        snprintf(group, sizeof group, "%03u", (unsigned)(i % 1000));
+        snprintf(id, sizeof id, "%08u", (unsigned)(i % 100000000));
+        entry.body = nimbus_copy(body, sizeof body);
+        entry.group_id = group;
+        entry.deduplication_id = id;
+        bench_check(nimbus_queue_send(queue, &entry, NULL) == NIMBUS_OK, "send");
+    }
+    bench_check(nimbus_queue_get_metrics(queue, &metrics) == NIMBUS_OK, "metrics");
+    row("FIFO: bookkeeping of a ready message", (double)(bytes - before - metrics.dedup_bytes) / (double)set.messages - BODY - KEYS,
+        set.tiny ? 0 : 144, "bytes");
+    row("FIFO: a deduplication id", (double)metrics.dedup_bytes / (double)metrics.dedup_entries, set.tiny ? 0 : 64, "bytes");
     close_counted(nb);
 }
 
@@ -302,7 +332,7 @@ static bool read_arguments(int argc, char **argv)
 int main(int argc, char **argv)
 {
     if (!read_arguments(argc, argv)) {
-        fprintf(stderr, "usage: %s [--tiny] [--case instance|open|message|library] [--json]\n", argv[0]);
+        fprintf(stderr, "usage: %s [--tiny] [--case instance|open|message|FIFO|library] [--json]\n", argv[0]);
         return 2;
     }
     if (!set.json) {
@@ -316,6 +346,9 @@ int main(int argc, char **argv)
     }
     if (wanted("message")) {
         bookkeeping();
+    }
+    if (wanted("message") || wanted("FIFO")) {
+        fifo_bookkeeping();
     }
     if (wanted("library")) {
         double size = library_size();

@@ -122,7 +122,8 @@ static bool grow(nb_store *store)
     nb_span *span;
     nb_slots *chunk;
 
-    if (count > INT32_MAX - NB_CHUNK || !nb_index_ring_grow(&store->ready, (uint64_t)count + NB_CHUNK) ||
+    if (count > INT32_MAX - NB_CHUNK ||
+        (store->order == NULL && !nb_index_ring_grow(&store->ready, (uint64_t)count + NB_CHUNK)) || /* else nobody pushes */
         (count >> NB_CHUNK_SHIFT == store->chunk_room && !grow_array(store))) {
         return false;
     }
