@@ -27,12 +27,6 @@ typedef struct nb_self_slot {
     void *cache;
 } nb_self_slot;
 
-/* What this thread remembers of an owner; touched by this thread alone, looked at only if the serial number is right. */
-typedef struct nb_self_known {
-    uint64_t owner; /* its serial number, never used again; 0: empty */
-    void *mine;
-} nb_self_known;
-
 typedef struct nb_self {
     struct nb_frame *innermost; /* exec/: the handlers it is inside of */
     uint32_t nesting;           /* exec/: publishes inside one another */
@@ -43,12 +37,9 @@ typedef struct nb_self {
     uint32_t memory_patience;   /* memory/: calls until it asks again for a cache that it could not have */
     bool memory_hooked;         /* memory/: the hook below is on the list */
     bool ending;                /* its hooks have begun to run: it gets no new ones */
-    nb_self_known epoch[NB_SELF_CACHES]; /* sync/: epoch records, last used first */
-    struct nb_epoch_record *epoch_records; /* sync/: all of them; under nb_self_lock() */
-    bool epoch_hooked;                  /* sync/: the hook below is on the list */
-    uint8_t hashes;                     /* base/: 1: the processor has no instructions for SHA-256; 2: it has; 0: nobody has asked */
+    uint8_t hashes;             /* base/: 1: the processor has no instructions for SHA-256; 2: it has; 0: nobody has asked */
     nb_self_hook *hooks;
-    nb_self_hook memory_hook, epoch_hook;
+    nb_self_hook memory_hook;
 } nb_self;
 
 #ifdef NB_EXPLORE
@@ -80,7 +71,7 @@ void nb_self_not_at_end(nb_self_hook *hook);
 /*
  * Guards what ties the blocks of threads to owners of caches: held by a thread that makes or gives up a cache, and by an owner that looks
  * at another thread's block. As every thread with a cache comes by here before it ends, the block is still there. Seldom taken; only locks
- * of memory/ and sync/ are taken under it.
+ * of memory/ are taken under it.
  */
 void nb_self_lock(void);
 void nb_self_unlock(void);

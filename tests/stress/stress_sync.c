@@ -17,11 +17,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/list.h"
 #include "platform/clock.h"
 #include "sync/lot.h"
 #include "sync/queue.h"
-#include "sync/snapshot.h"
+#include "sync/ring.h"
 
 enum { PRODUCERS = 4, CONSUMERS = 4, THREADS = PRODUCERS + CONSUMERS };
 
@@ -52,10 +51,6 @@ struct plan {
     nb_ring ring;
     nb_mpmc queue;
     nb_lot filled, emptied; /* consumers and producers park there */
-    nb_epoch epoch;
-    nb_snapshot snapshot;
-    nb_lock lock;
-    _Atomic uint64_t freed;
     member members[THREADS];
 };
 
@@ -262,91 +257,6 @@ static void lot_consume(member *m)
     }
 }
 
-/* ------------------------------------------------------------------------------------ epoch and snapshot */
-
-typedef struct version {
-    nb_epoch_item item;
-    plan *plan;
-    uint64_t number, copy;
-} version;
-
-static version *make_version(plan *p, uint64_t number)
-{
-    version *v = nb_alloc(p->heap, sizeof *v);
-
-    if (v == NULL) {
-        abort();
-    }
-    v->plan = p;
-    v->number = number;
-    v->copy = ~number;
-    return v;
-}
-
-static void free_version(nb_epoch_item *item)
-{
-    version *v = NB_CONTAINER(item, version, item);
-    plan *p = v->plan;
-
-    v->number = v->copy = 0; /* a reader that is still there notices */
-    nb_free(p->heap, v, sizeof *v);
-    atomic_fetch_add(&p->freed, 1);
-}
-
-static void *read_once(void *arg)
-{
-    plan *p = arg;
-    nb_epoch_record *inside = nb_epoch_enter(&p->epoch);
-    const version *v = NB_CONTAINER(nb_snapshot_read(&p->snapshot), version, item);
-    uint64_t number = v->number;
-
-    for (int i = 0; i < 20; i++) {
-        if (v->number != number || v->copy != ~number) {
-            report(p, "read what was freed", number);
-        }
-    }
-    nb_epoch_leave(inside);
-    return NULL;
-}
-
-/* Writers: publish the next number, poll, and sometimes wait for all readers. */
-static void epoch_produce(member *m)
-{
-    plan *p = m->plan;
-
-    for (uint64_t i = 0; i < p->each / 4; i++) {
-        nb_epoch_item *before;
-
-        nb_lock_acquire(&p->lock);
-        before = nb_snapshot_read(&p->snapshot);
-        nb_snapshot_swap(&p->snapshot, &p->epoch, &make_version(p, NB_CONTAINER(before, version, item)->number + 1)->item, free_version);
-        nb_lock_release(&p->lock);
-        if (draw(m, 4) == 0) {
-            nb_epoch_poll(&p->epoch);
-        }
-        if (draw(m, 500) == 0) {
-            nb_epoch_synchronize(&p->epoch);
-        }
-    }
-    atomic_fetch_sub(&p->producing, 1);
-}
-
-/* Readers, and now and then a thread that reads once and ends. */
-static void epoch_consume(member *m)
-{
-    plan *p = m->plan;
-    pthread_t guest;
-
-    while (atomic_load(&p->producing) > 0) {
-        for (int i = 0; i < 100; i++) {
-            read_once(p);
-        }
-        if (draw(m, 20) == 0 && pthread_create(&guest, NULL, read_once, p) == 0) {
-            pthread_join(guest, NULL);
-        }
-    }
-}
-
 /* ------------------------------------------------------------------------------------------------- runs */
 
 static void stop_for_a_moment(int signal)
@@ -425,8 +335,6 @@ static void *watch(void *arg)
 
 static void set_up(plan *p)
 {
-    version *first;
-
     p->heap = nb_heap_open(NULL, 0);
     p->seen = calloc((size_t)total(p), sizeof *p->seen);
     if (p->heap == NULL || p->seen == NULL || !nb_ring_init(&p->ring, p->heap, 8) || !nb_mpmc_init(&p->queue, p->heap, 2)) {
@@ -435,10 +343,6 @@ static void set_up(plan *p)
     atomic_init(&p->producing, PRODUCERS);
     nb_lot_init(&p->filled);
     nb_lot_init(&p->emptied);
-    nb_epoch_init(&p->epoch, p->heap);
-    nb_lock_init(&p->lock);
-    first = make_version(p, 1);
-    nb_snapshot_init(&p->snapshot, &first->item);
     for (size_t i = 0; i < THREADS; i++) {
         member *m = &p->members[i];
 
@@ -451,9 +355,6 @@ static void set_up(plan *p)
 
 static void clean_up(plan *p)
 {
-    free_version(nb_snapshot_read(&p->snapshot));
-    nb_epoch_fini(&p->epoch);
-    nb_lock_fini(&p->lock);
     nb_mpmc_fini(&p->queue);
     nb_ring_fini(&p->ring);
     for (size_t i = 0; i < THREADS; i++) {
@@ -484,7 +385,7 @@ static bool run_case(plan model, bool disturbed)
     }
     if (disturbed) {
         /* The signals must end before the threads do. */
-        while (p->consume == epoch_consume ? atomic_load(&p->producing) > 0 : atomic_load(&p->got) < total(p)) {
+        while (atomic_load(&p->got) < total(p)) {
             struct timespec moment = { 0, 1000000 };
 
             nanosleep(&moment, NULL);
@@ -497,13 +398,10 @@ static bool run_case(plan model, bool disturbed)
     }
     atomic_store(&p->over, true);
     pthread_join(watcher, NULL);
-    if (p->consume != epoch_consume && atomic_load(&p->got) != total(p)) {
+    if (atomic_load(&p->got) != total(p)) {
         report(p, "values that came out", atomic_load(&p->got));
     }
     clean_up(p);
-    if (p->consume == epoch_consume && atomic_load(&p->freed) != p->each / 4 * PRODUCERS + 1) {
-        report(p, "versions freed", atomic_load(&p->freed));
-    }
     wrong = atomic_load(&p->wrong);
     printf("%-6s %-9s %s; parked %" PRIu64 ", woken %" PRIu64 "\n", p->name, disturbed ? "disturbed" : "alone", wrong == 0 ? "ok" : "WRONG",
            atomic_load(&p->filled.parks) + atomic_load(&p->emptied.parks), atomic_load(&p->filled.wakes) + atomic_load(&p->emptied.wakes));
@@ -519,7 +417,6 @@ static bool run_all(uint64_t each, bool disturbed)
     good &= run_case((plan){ .name = "queue", .produce = queue_produce, .consume = queue_consume, .each = each }, disturbed);
     good &= run_case((plan){ .name = "lot", .produce = lot_produce, .consume = lot_consume, .each = each, .parks = true }, disturbed);
     good &= run_case((plan){ .name = "timed", .produce = lot_produce, .consume = lot_consume, .each = each, .timed = true }, disturbed);
-    good &= run_case((plan){ .name = "epoch", .produce = epoch_produce, .consume = epoch_consume, .each = each }, disturbed);
     return good;
 }
 
