@@ -2,7 +2,7 @@
  * mutex_list.c - what a queue with visibility does, written plainly: one mutex around a list of ready messages and a heap of those in
  * flight by the end of their invisibility. A receive reads the clock and brings back what has lapsed; a delete names a receipt.
  */
-#include "peers.h"
+#include "mutex_list.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -11,22 +11,27 @@
 
 #define VISIBILITY_NS UINT64_C(30000000000)
 
-typedef struct node {
+typedef struct node node;
+typedef struct peer_list list;
+
+struct node {
     struct node *next;
     uint64_t visible_at, generation;
     size_t place; /* in the heap, while in flight */
     size_t size;
     unsigned char data[];
-} node;
+};
 
-typedef struct list {
+struct peer_list {
     pthread_mutex_t mutex;
     pthread_cond_t not_empty, not_full;
     node *head, **tail;
     size_t ready, in_flight;
     uint64_t sent, received, deleted;
-    node *heap[BENCH_CAPACITY];
-} list;
+    uint64_t ahead; /* of the clock */
+    size_t capacity;
+    node *heap[];
+};
 
 static void put(list *l, node *n, size_t place)
 {
@@ -67,11 +72,11 @@ static void append(list *l, node *n)
     l->ready++;
 }
 
-static void *list_open(const bench_case *c)
+list *peer_list_open(size_t capacity)
 {
-    (void)c;
-    list *l = bench_alloc(sizeof(*l));
+    list *l = bench_alloc(sizeof(*l) + capacity * sizeof(l->heap[0]));
     memset(l, 0, sizeof(*l));
+    l->capacity = capacity;
     l->tail = &l->head;
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
@@ -83,9 +88,8 @@ static void *list_open(const bench_case *c)
     return l;
 }
 
-static void list_close(void *transport)
+void peer_list_close(list *l)
 {
-    list *l = transport;
     bench_check(l->ready == 0 && l->in_flight == 0 && l->deleted == l->sent, "the list is not empty");
     pthread_cond_destroy(&l->not_empty);
     pthread_cond_destroy(&l->not_full);
@@ -93,9 +97,8 @@ static void list_close(void *transport)
     free(l);
 }
 
-static void list_send(void *end, const void *data, size_t size, size_t count)
+void peer_list_send(list *l, const void *data, size_t size, size_t count)
 {
-    list *l = end;
     node *nodes[BENCH_MAX_BATCH];
     for (size_t i = 0; i < count; i++) {
         nodes[i] = bench_alloc(sizeof(node) + size);
@@ -105,7 +108,7 @@ static void list_send(void *end, const void *data, size_t size, size_t count)
     }
     pthread_mutex_lock(&l->mutex);
     for (size_t i = 0; i < count; i++) {
-        while (l->ready + l->in_flight == BENCH_CAPACITY)
+        while (l->ready + l->in_flight == l->capacity)
             pthread_cond_wait(&l->not_full, &l->mutex);
         append(l, nodes[i]);
         l->sent++;
@@ -122,13 +125,18 @@ static void await_message(list *l)
         ;
 }
 
-static size_t list_take(list *l, node **nodes, uint64_t *receipts, size_t max)
+void peer_list_advance(list *l, uint64_t ns)
+{
+    l->ahead += ns;
+}
+
+size_t peer_list_take(list *l, node **nodes, uint64_t *receipts, size_t max)
 {
     size_t got = 0;
     pthread_mutex_lock(&l->mutex);
     if (l->ready == 0)
         await_message(l);
-    uint64_t now = bench_now();
+    uint64_t now = bench_now() + l->ahead;
     while (l->in_flight > 0 && l->heap[0]->visible_at <= now) {
         node *lapsed = l->heap[0];
         leave_heap(l, lapsed);
@@ -151,7 +159,7 @@ static size_t list_take(list *l, node **nodes, uint64_t *receipts, size_t max)
     return got;
 }
 
-static void list_delete(list *l, node **nodes, const uint64_t *receipts, size_t count)
+void peer_list_delete(list *l, node **nodes, const uint64_t *receipts, size_t count)
 {
     if (count == 0)
         return;
@@ -167,14 +175,32 @@ static void list_delete(list *l, node **nodes, const uint64_t *receipts, size_t 
         free(nodes[i]);
 }
 
+/* ------------------------------------------------------------------------------------- as a transport */
+
+static void *list_open(const bench_case *c)
+{
+    (void)c;
+    return peer_list_open(BENCH_CAPACITY);
+}
+
+static void list_close(void *transport)
+{
+    peer_list_close(transport);
+}
+
+static void list_send(void *end, const void *data, size_t size, size_t count)
+{
+    peer_list_send(end, data, size, count);
+}
+
 static size_t list_receive(void *end, size_t max)
 {
     node *nodes[BENCH_MAX_BATCH];
     uint64_t receipts[BENCH_MAX_BATCH];
-    size_t got = list_take(end, nodes, receipts, max);
+    size_t got = peer_list_take(end, nodes, receipts, max);
     for (size_t i = 0; i < got; i++)
         bench_read(nodes[i]->data, nodes[i]->size);
-    list_delete(end, nodes, receipts, got);
+    peer_list_delete(end, nodes, receipts, got);
     return got;
 }
 
