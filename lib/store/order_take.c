@@ -79,27 +79,25 @@ uint32_t nb_store_take_ordered(nb_store *store, const char *group, uint32_t max,
 }
 
 /*
- * In an order. A message that goes to its dead letter makes room for the next of its group: who got nothing for that reason looks again
- * when the move is over (SQS-D4); so does who found what was stuck and is moved now. Reaching the limit in flight is no error of
- * a FIFO queue (SQS-R17).
+ * In an order. A message that went to its dead letter made room for the next of its group: who has room for more looks again when the move
+ * is over (SQS-D4, D10), as long as moves go well. Not if what was taken is ready again at once, for it would be taken twice (SQS-R11); and
+ * behind what this very receive has taken of the group the rest is locked like behind any other in flight. A fair order holds nothing back
+ * behind a move.
  */
-/* Whether what was stuck has been moved meanwhile, and its group is open. */
-static bool opened(nb_store *store)
+static bool made_room(nb_store *store, uint64_t moved, int64_t visibility, uint32_t count, uint32_t max)
 {
-    bool takeable;
-
-    nb_lock_acquire(&store->lock);
-    takeable = nb_store_takeable(store);
-    nb_lock_release(&store->lock);
-    return takeable;
+    return nb_load_relaxed(&store->tally.moved) != moved && nb_order_is_fifo(store) && (count == 0 || (count < max && visibility != 0));
 }
 
+/* Reaching the limit in flight is no error of a FIFO queue (SQS-R17). */
 nimbus_status nb_store_take_from_groups(nb_store *store, const char *group, uint32_t max, int64_t visibility, nb_delivery *slots,
                                         uint32_t *ret_count, bool *ret_more)
 {
+    uint32_t count = 0;
     nimbus_status status;
-    bool moves, stuck;
+    uint64_t moved;
 
+    visibility = visibility == NB_STORE_VISIBILITY ? nb_load_relaxed(&store->settings.visibility) : visibility; /* one for all looks */
     do {
         nb_aside aside = { 0, 0 };
         nb_moment at;
@@ -108,21 +106,21 @@ nimbus_status nb_store_take_from_groups(nb_store *store, const char *group, uint
         at.now = nb_store_enter_at_wall(store, &at.wall);
         status = nb_store_ended(store);
         nb_store_relaxed(&store->claims, 0); /* as in take_with_care */
-        allowed = status == NIMBUS_OK ? nb_store_allowance(store, max) : 0;
-        *ret_count = allowed > 0 ? nb_store_take_ordered(store, group, allowed, visibility, slots, &aside, &at) : 0;
+        allowed = status == NIMBUS_OK ? nb_store_allowance(store, max - count) : 0;
+        count += allowed > 0 ? nb_store_take_ordered(store, group, allowed, visibility, slots + count, &aside, &at) : 0;
         if (allowed == 0 && status == NIMBUS_OK && store->order->fair && nb_order_first_locked(store, group) != NB_NO_SLOT) {
             status = NIMBUS_E_OVER_LIMIT; /* as of any standard queue */
         }
-        moves = aside.first != 0;
-        stuck = store->stuck != 0;
         nb_store_add_moves_locked(store, &aside);
         store->move_again = store->move_again || store->stuck != 0;
         if (ret_more != NULL) {
             *ret_more = nb_store_takeable(store);
         }
-        nb_store_leave(store);
-    } while (*ret_count == 0 && (moves || (stuck && status == NIMBUS_OK && group == NULL && opened(store))));
-    return status;
+        moved = nb_load_relaxed(&store->tally.moved);
+        nb_store_leave(store); /* which runs the moves */
+    } while (made_room(store, moved, visibility, count, max));
+    *ret_count = count;
+    return count > 0 ? NIMBUS_OK : status;
 }
 
 nimbus_status nb_store_take_group(nb_store *store, const char *group, uint32_t max, int64_t visibility, nb_delivery *slots,

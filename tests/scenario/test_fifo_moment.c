@@ -95,6 +95,64 @@ static void sqs_f13_dead_letters_lapse_by_their_place(void **state)
     RECEIVES(dead, 10, "new,old", NULL);
 }
 
+/* A receive that moves the head of a group to its dead letter goes on with what is behind it, also if it has got something already. */
+static void sqs_d10_the_next_of_the_group_in_the_same_receive(void **state)
+{
+    world *w = *state;
+    nimbus_queue *dead = PLAIN_FIFO(w, "dead.fifo");
+    nimbus_queue *queue = FIFO_QUEUE(w, "q.fifo", .visibility_timeout = NIMBUS_SECONDS(1), .dead_letter_queue = dead,
+                                     .max_receive_count = 1);
+
+    SEND_TO(queue, "a", "a1");
+    SEND_TO(queue, "a", "a2");
+    SEND_TO(queue, "b", "b1");
+    RECEIVES(queue, 10, "a1,a2,b1", NULL);
+    ADVANCE(w, NIMBUS_SECONDS(1));
+    SEND_TO(queue, "a", "a3");
+    SEND_TO(queue, "c", "c1");
+    SEND_TO(queue, "b", "b2");
+    RECEIVES(queue, 10, "c1,b2,a3", NULL);
+    COUNTS(queue, 0, 0, 3);
+    COUNTS(dead, 3, 0, 0);
+    RECEIVES(dead, 10, "a1,a2,b1", NULL);
+}
+
+/* With a visibility of 0 it does not go on: it would meet again what it has (SQS-R11). */
+static void sqs_r11_not_twice_behind_a_dead_letter(void **state)
+{
+    world *w = *state;
+    nimbus_queue *dead = PLAIN_FIFO(w, "dead.fifo");
+    nimbus_queue *queue = FIFO_QUEUE(w, "q.fifo", .dead_letter_queue = dead, .max_receive_count = 2);
+
+    SEND_TO(queue, "a", "a1");
+    RECEIVES_FOR(queue, 10, NIMBUS_ZERO, "a1", NULL);
+    RECEIVES_FOR(queue, 10, NIMBUS_ZERO, "a1", NULL);
+    SEND_TO(queue, "b", "b1");
+    RECEIVES_FOR(queue, 10, NIMBUS_ZERO, "b1", NULL);
+    COUNTS(dead, 1, 0, 0);
+    COUNTS(queue, 1, 0, 0);
+}
+
+/* Nor beyond the limit of messages in flight (SQS-R17), and never for more than was asked for. */
+static void sqs_d10_as_many_as_were_asked_for(void **state)
+{
+    world *w = *state;
+    nimbus_queue *dead = PLAIN_FIFO(w, "dead.fifo");
+    nimbus_queue *queue = FIFO_QUEUE(w, "q.fifo", .visibility_timeout = NIMBUS_SECONDS(1), .dead_letter_queue = dead,
+                                     .max_receive_count = 1);
+
+    SEND_TO(queue, "a", "a1");
+    RECEIVES(queue, 10, "a1", NULL);
+    ADVANCE(w, NIMBUS_SECONDS(1));
+    SEND_TO(queue, "a", "a2");
+    SEND_TO(queue, "a", "a3");
+    SEND_TO(queue, "b", "b1");
+    SEND_TO(queue, "c", "c1");
+    RECEIVES(queue, 3, "b1,c1,a2", NULL);
+    COUNTS(queue, 1, 0, 3);
+    COUNTS(dead, 1, 0, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -103,6 +161,9 @@ int main(void)
         DRIVEN(sqs_f13_what_a_delete_unlocked_keeps_its_place),
         DRIVEN(sqs_f13_what_the_clock_ends_goes_by_the_sends),
         DRIVEN(sqs_f13_dead_letters_lapse_by_their_place),
+        DRIVEN(sqs_d10_the_next_of_the_group_in_the_same_receive),
+        DRIVEN(sqs_r11_not_twice_behind_a_dead_letter),
+        DRIVEN(sqs_d10_as_many_as_were_asked_for),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

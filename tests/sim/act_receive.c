@@ -21,8 +21,9 @@ uint32_t receive(sim *s, int number, nimbus_delivery *got, m_given *given, uint3
     nimbus_receive_options options = { .visibility_timeout = visibility < 0 ? 0 : nimbus_exactly(visibility) };
     nimbus_status status, expected = NIMBUS_OK;
     size_t count = 0;
-    uint32_t wanted;
-    bool looks_again;
+    uint32_t wanted = 0;
+    uint64_t moved;
+    bool at_once = (visibility < 0 ? q->options.visibility : visibility) == 0;
 
     s->m.now = nimbus_now(s->nb);
     mq_catch_up(&s->m, q);
@@ -31,16 +32,18 @@ uint32_t receive(sim *s, int number, nimbus_delivery *got, m_given *given, uint3
     if (s->options->verbose) {
         printf("    q%d: receive of %u, visibility %lld: %s, %zu\n", number, max, (long long)visibility, nimbus_status_name(status), count);
     }
-    do { /* who gets nothing because the heads of all groups go to the dead letter looks again when they have gone (D4, D10) */
-        bool stuck = q->stuck.count > 0;
+    do { /* who has room for more looks again when the heads of groups have gone to the dead letter (D4, D10); but for R11 */
+        uint32_t more = mq_take(&s->m, q, max - wanted, visibility, s->m.now, given + wanted);
 
-        wanted = mq_take(&s->m, q, max, visibility, s->m.now, given);
-        looks_again = q->moving.count > 0;
+        if (wanted > 0 && more > 0) {
+            cover(EV_WENT_ON);
+        }
+        wanted += more;
+        moved = q->counts.moved;
         if (q->options.fifo) {
             flush_set_aside(s, q);
         }
-        looks_again = looks_again || (stuck && mq_receivable(&s->m, q) && q->counts.in_flight < s->m.max_in_flight);
-    } while (wanted == 0 && q->options.fifo && looks_again);
+    } while (q->options.fifo && q->counts.moved != moved && (wanted == 0 || (wanted < max && !at_once)));
     check_settled(s, q);
     if (wanted == 0) {
         expected = mq_nothing(&s->m, q, wait > 0);

@@ -33,6 +33,7 @@
     X(DELETED, "in flight -> deleted")                                                                                                     \
     X(DELETED_LATE, "ready -> deleted by a lapsed receipt")                                                                                \
     X(MOVED, "ready -> dead letter")                                                                                                       \
+    X(WENT_ON, "receive of a FIFO queue that goes on behind a dead letter")                                                                \
     X(EAGER, "in flight -> dead letter, at the end of the last visibility")                                                                \
     X(STUCK, "ready -> stuck, the dead letter did not take it")                                                                            \
     X(UNSTUCK, "stuck -> dead letter")                                                                                                     \
