@@ -1,53 +1,9 @@
 /* test_store_explain.c - store/explain_order.c and the look at a store with an order: why nothing comes of a group, or of all of them. */
-#include "support.h"
+#include "shop.h"
 
-#include "runtime/runtime.h"
-#include "store/inside.h"
 #include "store/order.h"
 
-#define SECOND NIMBUS_SECONDS(1)
-
-typedef struct shop {
-    nb_object object;
-    nb_store store;
-    test_heap own;
-    nimbus_runtime *nb;
-    bool ended, takes;
-    nimbus_receipt receipts[16];
-} shop;
-
-static shop *shop_of(nb_object *object)
-{
-    return NB_CONTAINER(object, shop, object);
-}
-
-static bool shop_move(nb_object *object, const nb_parcel *parcel, uint32_t own_receives, const void *why)
-{
-    (void)own_receives;
-    (void)why;
-    if (shop_of(object)->takes) {
-        nb_parcel_release(parcel);
-    }
-    return shop_of(object)->takes;
-}
-
-static void shop_end(nb_object *object)
-{
-    shop *s = shop_of(object);
-
-    if (!s->ended) {
-        s->ended = true;
-        nb_store_end(&s->store, NIMBUS_E_DELETED, false);
-    }
-}
-
-static void shop_free(nb_object *object)
-{
-    nb_store_fini(&shop_of(object)->store);
-}
-
-static const nb_object_ops object_ops = { .end = shop_end, .free = shop_free };
-static const nb_store_ops store_ops = { .move = shop_move };
+static nimbus_receipt receipts[16]; /* of the last take */
 
 static const nb_store_config standard = {
     .visibility = 30 * SECOND,
@@ -58,27 +14,6 @@ static const nb_store_config standard = {
     .max_visibility = NIMBUS_HOURS(12),
     .fifo = true,
 };
-
-static void shop_open(shop *s, const nb_store_config *config)
-{
-    nimbus_options options = { .driven = true, .manual_clock = true, .seed = 42 };
-    nimbus_error err = { 0 };
-
-    memset(s, 0, sizeof *s);
-    heap_init(&s->own);
-    options.allocator = &s->own.allocator;
-    s->nb = nb_runtime_open(&options, "test", &err);
-    CHECK(s->nb != NULL);
-    nb_object_init(&s->object, &object_ops, NB_ANONYMOUS, s->nb, NULL);
-    CHECK(nb_store_init(&s->store, &s->object, "shop", 7, config, &store_ops));
-    nb_object_publish(&s->object);
-}
-
-static void shop_close(shop *s)
-{
-    OK(nb_runtime_close(s->nb, 0, NULL));
-    CHECK(heap_is_clean(&s->own));
-}
 
 static nimbus_id send_later(shop *s, const char *group, int64_t delay)
 {
@@ -103,7 +38,7 @@ static uint32_t take(shop *s, uint32_t max, int64_t visibility)
 
     OK(nb_store_take(&s->store, max, visibility, slots, &count, NULL));
     for (uint32_t i = 0; i < count; i++) {
-        s->receipts[i] = slots[i].receipt;
+        receipts[i] = slots[i].receipt;
         nb_delivery_let_go(&slots[i]);
     }
     return count;
@@ -154,7 +89,7 @@ static void a_group_that_is_locked(void **state)
     EQ(reason.counts.ready, 2);
     WHY(&s, "b", NIMBUS_WHY_RECEIVABLE);
     EQ(why(&s, "b").counts.in_flight, 0);
-    OK(nb_store_delete(&s.store, s.receipts[0]));
+    OK(nb_store_delete(&s.store, receipts[0]));
     WHY(&s, "a", NIMBUS_WHY_RECEIVABLE);
     shop_close(&s);
 }
@@ -170,7 +105,7 @@ static void until_the_head_comes_back(void **state)
     send(&s, "a");
     send(&s, "a");
     EQ(take(&s, 2, 30 * SECOND), 2);
-    OK(nb_store_change(&s.store, s.receipts[1], 5 * SECOND));
+    OK(nb_store_change(&s.store, receipts[1], 5 * SECOND));
     reason = why(&s, NULL);
     EQ(reason.why, NIMBUS_WHY_IN_FLIGHT);
     EQ(reason.until, 30 * SECOND);
@@ -179,7 +114,7 @@ static void until_the_head_comes_back(void **state)
     EQ(reason.why, NIMBUS_WHY_GROUP_LOCKED); /* it is back, and behind one that is not */
     EQ(reason.locked, 1);
     EQ(reason.until, 30 * SECOND);
-    OK(nb_store_change(&s.store, s.receipts[0], 0));
+    OK(nb_store_change(&s.store, receipts[0], 0));
     WHY(&s, "a", NIMBUS_WHY_RECEIVABLE);
     shop_close(&s);
 }

@@ -2,44 +2,15 @@
  * test_store_fair.c - store/fair.h at random against a list that is searched from its beginning every time, and sums that are added up
  * anew.
  */
-#include "support.h"
+#include "shop.h"
 
 #include "base/number.h"
-#include "runtime/runtime.h"
 #include "store/carry.h"
-#include "store/inside.h"
 #include "store/order.h"
 
-#define SECOND NIMBUS_SECONDS(1)
 #define MOST 600u
 #define TENANTS 5u /* 0: messages without a group id */
 #define ENDS 20000u
-
-typedef struct shop {
-    nb_object object;
-    nb_store store;
-    test_heap own;
-    nimbus_runtime *nb;
-    bool ended;
-} shop;
-
-static void shop_end(nb_object *object)
-{
-    shop *s = NB_CONTAINER(object, shop, object);
-
-    if (!s->ended) {
-        s->ended = true;
-        nb_store_end(&s->store, NIMBUS_E_DELETED, false);
-    }
-}
-
-static void shop_free(nb_object *object)
-{
-    nb_store_fini(&NB_CONTAINER(object, shop, object)->store);
-}
-
-static const nb_object_ops object_ops = { .end = shop_end, .free = shop_free };
-static const nb_store_ops store_ops = { .move = NULL };
 
 static const nb_store_config standard = {
     .visibility = 30 * SECOND,
@@ -50,27 +21,6 @@ static const nb_store_config standard = {
     .max_visibility = NIMBUS_HOURS(12),
     .fair = true,
 };
-
-static void shop_open(shop *s)
-{
-    nimbus_options options = { .driven = true, .manual_clock = true, .seed = 42 };
-    nimbus_error err = { 0 };
-
-    memset(s, 0, sizeof *s);
-    heap_init(&s->own);
-    options.allocator = &s->own.allocator;
-    s->nb = nb_runtime_open(&options, "test", &err);
-    CHECK(s->nb != NULL);
-    nb_object_init(&s->object, &object_ops, NB_ANONYMOUS, s->nb, NULL);
-    CHECK(nb_store_init(&s->store, &s->object, "shop", 7, &standard, &store_ops));
-    nb_object_publish(&s->object);
-}
-
-static void shop_close(shop *s)
-{
-    OK(nb_runtime_close(s->nb, 0, NULL));
-    CHECK(heap_is_clean(&s->own));
-}
 
 /* ----------------------------------------------------------------------------------------------- model */
 
@@ -352,7 +302,7 @@ static void against_a_plain_list(void **state)
 
         memset(&m, 0, sizeof m);
         dice = seed;
-        shop_open(&s);
+        shop_open(&s, &standard);
         m.now = nb_clock_elapsed(&s.nb->clock);
         for (uint32_t i = 0; i < 700; i++) {
             step(&s);
@@ -379,7 +329,7 @@ static void a_carried_one(void **state)
 
     (void)state;
     memset(&m, 0, sizeof m);
-    shop_open(&s);
+    shop_open(&s, &standard);
     for (uint32_t i = 0; i < 3; i++) {
         send(&s, 1, 0);
     }

@@ -2,61 +2,11 @@
  * test_store_order.c - store/order.h: the receive rule of FIFO queues, transition by transition, and at random against a list that is
  * searched from its beginning every time.
  */
-#include "support.h"
+#include "shop.h"
 
 #include "base/number.h"
-#include "runtime/runtime.h"
 #include "store/carry.h"
-#include "store/inside.h"
 #include "store/order.h"
-
-#define SECOND NIMBUS_SECONDS(1)
-#define NUMBER 7u
-
-typedef struct shop {
-    nb_object object;
-    nb_store store;
-    test_heap own;
-    nimbus_runtime *nb;
-    bool ended, takes;
-    size_t moves;
-} shop;
-
-static shop *shop_of(nb_object *object)
-{
-    return NB_CONTAINER(object, shop, object);
-}
-
-static bool shop_move(nb_object *object, const nb_parcel *parcel, uint32_t own_receives, const void *why)
-{
-    shop *s = shop_of(object);
-
-    (void)own_receives;
-    (void)why;
-    s->moves++;
-    if (s->takes) {
-        nb_parcel_release(parcel);
-    }
-    return s->takes;
-}
-
-static void shop_end(nb_object *object)
-{
-    shop *s = shop_of(object);
-
-    if (!s->ended) {
-        s->ended = true;
-        nb_store_end(&s->store, NIMBUS_E_DELETED, false);
-    }
-}
-
-static void shop_free(nb_object *object)
-{
-    nb_store_fini(&shop_of(object)->store);
-}
-
-static const nb_object_ops object_ops = { .end = shop_end, .free = shop_free };
-static const nb_store_ops store_ops = { .move = shop_move };
 
 static const nb_store_config standard = {
     .visibility = 30 * SECOND,
@@ -67,27 +17,6 @@ static const nb_store_config standard = {
     .max_visibility = NIMBUS_HOURS(12),
     .fifo = true,
 };
-
-static void shop_open(shop *s, const nb_store_config *config)
-{
-    nimbus_options options = { .driven = true, .manual_clock = true, .seed = 42 };
-    nimbus_error err = { 0 };
-
-    memset(s, 0, sizeof *s);
-    heap_init(&s->own);
-    options.allocator = &s->own.allocator;
-    s->nb = nb_runtime_open(&options, "test", &err);
-    CHECK(s->nb != NULL);
-    nb_object_init(&s->object, &object_ops, NB_ANONYMOUS, s->nb, NULL);
-    CHECK(nb_store_init(&s->store, &s->object, "shop", NUMBER, config, &store_ops));
-    nb_object_publish(&s->object);
-}
-
-static void shop_close(shop *s)
-{
-    OK(nb_runtime_close(s->nb, 0, NULL));
-    CHECK(heap_is_clean(&s->own));
-}
 
 /* Its body is one character, and so is its group. */
 static uint64_t send_later(shop *s, char group, char body, int64_t delay)
