@@ -87,7 +87,7 @@ void nb_exec_submit(nb_exec *exec, nb_task *task)
         return;
     }
     nb_lot_notify(&exec->lot); /* fences */
-    if (nb_load_relaxed(&exec->idle) == 0) {
+    if (nb_load_relaxed(&exec->idle) == 0 && nb_load_relaxed(&exec->may_grow)) {
         nb_exec_consider_growth(exec);
     }
 }

@@ -13,13 +13,14 @@
  *
  *   IDLE -> LOOKING     woken, before it touches the queue
  *   LOOKING -> RUNNING  it has a task
- *   RUNNING -> LOOKING  the task is done
+ *   RUNNING -> LOOKING  the task is done, and the queue was empty; while it is not, the worker goes from task to task RUNNING
  *   LOOKING -> IDLE     the queue was empty, and since then the lot knows of the worker
  *   RUNNING <-> BLOCKED the task waits inside a call of the library
  *
  * The instance is idle when no task is queued and every worker is IDLE or BLOCKED. That is found out without stopping anybody: all words
  * are read, then the size of the queue, then all words again; if nothing has changed, nobody was at work in between, so what the size
- * said was true for all of them. (A worker is LOOKING before it claims a task; who sees the claim in the size sees the word, too.)
+ * said was true for all of them. (A worker is LOOKING or RUNNING before it claims a task; who sees the claim in the size sees the word,
+ * too.)
  *
  * Growth. A new worker is started when a task waits, nobody is idle, and a worker blocks inside a call of the library (or all of them do
  * already), or nothing has finished for a while (looked at by the clock thread, real clock only). Never merely because a task was

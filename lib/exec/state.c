@@ -9,31 +9,13 @@
 
 #define STATE(word) ((nb_worker_state)((word) & 3u))
 
-void nb_worker_enter(nb_worker *worker, nb_worker_state state)
-{
-    uint64_t version = nb_load_relaxed(&worker->word) >> 2; /* the worker alone writes it */
-
-    /* Release: who sees the new state by acquire sees what the worker has done before, for example which tasks it has submitted. */
-    nb_store_release(&worker->word, (version + 1) << 2 | (uint64_t)state);
-}
-
-nb_task *nb_exec_pop(nb_exec *exec)
-{
-    uint64_t value;
-
-    return nb_mpmc_pop(&exec->tasks, &value) ? (nb_task *)(uintptr_t)value : NULL;
-}
-
-void nb_exec_run_task(nb_exec *exec, nb_worker *worker, nb_task *task, nb_turn *turn)
+void nb_exec_start_running(nb_exec *exec, nb_worker *worker)
 {
     nb_worker_enter(worker, NB_WORKER_RUNNING);
     if (nb_lot_settle(&exec->lot, &worker->sleeper) && nb_exec_pending(exec)) { /* it was woken for this one: now for the others */
         nb_lot_notify(&exec->lot);
         nb_exec_consider_growth(exec); /* it has ceased to be idle, and settle has fenced */
     }
-    task->run(task, turn);
-    nb_store_relaxed(&worker->finished, nb_load_relaxed(&worker->finished) + 1);
-    nb_worker_enter(worker, NB_WORKER_LOOKING);
 }
 
 bool nb_exec_pending(nb_exec *exec)

@@ -36,10 +36,10 @@ static void sleep_idle(nb_exec *exec, nb_worker *worker)
     nb_fence_after_rmw(); /* pairs with nb_exec_idle(): LOOKING, then the claim; and with nb_exec_submit(): not idle, then looks for work */
 }
 
-/* The queue was empty. Either there is a task after all, or the lot has known of this worker since before it looked. */
-static void wait_for_work(nb_exec *exec, nb_worker *worker)
+/* The queue was empty. Either there is a task after all, or the lot has known of this worker since before it looked: then NULL, after a
+ * sleep. */
+static nb_task *wait_for_work(nb_exec *exec, nb_worker *worker)
 {
-    nb_turn turn = { .calls_left = NB_TURN_CALLS, .end = NB_TURN_LATER };
     nb_task *task = NULL;
 
     for (uint32_t i = 0; i < exec->looks && task == NULL; i++) {
@@ -51,13 +51,27 @@ static void wait_for_work(nb_exec *exec, nb_worker *worker)
         task = nb_exec_pop(exec);
         if (task == NULL && !nb_load_relaxed(&exec->stopping)) {
             sleep_idle(exec, worker);
-            return;
+        } else {
+            nb_lot_cancel(&exec->lot, &worker->sleeper);
         }
-        nb_lot_cancel(&exec->lot, &worker->sleeper);
     }
-    if (task != NULL) {
-        nb_exec_run_task(exec, worker, task, &turn);
-    }
+    return task;
+}
+
+/*
+ * This task, and what lies in the queue behind it. Its word stays RUNNING from one to the next: it is at work all the time, and to those
+ * who look at it each change would be a line of memory to fetch.
+ */
+static void run_tasks(nb_exec *exec, nb_worker *worker, nb_task *task)
+{
+    nb_exec_start_running(exec, worker);
+    do {
+        nb_turn turn = { .calls_left = NB_TURN_CALLS, .end = NB_TURN_LATER };
+
+        nb_exec_call_task(worker, task, &turn);
+        task = nb_load_relaxed(&exec->stopping) ? NULL : nb_exec_pop(exec); /* relaxed: as in worker_main() */
+    } while (task != NULL);
+    nb_worker_enter(worker, NB_WORKER_LOOKING);
 }
 
 static void *worker_main(void *arg)
@@ -69,12 +83,9 @@ static void *worker_main(void *arg)
     while (!nb_load_relaxed(&exec->stopping)) { /* relaxed: it is looked at behind a fence before every sleep */
         nb_task *task = nb_exec_pop(exec);
 
+        task = task == NULL ? wait_for_work(exec, worker) : task;
         if (task != NULL) {
-            nb_turn turn = { .calls_left = NB_TURN_CALLS, .end = NB_TURN_LATER };
-
-            nb_exec_run_task(exec, worker, task, &turn);
-        } else {
-            wait_for_work(exec, worker);
+            run_tasks(exec, worker, task);
         }
     }
     (void)nb_lot_settle(&exec->lot, &worker->sleeper);
