@@ -1,10 +1,15 @@
 /*
  * check.c - JSON checked by arithmetic on words of 64 bits, of which bit n stands for byte n of a block.
  *
- * A token has at most two neighbours. So it is enough to look at what stands behind each kind of token, past the blanks: adding a bit to a
- * run of ones carries it to the end of the run, for all runs of a block at once. Whether a comma belongs to an object needs the brackets
- * one by one; everything else does not. Behind '{' and such a comma a key must stand, and the colons must be what stands behind the keys:
- * no more, no less.
+ * Behind a bracket that opens, a comma or a colon stands the start of a value, and nowhere else does one; or the bracket that closes what
+ * was opened just before. Behind '{' and a comma of an object that value is a key, whose string ends before a colon; and nothing else does.
+ * That is the whole order of tokens: what is no start of a value stands behind a value, then. What stands behind a kind of token, past the
+ * blanks, is found for all of a block at once: a bit added to the lower end of a run of ones is carried to what stands behind the run, and
+ * the carry of the whole addition into the next block.
+ *
+ * Whether a comma belongs to an object is told by the brackets. Objects without containers in them, one behind the other in an array, are
+ * told apart by parity; other brackets are met one by one. Numbers, escapes, letters above ASCII and words are only looked at in blocks
+ * that have them.
  *
  * Each test of a byte depends on nothing behind it, so what stands behind the last bracket does not matter.
  */
@@ -17,7 +22,7 @@
 #include "sync/atomic.h"
 
 #if NB_BLOCK_AVX2
-#define MAX_ROOM 64u /* bits of course.kinds */
+#define MAX_ROOM 63u /* bits of course.kinds, but for one that goes through */
 
 typedef struct course {
     const char *end;
@@ -26,102 +31,137 @@ typedef struct course {
     uint64_t escaped;          /* 1: the first byte is escaped */
     uint64_t word;             /* the first bytes that belong to a word */
     uint64_t kinds;            /* of the containers around the innermost one, that of the nearest one lowest; 1: an object */
-    unsigned depth, room;
-    bool object;               /* the innermost one is */
-    /* Of the block before, bit 63 counts: its last byte was ... */
-    uint64_t closing, scalar, separator, key_due, key_end, minus, dot, digit, zero, worded;
-    /* Whether what was looked for behind a run reached its end. */
-    uint64_t run_closing, run_separator, run_due, run_key, run_colon, run_fraction;
+    uint64_t object;           /* 1: the innermost one is */
+    uint64_t depth, room;
+    uint64_t scalar, minus, joint, zero, worded;        /* 1: the last byte of the block before was ... */
+    unsigned char due, key_due, colon_due, fraction;    /* what the additions of the block before carry into the next */
 } course;
 
-/* The bytes of a block by what they are. */
-typedef struct kinds {
-    uint64_t quotes, slashes, opens, closes, commas, colons, blanks, digits, zeros, minuses, dots, controls, wide;
-} kinds;
+/* Loaded, not made: that is what the compiler would do instead, with three instructions for each block and constant. */
+#define SAME8(c) c, c, c, c, c, c, c, c
+#define SAME(c) { SAME8(c), SAME8(c), SAME8(c), SAME8(c) }
+
+typedef struct constants {
+    char lower[32], slash[32], quote[32], comma[32], colon[32], open[32], close[32], minus[32], dot[32], zero[32], nine[32];
+    char blanks[32]; /* the blank of some lower four bits, if there is one */
+} constants;
+
+static const _Alignas(32) constants bytes = {
+    SAME(0x20), SAME('\\'), SAME('"'), SAME(','), SAME(':'), SAME('{'), SAME('}'), SAME('-'), SAME('.'), SAME('0'), SAME(9),
+    { ' ', 0, 0, 0, 0, 0, 0, 0, 0, '\t', '\n', 0, 0, '\r', 0, 0, ' ', 0, 0, 0, 0, 0, 0, 0, 0, '\t', '\n', 0, 0, '\r', 0, 0 }
+};
+
+/* 64 bytes, and which of them are of a kind; but for quotes, only outside of strings. */
+typedef struct block {
+    __m256i low, high;
+    uint64_t quotes, opens, closes, commas, colons, blanks;
+    uint64_t braces; /* what of the brackets is a brace, and other bytes */
+    uint64_t odd;    /* not 0: it has a backslash, a control character or more than ASCII; these are: */
+    uint64_t escaped, controls, wide;
+} block;
 
 /* What the strings of a block leave of it. */
 typedef struct parts {
     uint64_t strings;   /* from a quote up to the byte before the closing one */
     uint64_t starts;    /* opening quotes */
-    uint64_t ends;      /* closing quotes */
-    uint64_t opens, closes;
+    uint64_t rest;      /* strings, closing quotes and blanks */
     uint64_t in_object; /* bytes whose innermost container is one */
-    uint64_t curly;     /* opening braces */
     uint64_t inside;    /* up to the bracket that closes all */
     unsigned size;      /* the same as a number; 0: it is not in this block */
 } parts;
 
-NB_AVX2 static NB_INLINE void look(const char *at, kinds *ret)
+NB_AVX2 static NB_INLINE __m256i load(const char *at)
 {
-    const __m256i lower = _mm256_set1_epi8(0x20);
-    const __m256i nine = _mm256_set1_epi8(9);
-    const __m256i zero = _mm256_set1_epi8('0');
-    const __m256i blanks = _mm256_setr_epi8(' ', 0, 0, 0, 0, 0, 0, 0, 0, '\t', '\n', 0, 0, '\r', 0, 0,
-                                            ' ', 0, 0, 0, 0, 0, 0, 0, 0, '\t', '\n', 0, 0, '\r', 0, 0);
-    __m256i low = _mm256_loadu_si256((const __m256i *)(const void *)at);
-    __m256i high = _mm256_loadu_si256((const __m256i *)(const void *)(at + 32));
-    __m256i a = _mm256_sub_epi8(low, zero), b = _mm256_sub_epi8(high, zero);
-
-    ret->quotes = nb_block_equal(low, high, '"');
-    ret->slashes = nb_block_equal(low, high, '\\');
-    ret->commas = nb_block_equal(low, high, ',');
-    ret->colons = nb_block_equal(low, high, ':');
-    ret->minuses = nb_block_equal(low, high, '-');
-    ret->dots = nb_block_equal(low, high, '.');
-    ret->zeros = nb_block_equal(low, high, '0');
-    ret->digits = nb_block_bits(_mm256_cmpeq_epi8(_mm256_min_epu8(a, nine), a), _mm256_cmpeq_epi8(_mm256_min_epu8(b, nine), b));
-    ret->wide = nb_block_bits(low, high);
-    ret->controls = nb_block_bits(_mm256_cmpgt_epi8(lower, low), _mm256_cmpgt_epi8(lower, high)) & ~ret->wide;
-    /* A blank is what the table has for its lower four bits. */
-    ret->blanks = nb_block_bits(_mm256_cmpeq_epi8(_mm256_shuffle_epi8(blanks, low), low),
-                                _mm256_cmpeq_epi8(_mm256_shuffle_epi8(blanks, high), high));
-    low = _mm256_or_si256(low, lower);
-    high = _mm256_or_si256(high, lower);
-    ret->opens = nb_block_equal(low, high, '{');
-    ret->closes = nb_block_equal(low, high, '}');
+    return _mm256_loadu_si256((const __m256i *)(const void *)at);
 }
 
-/* One byte further. *last: the bits of the block before. */
+NB_AVX2 static NB_INLINE uint64_t equal(__m256i low, __m256i high, const char *wanted)
+{
+    return nb_block_bits(_mm256_cmpeq_epi8(low, load(wanted)), _mm256_cmpeq_epi8(high, load(wanted)));
+}
+
+/* What is odd about a block. Seldom. */
+NB_AVX2 static NB_INLINE void look_closer(course *c, const constants *k, block *b)
+{
+    b->wide = nb_block_bits(b->low, b->high);
+    b->controls = nb_block_bits(_mm256_cmpgt_epi8(load(k->lower), b->low), _mm256_cmpgt_epi8(load(k->lower), b->high)) & ~b->wide;
+    b->escaped = nb_block_escaped(&c->escaped, equal(b->low, b->high, k->slash));
+    b->quotes &= ~b->escaped;
+    b->odd = 1;
+}
+
+NB_AVX2 static NB_INLINE void look(course *c, const constants *k, const char *at, block *b, parts *p)
+{
+    __m256i low = load(at), high = load(at + 32);
+    /* As signed numbers, what is above ASCII is below zero. */
+    __m256i odd = _mm256_or_si256(_mm256_cmpgt_epi8(load(k->lower), low), _mm256_cmpgt_epi8(load(k->lower), high));
+
+    odd = _mm256_or_si256(odd, _mm256_or_si256(_mm256_cmpeq_epi8(low, load(k->slash)), _mm256_cmpeq_epi8(high, load(k->slash))));
+    b->low = low;
+    b->high = high;
+    b->quotes = equal(low, high, k->quote);
+    b->odd = (uint32_t)_mm256_movemask_epi8(odd);
+    if ((b->odd | c->escaped) != 0) {
+        look_closer(c, k, b);
+    }
+    p->strings = nb_block_parity(b->quotes) ^ c->in_string;
+    c->in_string = (uint64_t)((int64_t)p->strings >> 63);
+    p->starts = b->quotes & p->strings;
+    b->blanks = nb_block_bits(_mm256_cmpeq_epi8(_mm256_shuffle_epi8(load(k->blanks), low), low),
+                              _mm256_cmpeq_epi8(_mm256_shuffle_epi8(load(k->blanks), high), high)) & ~p->strings;
+    p->rest = p->strings | b->quotes | b->blanks;
+    b->commas = equal(low, high, k->comma) & ~p->strings;
+    b->colons = equal(low, high, k->colon) & ~p->strings;
+    b->braces = nb_block_bits(_mm256_slli_epi16(low, 2), _mm256_slli_epi16(high, 2));
+    low = _mm256_or_si256(low, load(k->lower));
+    high = _mm256_or_si256(high, load(k->lower));
+    b->opens = equal(low, high, k->open) & ~p->strings;
+    b->closes = equal(low, high, k->close) & ~p->strings;
+}
+
+/* One byte further. *last: 1: so was the last byte of the block before. */
 static NB_INLINE uint64_t behind(uint64_t bits, uint64_t *last)
 {
-    uint64_t further = bits << 1 | *last >> 63;
+    uint64_t further = bits << 1 | *last;
 
-    *last = bits;
+    *last = bits >> 63;
     return further;
 }
 
-/*
- * From where runs may start to what stands behind them. *carry: a run went on to the end of the block; in the next one nothing starts at
- * its first byte, then.
- */
-static NB_INLINE uint64_t past(uint64_t bits, uint64_t runs, uint64_t *carry)
+/* What stands behind bits, past runs. */
+static NB_INLINE uint64_t past(uint64_t bits, uint64_t runs, unsigned char *carry)
 {
-    uint64_t sum = (bits | *carry) + runs;
+    unsigned long long sum;
 
-    *carry = sum < runs;
+    *carry = _addcarry_u64(*carry, bits, bits | runs, &sum);
     return sum & ~runs;
 }
 
-/* Walks over the brackets. False: one does not fit, or there are too many. */
-static NB_INLINE bool pair(course *c, const char *at, parts *p)
+/* What stands behind strings, and the blanks behind them; bits: where they start, which is part of the runs. */
+static NB_INLINE uint64_t past_strings(uint64_t bits, uint64_t runs, unsigned char *carry)
 {
-    p->in_object = c->object ? UINT64_MAX : 0;
-    p->curly = 0;
-    p->inside = UINT64_MAX;
-    p->size = 0;
-    for (uint64_t both = p->opens | p->closes; both != 0; both &= both - 1) {
-        unsigned n = (unsigned)__builtin_ctzll(both);
-        bool brace = (at[n] & 0x20) != 0;
-        bool before = c->object;
+    unsigned long long sum;
 
-        if ((p->opens >> n & 1) != 0) {
+    *carry = _addcarry_u64(*carry, bits, runs, &sum);
+    return sum & ~runs;
+}
+
+/* Brackets one by one. False: one does not fit, or there are too many. */
+static bool pair_slowly(course *c, const block *b, parts *p)
+{
+    p->in_object = 0 - c->object;
+    for (uint64_t both = b->opens | b->closes; both != 0; both &= both - 1) {
+        unsigned n = (unsigned)__builtin_ctzll(both);
+        uint64_t brace = b->braces >> n & 1;
+        uint64_t before = c->object;
+
+        if ((b->opens >> n & 1) != 0) {
             if (c->depth == c->room) {
                 return false;
             }
             c->depth++;
             c->kinds = c->kinds << 1 | before;
             c->object = brace;
-            p->curly |= (uint64_t)brace << n;
         } else if (brace != before) {
             return false;
         } else if (c->depth == 0) {
@@ -130,11 +170,32 @@ static NB_INLINE bool pair(course *c, const char *at, parts *p)
             return true;
         } else {
             c->depth--;
-            c->object = (c->kinds & 1) != 0;
+            c->object = c->kinds & 1;
             c->kinds >>= 1;
         }
-        p->in_object ^= (0 - (uint64_t)(before != c->object)) & UINT64_MAX << n;
+        p->in_object ^= (0 - (before ^ c->object)) & UINT64_MAX << n;
     }
+    return true;
+}
+
+/* All brackets. False: one does not fit, or there are too many. */
+NB_AVX2 static NB_INLINE bool pair(course *c, const block *b, parts *p)
+{
+    uint64_t both = b->opens | b->closes;
+    uint64_t objects = nb_block_parity(both) ^ (0 - c->object);
+    uint64_t after = objects >> 63;
+
+    p->inside = UINT64_MAX;
+    p->size = 0;
+    /* Only braces, that open and close in turn; and around them an array. */
+    if (((b->opens ^ (both & objects)) | (both & ~b->braces)) != 0 ||
+        (both != 0 && (c->object != 0 ? c->depth == 0 || (c->kinds & 1) != 0 : c->depth == c->room))) {
+        return pair_slowly(c, b, p);
+    }
+    p->in_object = objects;
+    c->kinds = c->kinds << after >> c->object;
+    c->depth += after - c->object;
+    c->object = after;
     return true;
 }
 
@@ -188,102 +249,118 @@ static bool take_words(course *c, const char *text, uint64_t starts, uint64_t *r
     return true;
 }
 
-/* Bytes of numbers, and where scalars start. Returns the bytes that are wrong. */
-static NB_INLINE uint64_t check_numbers(course *c, const kinds *k, uint64_t bytes, uint64_t starts)
+/* Scalars: bytes that are nothing else, and where they start. Returns the bytes that are wrong; all: a word is. */
+NB_AVX2 static NB_INLINE uint64_t check_scalars(course *c, const constants *k, const block *b, const char *text, uint64_t scalars,
+                                                uint64_t starts, uint64_t inside)
 {
-    uint64_t digits = k->digits & bytes, minuses = k->minuses & bytes, dots = k->dots & bytes;
-    uint64_t behind_digit = behind(digits, &c->digit);
-    uint64_t behind_minus = behind(minuses, &c->minus);
-    uint64_t behind_dot = behind(dots, &c->dot);
-    uint64_t first = (starts | behind_minus) & digits;
-    uint64_t behind_zero = behind(first & k->zeros, &c->zero);
-    uint64_t wrong = bytes & ~(digits | minuses | dots);
+    __m256i low = _mm256_sub_epi8(b->low, load(k->zero)), high = _mm256_sub_epi8(b->high, load(k->zero));
+    uint64_t digits = nb_block_bits(_mm256_cmpeq_epi8(_mm256_min_epu8(low, load(k->nine)), low),
+                                    _mm256_cmpeq_epi8(_mm256_min_epu8(high, load(k->nine)), high));
+    uint64_t minuses = equal(b->low, b->high, k->minus);
+    uint64_t dots, zeros, words = c->word;
+    uint64_t others = starts & ~(digits | minuses) & inside; /* no dot is among the starts, then */
+    uint64_t wrong = 0;
 
+    c->word = 0;
+    if ((others | words | c->worded) != 0) {
+        if (!take_words(c, text, others, &words)) {
+            return UINT64_MAX;
+        }
+        wrong = behind(words, &c->worded) & scalars & ~words;
+        scalars &= ~words;
+    }
+    digits &= scalars;
+    minuses &= scalars;
+    dots = equal(b->low, b->high, k->dot) & scalars;
+    zeros = equal(b->low, b->high, k->zero) & (starts | behind(minuses, &c->minus));
+    wrong |= scalars & ~(digits | minuses | dots);
     wrong |= minuses & ~starts;
-    wrong |= dots & (~behind_digit | past(behind_dot, digits, &c->run_fraction));
-    wrong |= (behind_minus | behind_dot) & ~digits;
-    return wrong | (behind_zero & digits);
+    wrong |= behind(minuses | dots, &c->joint) & ~digits; /* a digit stands before each dot: what else could, must be followed by one */
+    wrong |= behind(zeros & scalars, &c->zero) & digits;
+    return wrong | (dots & past(dots, digits, &c->fraction));
+}
+
+/* A bracket that closes where a value could start. at: the bracket. Whether it closes what was just opened. */
+static bool closes_nothing(const char *at)
+{
+    do {
+        at--;
+    } while (nb_is_blank(*at));
+    return *at == '{' || *at == '[';
 }
 
 /* What stands behind what. Returns the bytes that are wrong. */
-static NB_INLINE uint64_t check_order(course *c, const kinds *k, const parts *p, uint64_t scalars, uint64_t behind_scalar,
-                                      uint64_t starts)
+static NB_INLINE uint64_t check_order(course *c, const block *b, const parts *p, const char *text, uint64_t starts)
 {
-    uint64_t commas = k->commas & ~p->strings, colons = k->colons & ~p->strings;
-    uint64_t after, values, due, keys;
-    uint64_t wrong;
+    uint64_t due, key_due, wrong, empty;
 
-    after = past(behind(p->ends | p->closes, &c->closing) | (behind_scalar & ~scalars), k->blanks, &c->run_closing);
-    wrong = after & ~(commas | colons | p->closes);
-    wrong |= (commas | colons) & ~after;
-    values = past(behind(commas | colons, &c->separator), k->blanks, &c->run_separator);
-    wrong |= values & ~(p->starts | starts | p->opens);
-    due = past(behind((commas & p->in_object) | p->curly, &c->key_due), k->blanks, &c->run_due);
-    wrong |= due & ~(p->starts | p->closes);
-    keys = past(due & p->starts, p->strings, &c->run_key);
-    return wrong | (past(behind(keys & p->ends, &c->key_end), k->blanks, &c->run_colon) ^ colons);
+    due = past(b->opens | b->commas | b->colons, b->blanks, &c->due);
+    key_due = past((b->opens & b->braces) | (b->commas & p->in_object), b->blanks, &c->key_due);
+    wrong = (due ^ (starts | p->starts | b->opens)) & ~b->closes;
+    wrong |= key_due & ~(p->starts | b->closes);
+    wrong |= past_strings(key_due & p->starts, p->rest, &c->colon_due) ^ b->colons;
+    for (empty = due & b->closes & p->inside; empty != 0; empty &= empty - 1) {
+        unsigned n = (unsigned)__builtin_ctzll(empty);
+
+        if (!closes_nothing(text + n)) {
+            wrong |= UINT64_C(1) << n;
+        }
+    }
+    return wrong;
 }
 
 /* One block, which lies at `at` and belongs to `text`. Returns the bytes up to the last bracket; 0: it is not in it; -1: give up. */
-NB_AVX2 static NB_INLINE int pass(course *c, const char *at, const char *text)
+NB_AVX2 static NB_INLINE int pass(course *c, const constants *k, const char *at, const char *text)
 {
-    kinds k;
+    block b;
     parts p;
-    uint64_t escaped, quotes, scalars, behind_scalar, starts, words, wrong;
+    uint64_t scalars, starts, last, wrong = 0;
 
-    look(at, &k);
-    escaped = nb_block_escaped(&c->escaped, k.slashes);
-    quotes = k.quotes & ~escaped;
-    p.strings = nb_block_parity(quotes) ^ c->in_string;
-    c->in_string = (uint64_t)((int64_t)p.strings >> 63);
-    p.starts = quotes & p.strings;
-    p.ends = quotes & ~p.strings;
-    p.opens = k.opens & ~p.strings;
-    p.closes = k.closes & ~p.strings;
-    k.blanks &= ~p.strings;
-    if (!pair(c, at, &p)) {
+    look(c, k, at, &b, &p);
+    if (!pair(c, &b, &p)) {
         return -1;
     }
-    scalars = ~(p.strings | p.ends | p.opens | p.closes | k.blanks | k.commas | k.colons);
-    behind_scalar = behind(scalars, &c->scalar);
-    starts = scalars & ~behind_scalar;
-    words = c->word;
-    c->word = 0;
-    wrong = starts & ~(k.digits | k.minuses) & p.inside;
-    if (((escaped | k.wide) & p.strings & p.inside) != 0 || wrong != 0) {
-        if (!check_escapes(c, at, text, escaped & p.strings & p.inside) || !check_letters(c, text, k.wide & p.strings & p.inside) ||
-            !take_words(c, text, wrong, &words)) {
+    if (b.odd != 0) {
+        uint64_t in = p.strings & p.inside;
+
+        if (!check_escapes(c, at, text, b.escaped & in) || !check_letters(c, text, b.wide & in)) {
             return -1;
         }
+        wrong = b.controls & p.strings;
     }
-    wrong = check_numbers(c, &k, scalars & ~words, starts);
-    if ((words | c->worded) != 0) {
-        wrong |= behind(words, &c->worded) & scalars & ~words;
+    scalars = ~(p.rest | b.opens | b.closes | b.commas | b.colons);
+    last = c->scalar;
+    c->scalar = scalars >> 63;
+    starts = scalars & ~(scalars << 1 | last);
+    wrong |= check_order(c, &b, &p, text, starts);
+    if ((scalars | last) != 0) {
+        wrong |= check_scalars(c, k, &b, text, scalars, starts, p.inside);
     }
-    wrong |= k.controls & p.strings;
-    wrong |= check_order(c, &k, &p, scalars, behind_scalar, starts);
     return (wrong & p.inside) != 0 ? -1 : (int)p.size;
 }
 
 NB_AVX2 static const char *check_by_avx2(const char *at, const char *end, bool object, unsigned room)
 {
-    course c = { .end = end, .letters_done = at, .object = object, .key_due = (uint64_t)object << 63,
-                 .room = room < MAX_ROOM ? room : MAX_ROOM };
+    course c = { .end = end, .letters_done = at, .object = object, .due = 1, .key_due = object, .room = room < MAX_ROOM ? room : MAX_ROOM };
+    const constants *k = &bytes;
     char last[NB_BLOCK];
     int found;
 
-    for (; end - at >= NB_BLOCK; at += NB_BLOCK) {
-        found = pass(&c, at, at);
-        if (found != 0) {
+    __asm__("" : "+r"(k)); /* what it points to is unknown to the compiler from here on */
+    for (;;) {
+        const char *from = at;
+
+        if (end - at < NB_BLOCK) {
+            memset(last, ' ', sizeof last);
+            memcpy(last, at, (size_t)(end - at));
+            from = last;
+        }
+        found = pass(&c, k, from, at);
+        if (found != 0 || from == last) {
             return found > 0 ? at + found : NULL;
         }
+        at += NB_BLOCK;
     }
-    memset(last, ' ', sizeof last);
-    if (at != end) {
-        memcpy(last, at, (size_t)(end - at));
-    }
-    found = pass(&c, last, at);
-    return found > 0 ? at + found : NULL;
 }
 
 #endif
