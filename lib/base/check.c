@@ -3,8 +3,10 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/words.h"
 
-#define MAX_KEY 128
+#define MAX_KEY 128u
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 
 static bool letter_or_digit(char c)
 {
@@ -26,17 +28,26 @@ bool nb_name_valid(const char *name, size_t max, const char *extra)
     return length > 0;
 }
 
-bool nb_key_valid(const char *key)
+/* Eight characters at once: none above '~' or below '!'. Below 0x80 no addition carries into the next byte. */
+static bool all_graphic(uint64_t word)
 {
-    size_t length = 0;
+    uint64_t high = word | (word + EACH(0x80 - 0x7f));
 
-    if (key == NULL) {
-        return false;
+    return (high & EACH(0x80)) == 0 && ((word + EACH(0x80 - '!')) & EACH(0x80)) == EACH(0x80);
+}
+
+size_t nb_key_length(const char *key)
+{
+    size_t length = key != NULL ? strnlen(key, MAX_KEY + 1) : 0, left = length;
+    bool good = length <= MAX_KEY;
+
+    for (; left >= sizeof(uint64_t); key += sizeof(uint64_t), left -= sizeof(uint64_t)) {
+        good = good && all_graphic(nb_word_at(key));
     }
-    while (length <= MAX_KEY && key[length] > ' ' && key[length] <= '~') {
-        length++;
+    if (left > 0) {
+        good = good && all_graphic(nb_word_of(key, left) | EACH('!') << 8 * left);
     }
-    return length > 0 && length <= MAX_KEY && key[length] == '\0';
+    return good ? length : 0;
 }
 
 bool nb_reserved_clear(const uint64_t *reserved, size_t count)

@@ -7,8 +7,13 @@
 /* 1 to max bytes, each a letter, a digit or one of extra. */
 bool nb_name_valid(const char *name, size_t max, const char *extra);
 
-/* 1 to 128 letters, digits and ASCII punctuation: a group or deduplication id. NULL is none. */
-bool nb_key_valid(const char *key);
+/* 1 to 128 letters, digits and ASCII punctuation: a group or deduplication id. How many; 0: it is none, as NULL is none. */
+size_t nb_key_length(const char *key);
+
+static inline bool nb_key_valid(const char *key)
+{
+    return nb_key_length(key) > 0;
+}
 
 /* All count words are zero. */
 bool nb_reserved_clear(const uint64_t *reserved, size_t count);

@@ -1,5 +1,7 @@
 #include "base/keyed_hash.h"
 
+#include "base/words.h"
+
 typedef struct sip {
     uint64_t a, b, c, d;
 } sip;
@@ -31,17 +33,6 @@ static void absorb(sip *v, uint64_t word)
     v->a ^= word;
 }
 
-/* Up to 8 bytes, the first one lowest. */
-static uint64_t word_of(const unsigned char *at, size_t size)
-{
-    uint64_t word = 0;
-
-    for (size_t i = 0; i < size; i++) {
-        word |= (uint64_t)at[i] << 8 * i;
-    }
-    return word;
-}
-
 void nb_keyed_hash(const uint64_t key[2], const void *data, size_t size, uint64_t ret[2])
 {
     const unsigned char *at = data;
@@ -50,9 +41,9 @@ void nb_keyed_hash(const uint64_t key[2], const void *data, size_t size, uint64_
     uint64_t last = (uint64_t)size << 56;
 
     for (; size >= 8; at += 8, size -= 8) {
-        absorb(&v, word_of(at, 8));
+        absorb(&v, nb_word_at(at));
     }
-    absorb(&v, last | word_of(at, size));
+    absorb(&v, last | nb_word_of(at, size));
     v.c ^= 0xee;
     rounds(&v, 4);
     ret[0] = v.a ^ v.b ^ v.c ^ v.d;

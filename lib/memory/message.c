@@ -5,30 +5,37 @@
 #include "memory/attribute.h"
 #include "memory/copy.h"
 
-static size_t key_length(const char *key)
-{
-    return key != NULL ? strlen(key) : 0;
-}
-
 static bool has_keys(const nb_message_spec *spec)
 {
     return spec->group_id != NULL || spec->deduplication_id != NULL;
 }
 
-static size_t keys_size(const nb_message_spec *spec)
+static nb_keys keys_in(const nb_message_spec *spec)
 {
-    return has_keys(spec) ? 4 + key_length(spec->group_id) + key_length(spec->deduplication_id) : 0;
+    return (nb_keys){ spec->group_id, spec->deduplication_id, spec->group_id != NULL ? strlen(spec->group_id) : 0,
+                      spec->deduplication_id != NULL ? strlen(spec->deduplication_id) : 0 };
+}
+
+static size_t keys_size(const nb_keys *keys)
+{
+    return 4 + keys->group_length + keys->id_length;
+}
+
+static char *write_key(char *to, const char *key, size_t length)
+{
+    if (length > 0) {
+        memcpy(to, key, length);
+    }
+    to[length] = '\0';
+    return to + length + 1;
 }
 
 /* No key is longer than NB_KEY_MAX, so a byte holds its length. */
-static void write_keys(char *to, const nb_message_spec *spec)
+static void write_keys(char *to, const nb_keys *keys)
 {
-    size_t group = key_length(spec->group_id), id = key_length(spec->deduplication_id);
-
-    to[0] = (char)(unsigned char)group;
-    to[1] = (char)(unsigned char)id;
-    memcpy(to + 2, group > 0 ? spec->group_id : "", group + 1);
-    memcpy(to + 3 + group, id > 0 ? spec->deduplication_id : "", id + 1);
+    to[0] = (char)(unsigned char)keys->group_length;
+    to[1] = (char)(unsigned char)keys->id_length;
+    (void)write_key(write_key(to + 2, keys->group, keys->group_length), keys->id, keys->id_length);
 }
 
 /* A cursor over the block. The first pass, with base NULL, only counts. */
@@ -123,6 +130,7 @@ static void lay_out(layout *at, const nb_message_spec *spec)
     extra_part *extra = reserve(at, sizeof *extra, _Alignof(extra_part));
     nimbus_attribute *attributes = reserve(at, count * sizeof *attributes, _Alignof(nimbus_attribute));
     event_part *event = spec->event != NULL ? put_event(at, spec->event) : NULL;
+    nb_keys given = keys_in(spec);
     const char *subject, *copy = NULL;
     char *keys;
 
@@ -132,10 +140,10 @@ static void lay_out(layout *at, const nb_message_spec *spec)
     if (spec->body.kind == NIMBUS_BODY_COPY) {
         copy = put_bytes(at, spec->body.data, spec->body.size, false);
     }
-    keys = reserve(at, keys_size(spec), 1);
+    keys = reserve(at, has_keys(spec) ? keys_size(&given) : 0, 1);
     if (message != NULL) {
         if (has_keys(spec)) {
-            write_keys(keys, spec);
+            write_keys(keys, &given);
         }
         message->body_size = spec->body.size;
         message->flags = has_keys(spec) ? EXTRA | KEYS : EXTRA;
@@ -224,13 +232,13 @@ nimbus_status nb_message_adopt(nb_heap *heap, const nimbus_body *body, nimbus_me
     return NIMBUS_OK;
 }
 
-static nimbus_status make_keyed(nb_heap *heap, const nb_message_spec *spec, nimbus_message **ret)
+nimbus_status nb_message_copy_keyed(nb_heap *heap, const void *data, size_t size, const nb_keys *keys, nimbus_message **ret)
 {
-    nimbus_status status = nb_message_copy_with(heap, spec->body.data, spec->body.size, keys_size(spec), ret);
+    nimbus_status status = nb_message_copy_with(heap, data, size, keys_size(keys), ret);
 
     if (status == NIMBUS_OK) {
         (*ret)->flags = KEYS;
-        write_keys((char *)(*ret + 1) + spec->body.size, spec);
+        write_keys((char *)(*ret + 1) + size, keys);
     }
     return status;
 }
@@ -246,7 +254,9 @@ nimbus_status nb_message_make(nb_heap *heap, const nb_message_spec *spec, nimbus
         return make_whole(heap, spec, ret);
     }
     if (has_keys(spec)) {
-        return make_keyed(heap, spec, ret);
+        nb_keys keys = keys_in(spec);
+
+        return nb_message_copy_keyed(heap, spec->body.data, spec->body.size, &keys, ret);
     }
     return nb_message_copy(heap, spec->body.data, spec->body.size, ret);
 }

@@ -49,8 +49,17 @@ typedef struct nb_message_spec {
 
 #define NB_KEY_MAX 128u
 
+/* Both keys and their lengths, which are known; length 0: none. */
+typedef struct nb_keys {
+    const char *group, *id;
+    size_t group_length, id_length;
+} nb_keys;
+
 /* NIMBUS_OK, NIMBUS_E_FULL (budget), NIMBUS_E_NO_MEMORY, NIMBUS_E_TOO_LARGE (a size overflows). *ret only on NIMBUS_OK. */
 nimbus_status nb_message_make(nb_heap *heap, const nb_message_spec *spec, nimbus_message **ret);
+
+/* The case of a FIFO queue: a copy of size bytes and keys, of which there is at least one. */
+nimbus_status nb_message_copy_keyed(nb_heap *heap, const void *data, size_t size, const nb_keys *keys, nimbus_message **ret);
 
 /* The plain case of an adopted body: nothing else. */
 nimbus_status nb_message_adopt(nb_heap *heap, const nimbus_body *body, nimbus_message **ret);

@@ -6,26 +6,26 @@
 #include "base/number.h"
 
 #define FIRST_ROOM 4u
-#define KEY_MAX 128u
 
 void nb_dedup_init(nb_dedup *table, nb_heap *heap, size_t capacity, int64_t window)
 {
-    *table = (nb_dedup){ .heap = heap, .capacity = capacity, .window = window, .first = 1, .next = 1 };
+    *table = (nb_dedup){ .heap = heap, .capacity = capacity, .window = window, .first = 1, .next = 1, .soonest = INT64_MAX };
 }
 
 /* An id has no NUL in it, so the id and the group behind one are no other pair's. */
-void nb_dedup_hash(const uint64_t key[2], const char *id, const char *group, uint64_t ret[2])
+void nb_dedup_hash(const uint64_t key[2], const nb_keys *keys, bool by_group, uint64_t ret[2])
 {
-    char both[2 * KEY_MAX + 1];
-    size_t size = strlen(id);
+    char both[2 * NB_KEY_MAX + 1];
+    size_t size = keys->id_length;
 
-    if (group == NULL) {
-        nb_keyed_hash(key, id, size, ret);
+    if (!by_group) {
+        nb_keyed_hash(key, keys->id, size, ret);
         return;
     }
-    memcpy(both, id, size + 1);
-    memcpy(both + size + 1, group, strlen(group));
-    nb_keyed_hash(key, both, size + 1 + strlen(group), ret);
+    memcpy(both, keys->id, size);
+    both[size++] = '\0';
+    memcpy(both + size, keys->group, keys->group_length);
+    nb_keyed_hash(key, both, size + keys->group_length, ret);
 }
 
 /* ---------------------------------------------------------------------------------------------- memory */
@@ -131,12 +131,13 @@ static void forget_oldest(nb_dedup *table)
         *old = NULL;
         nb_dedup_narrow(table, &table->chunks, chunk_of(table->first), chunk_of(table->next) + 1);
     }
+    table->soonest = nb_dedup_entry_at(table, table->first)->end;
     nb_dedup_fewer_buckets(table);
 }
 
 int64_t nb_dedup_oldest_end(const nb_dedup *table)
 {
-    return table->first == table->next ? INT64_MAX : nb_dedup_entry_at(table, table->first)->end;
+    return table->soonest;
 }
 
 bool nb_dedup_expire(nb_dedup *table, int64_t now, uint64_t max)
@@ -162,6 +163,7 @@ static bool have_chunk(nb_dedup *table, nimbus_status *status)
         return false;
     }
     if (table->chunks.room > next - first && *nb_dedup_at(&table->chunks, next) != NULL) {
+        table->filling = *nb_dedup_at(&table->chunks, next);
         return true;
     }
     if (!nb_dedup_widen(table, &table->chunks, first, next, status)) {
@@ -170,16 +172,16 @@ static bool have_chunk(nb_dedup *table, nimbus_status *status)
     if (table->spare == NULL) {
         table->spare = nb_dedup_get(table, sizeof(nb_dedup_chunk), status);
     }
-    *nb_dedup_at(&table->chunks, next) = table->spare;
+    *nb_dedup_at(&table->chunks, next) = table->filling = table->spare;
     table->spare = NULL;
-    return *nb_dedup_at(&table->chunks, next) != NULL;
+    return table->filling != NULL;
 }
 
-nimbus_status nb_dedup_reserve(nb_dedup *table, int64_t now)
+/* Room for one more entry. */
+static nimbus_status make_room(nb_dedup *table, int64_t now)
 {
     nimbus_status status = NIMBUS_OK;
 
-    (void)nb_dedup_expire(table, now, NB_DEDUP_STEP);
     while (!have_chunk(table, &status) || !nb_dedup_more_buckets(table, &status)) {
         if (!oldest_is_over(table, now)) {
             if (table->first == table->next) {
@@ -193,12 +195,38 @@ nimbus_status nb_dedup_reserve(nb_dedup *table, int64_t now)
     return NIMBUS_OK;
 }
 
+/* Room comes first, for it may deal out a bucket anew: what is found then stays where it is until it is remembered. */
+nimbus_status nb_dedup_admit(nb_dedup *table, const uint64_t hash[2], int64_t now, const nb_dedup_entry **ret_seen)
+{
+    uint64_t count;
+    nimbus_status status = NIMBUS_OK;
+
+    if (oldest_is_over(table, now)) {
+        (void)nb_dedup_expire(table, now, NB_DEDUP_STEP);
+    }
+    count = nb_dedup_count(table);
+    if (table->filling == NULL || count >= NB_DEDUP_MOST - 1 || NB_DEDUP_FILL * table->buckets <= count) {
+        status = make_room(table, now);
+    }
+    *ret_seen = nb_dedup_find(table, hash, now);
+    return *ret_seen != NULL ? NIMBUS_DUPLICATE : status;
+}
+
 void nb_dedup_remember(nb_dedup *table, const uint64_t hash[2], uint64_t id, uint64_t sequence, int64_t now)
 {
-    int64_t end = nb_add_time(now, table->window), last = table->first == table->next ? 0 : nb_dedup_entry_at(table, table->next - 1)->end;
+    nb_dedup_chunk *chunk = table->filling;
+    nb_dedup_entry *entry = &chunk->entries[table->next % NB_DEDUP_CHUNK];
+    int64_t end = nb_add_time(now, table->window);
 
-    *nb_dedup_entry_at(table, table->next) = (nb_dedup_entry){ .hash = { hash[0], hash[1] }, .id = id, .sequence = sequence,
-        .end = end > last ? end : last }; /* two readings of the clock may come in the wrong order */
+    end = end > table->latest ? end : table->latest; /* two readings of the clock may come in the wrong order */
+    entry->hash[0] = hash[0];
+    entry->hash[1] = hash[1];
+    entry->id = id;
+    entry->sequence = sequence;
+    entry->end = table->latest = end;
+    table->soonest = end < table->soonest ? end : table->soonest;
     nb_dedup_link(table);
-    table->next++;
+    if (++table->next % NB_DEDUP_CHUNK == 0) {
+        table->filling = NULL;
+    }
 }

@@ -20,7 +20,7 @@
 #ifndef NB_QUEUE_DEDUP_H
 #define NB_QUEUE_DEDUP_H
 
-#include "base/heap.h"
+#include "memory/message.h"
 
 #define NB_DEDUP_WINDOW NIMBUS_SECONDS(300)
 #define NB_DEDUP_STEP 4u /* entries that an admission forgets at most, beside those whose room it needs */
@@ -42,10 +42,13 @@ typedef struct nb_dedup {
     int64_t window;
     size_t capacity, bytes;
     uint64_t first, next;   /* numbers of the oldest entry, and of the one to come; from 1 */
+    int64_t soonest, latest; /* ends of the oldest and of the newest; of none: INT64_MAX, 0 */
     nb_dedup_list chunks;   /* of entries */
+    void *filling;          /* the chunk that has room for the next entry; NULL: it is not made, or not asked for */
     void *spare;            /* a chunk */
     nb_dedup_list segments; /* of buckets */
     uint64_t buckets;
+    void *found;            /* the bucket of the hash that was asked for last, until the next call */
 } nb_dedup;
 
 /* window: NB_DEDUP_WINDOW, and the clock's tick. */
@@ -54,19 +57,19 @@ void nb_dedup_init(nb_dedup *table, nb_heap *heap, size_t capacity, int64_t wind
 /* Forgets everything and gives all memory back. */
 void nb_dedup_clear(nb_dedup *table);
 
-/* The two words that stand for an id of at most 128 bytes, and for a group's id, too, unless group is NULL. Needs no lock. */
-void nb_dedup_hash(const uint64_t key[2], const char *id, const char *group, uint64_t ret[2]);
+/* The two words that stand for an id, and for that of its group, too, if by_group. Needs no lock. */
+void nb_dedup_hash(const uint64_t key[2], const nb_keys *keys, bool by_group, uint64_t ret[2]);
 
 /* This hash will be looked for soon: what that reads first is on its way. */
 void nb_dedup_prefetch(const nb_dedup *table, const uint64_t hash[2]);
 
-/* Who has this hash now; NULL: nobody. Until the next call. */
-const nb_dedup_entry *nb_dedup_find(nb_dedup *table, const uint64_t hash[2], int64_t now);
+/*
+ * Whether somebody has this hash now: NIMBUS_DUPLICATE, and *ret_seen until the next call. Else sees that it can be remembered: NIMBUS_OK,
+ * NIMBUS_E_DEDUP_FULL, NIMBUS_E_NO_MEMORY, NIMBUS_E_FULL (the instance's budget).
+ */
+nimbus_status nb_dedup_admit(nb_dedup *table, const uint64_t hash[2], int64_t now, const nb_dedup_entry **ret_seen);
 
-/* Sees that one more can be remembered: NIMBUS_OK, NIMBUS_E_DEDUP_FULL, NIMBUS_E_NO_MEMORY, NIMBUS_E_FULL (the instance's budget). */
-nimbus_status nb_dedup_reserve(nb_dedup *table, int64_t now);
-
-/* Behind a reserve that answered NIMBUS_OK. */
+/* Right behind an admit of this hash that answered NIMBUS_OK. */
 void nb_dedup_remember(nb_dedup *table, const uint64_t hash[2], uint64_t id, uint64_t sequence, int64_t now);
 
 /* Forgets what is over, max entries at most. Whether there may be more. */

@@ -10,7 +10,6 @@
 #include "queue/dedup_inside.h"
 
 #define SLOTS 7u
-#define FILL 4u /* entries a bucket, on average */
 
 typedef struct bucket {
     uint32_t tags[SLOTS];
@@ -55,8 +54,10 @@ static uint64_t number_in(const nb_dedup *table, const bucket *in, unsigned slot
 /* False: all slots are in use. */
 static bool put_in_slot(const nb_dedup *table, bucket *to, uint32_t tag, uint64_t number)
 {
+    uint32_t first = (uint32_t)table->first, count = (uint32_t)nb_dedup_count(table);
+
     for (unsigned i = 0; i < SLOTS; i++) {
-        if (!slot_lives(table, to, i)) {
+        if (to->numbers[i] - first >= count) { /* it does not live */
             to->tags[i] = tag;
             to->numbers[i] = (uint32_t)number;
             return true;
@@ -192,12 +193,12 @@ static void drop_bucket(nb_dedup *table)
 
 bool nb_dedup_more_buckets(nb_dedup *table, nimbus_status *status)
 {
-    return FILL * table->buckets > nb_dedup_count(table) || add_bucket(table, status);
+    return NB_DEDUP_FILL * table->buckets > nb_dedup_count(table) || add_bucket(table, status);
 }
 
 void nb_dedup_fewer_buckets(nb_dedup *table)
 {
-    if (2 * FILL * table->buckets > 3 * nb_dedup_count(table) + 2 * FILL * NB_DEDUP_SEGMENT) {
+    if (2 * NB_DEDUP_FILL * table->buckets > 3 * nb_dedup_count(table) + 2 * NB_DEDUP_FILL * NB_DEDUP_SEGMENT) {
         drop_bucket(table);
     }
 }
@@ -216,10 +217,15 @@ void nb_dedup_prefetch(const nb_dedup *table, const uint64_t hash[2])
 
 const nb_dedup_entry *nb_dedup_find(nb_dedup *table, const uint64_t hash[2], int64_t now)
 {
-    const bucket *in = table->buckets > 0 ? bucket_at(table, bucket_of(hash[0], table->buckets)) : NULL;
+    uint32_t tag = (uint32_t)hash[0];
+    bucket *in;
 
-    for (unsigned i = 0; in != NULL && i < SLOTS; i++) {
-        if (in->tags[i] == (uint32_t)hash[0] && slot_lives(table, in, i)) {
+    if (table->buckets == 0) {
+        return NULL;
+    }
+    table->found = in = bucket_at(table, bucket_of(hash[0], table->buckets));
+    for (unsigned i = 0; i < SLOTS; i++) {
+        if (in->tags[i] == tag && slot_lives(table, in, i)) {
             const nb_dedup_entry *entry = nb_dedup_entry_at(table, number_in(table, in, i));
 
             if (same(entry, hash) && entry->end > now) {
@@ -227,7 +233,7 @@ const nb_dedup_entry *nb_dedup_find(nb_dedup *table, const uint64_t hash[2], int
             }
         }
     }
-    for (uint64_t number = in != NULL ? in->more : 0; nb_dedup_lives(table, number); number = behind(table, number)) {
+    for (uint64_t number = in->more; nb_dedup_lives(table, number); number = behind(table, number)) {
         const nb_dedup_entry *entry = nb_dedup_entry_at(table, number);
 
         if (entry->end <= now) {
@@ -242,10 +248,10 @@ const nb_dedup_entry *nb_dedup_find(nb_dedup *table, const uint64_t hash[2], int
 
 void nb_dedup_link(nb_dedup *table)
 {
-    uint64_t number = table->next, hash = nb_dedup_entry_at(table, number)->hash[0];
-    bucket *to = bucket_at(table, bucket_of(hash, table->buckets));
+    uint64_t number = table->next;
+    bucket *to = table->found;
 
-    if (!put_in_slot(table, to, (uint32_t)hash, number)) {
+    if (!put_in_slot(table, to, (uint32_t)nb_dedup_entry_at(table, number)->hash[0], number)) {
         set_behind(table, number, nb_dedup_lives(table, to->more) ? to->more : 0);
         to->more = number;
     }

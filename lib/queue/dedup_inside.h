@@ -16,6 +16,7 @@
 #define NB_DEDUP_MOST (UINT64_C(1) << 31) /* the low halves of numbers tell entries apart, and from those that are gone */
 #endif
 #define NB_DEDUP_LINE 64u
+#define NB_DEDUP_FILL 4u /* entries a bucket, on average */
 #define NB_DEDUP_SEGMENT_SIZE ((NB_DEDUP_SEGMENT + 1) * (size_t)NB_DEDUP_LINE) /* one more, so that they can begin with a line */
 
 typedef struct nb_dedup_chunk {
@@ -52,11 +53,14 @@ bool nb_dedup_widen(nb_dedup *table, nb_dedup_list *list, uint64_t from, uint64_
 /* Gives half of the room back if a quarter would do. */
 void nb_dedup_narrow(nb_dedup *table, nb_dedup_list *list, uint64_t from, uint64_t to);
 
+/* Who has this hash now; NULL: nobody. The bucket that was looked through is found. */
+const nb_dedup_entry *nb_dedup_find(nb_dedup *table, const uint64_t hash[2], int64_t now);
+
 /* As many buckets as one more entry needs. False: *status says why. */
 bool nb_dedup_more_buckets(nb_dedup *table, nimbus_status *status);
 void nb_dedup_fewer_buckets(nb_dedup *table); /* one less, if there are too many */
 
-/* The entry with the next number, which is written, can be found from now on. */
+/* The entry with the next number, which is written, can be found from now on, in the bucket that was found. */
 void nb_dedup_link(nb_dedup *table);
 
 #endif

@@ -1,5 +1,7 @@
 #include "queue/fifo.h"
 
+#include <string.h>
+
 #include "base/check.h"
 #include "base/hex.h"
 #include "base/list.h"
@@ -97,10 +99,17 @@ bool nb_fifo_incomplete(const nimbus_queue *queue, const nimbus_entry *entry)
     return queue->fifo.on && (entry->group_id == NULL || (entry->deduplication_id == NULL && !nb_load_relaxed(&queue->fifo.by_content)));
 }
 
+void nb_fifo_ticket_fill(nimbus_queue *queue, const nb_keys *keys, nb_fifo_ticket *ret)
+{
+    ret->by_group = nb_load_relaxed(&queue->fifo.by_group);
+    nb_dedup_hash(queue->fifo.key, keys, ret->by_group, ret->hash);
+}
+
 const char *nb_fifo_ticket_make(nimbus_queue *queue, const char *group, const char *given, nimbus_bytes body, nb_fifo_ticket *ret)
 {
     unsigned char digest[NB_SHA256_SIZE];
     nb_sha256 hash;
+    nb_keys keys;
 
     if (given == NULL) {
         nb_sha256_begin(&hash);
@@ -109,8 +118,8 @@ const char *nb_fifo_ticket_make(nimbus_queue *queue, const char *group, const ch
         nb_hex_text(digest, sizeof digest, ret->content);
         given = ret->content;
     }
-    ret->by_group = nb_load_relaxed(&queue->fifo.by_group);
-    nb_dedup_hash(queue->fifo.key, given, ret->by_group ? group : NULL, ret->hash);
+    keys = (nb_keys){ group, given, strlen(group), strlen(given) };
+    nb_fifo_ticket_fill(queue, &keys, ret);
     return given;
 }
 
@@ -207,20 +216,21 @@ nimbus_status nb_fifo_admit(nb_object *owner, nb_admission *what)
     }
     ticket = NB_CONTAINER(what->parcel->dedup, nb_fifo_ticket, hash);
     if (ticket->by_group != by_group) { /* the scope was changed since the sender looked */
-        const char *given = nb_message_deduplication_id(what->parcel->message);
+        nb_keys keys = { .id = nb_message_deduplication_id(what->parcel->message) };
 
+        keys.id = keys.id != NULL ? keys.id : ticket->content;
+        keys.id_length = strlen(keys.id);
+        keys.group = nb_message_group(what->parcel->message, &keys.group_length);
         ticket->by_group = by_group;
-        nb_dedup_hash(fifo->key, given != NULL ? given : ticket->content,
-                      by_group ? nb_message_group(what->parcel->message, NULL) : NULL, ticket->hash);
+        nb_dedup_hash(fifo->key, &keys, by_group, ticket->hash);
     }
-    seen = nb_dedup_find(&fifo->table, ticket->hash, what->now);
-    if (seen != NULL) {
+    status = nb_dedup_admit(&fifo->table, ticket->hash, what->now, &seen);
+    if (status == NIMBUS_DUPLICATE) {
         what->original = (nimbus_id){ what->parcel->id.instance, seen->id };
         what->original_sequence = seen->sequence;
         fifo->duplicates++;
         return NIMBUS_DUPLICATE;
     }
-    status = nb_dedup_reserve(&fifo->table, what->now);
     watch_level(fifo, status == NIMBUS_E_DEDUP_FULL);
     return status;
 }

@@ -51,6 +51,9 @@ nimbus_status nb_fifo_check(const nimbus_queue *queue, const nimbus_entry *entry
 /* Whether a batch fails whole for this entry (SQS-S12). */
 bool nb_fifo_incomplete(const nimbus_queue *queue, const nimbus_entry *entry);
 
+/* The ticket of a message with both keys. */
+void nb_fifo_ticket_fill(nimbus_queue *queue, const nb_keys *keys, nb_fifo_ticket *ret);
+
 /* The ticket of a message, and its deduplication id: given, or made of the body (given NULL). */
 const char *nb_fifo_ticket_make(nimbus_queue *queue, const char *group, const char *given, nimbus_bytes body, nb_fifo_ticket *ret);
 
