@@ -17,6 +17,7 @@ nimbus_status nimbus_queue_send(nimbus_queue *queue, const nimbus_entry *entry, 
 {
     nimbus_status status;
     nimbus_sent sent;
+    nb_keys keys;
     size_t size;
 
     if (queue == NULL || entry == NULL) {
@@ -25,6 +26,9 @@ nimbus_status nimbus_queue_send(nimbus_queue *queue, const nimbus_entry *entry, 
     status = nb_accepting(&queue->object);
     if (status == NIMBUS_OK && nb_queue_plain(queue, entry)) {
         return nb_queue_send_plain(queue, entry, ret);
+    }
+    if (status == NIMBUS_OK && nb_queue_keyed(queue, entry, &keys)) {
+        return nb_queue_send_keyed(queue, entry, &keys, ret);
     }
     memset(&sent, 0, sizeof sent);
     sent.status = status;
@@ -41,7 +45,7 @@ nimbus_status nimbus_queue_send(nimbus_queue *queue, const nimbus_entry *entry, 
 }
 
 /* Some entries of a batch, together if that goes. checked: as in nb_queue_send_together. False: not all were stored. */
-static bool send_run(nimbus_queue *queue, const nimbus_entry *entries, const nimbus_status *checked, uint32_t count, bool plain,
+static bool send_run(nimbus_queue *queue, const nimbus_entry *entries, const nb_checked *checked, uint32_t count, bool plain,
                      nimbus_sent *ret)
 {
     bool good = true;
@@ -62,8 +66,8 @@ nimbus_status nimbus_queue_send_batch(nimbus_queue *queue, const nimbus_entry *e
 {
     nimbus_status status = nb_accepting(queue != NULL ? &queue->object : NULL);
     size_t total = 0, size = 0, max;
-    bool partial = false, plain = true;
-    nimbus_status checked[NB_BATCH_RUN];
+    bool partial = false, plain = true, incomplete = false;
+    nb_checked checked[NB_BATCH_RUN];
     uint32_t run;
 
     if (status != NIMBUS_OK) {
@@ -75,15 +79,16 @@ nimbus_status nimbus_queue_send_batch(nimbus_queue *queue, const nimbus_entry *e
         if (nb_queue_plain(queue, &entries[i])) {
             size = entries[i].body.size;
         } else {
+            nb_checked *found = &checked[i % NB_BATCH_RUN];
+
             plain = false;
-            checked[i % NB_BATCH_RUN] = nb_queue_check(queue, &entries[i], &size);
+            nb_queue_look(queue, &entries[i], found, &size);
+            incomplete = incomplete || (!found->keyed && nb_fifo_incomplete(queue, &entries[i]));
         }
         total = size > SIZE_MAX - total ? SIZE_MAX : total + size;
         status = total > max ? NIMBUS_E_BATCH_TOO_LONG : NIMBUS_OK;
     }
-    for (size_t i = 0; status == NIMBUS_OK && i < count; i++) {
-        status = nb_fifo_incomplete(queue, &entries[i]) ? NIMBUS_E_INVALID : NIMBUS_OK;
-    }
+    status = status == NIMBUS_OK && incomplete ? NIMBUS_E_INVALID : status;
     for (size_t i = 0; status == NIMBUS_OK && i < count; i += run) {
         run = count - i < NB_BATCH_RUN ? (uint32_t)(count - i) : NB_BATCH_RUN;
         partial = !send_run(queue, &entries[i], count <= NB_BATCH_RUN ? checked : NULL, run, plain, ret != NULL ? &ret[i] : NULL) ||

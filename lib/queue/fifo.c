@@ -232,20 +232,13 @@ nimbus_status nb_fifo_admit(nb_object *owner, nb_admission *what)
         return NIMBUS_DUPLICATE;
     }
     watch_level(fifo, status == NIMBUS_E_DEDUP_FULL);
-    return status;
-}
-
-void nb_fifo_remember(nb_object *owner, const nb_admission *what)
-{
-    nimbus_queue *queue = nb_queue_of(owner);
-    nb_fifo *fifo = &queue->fifo;
-
-    if (what->parcel->dedup != NULL && !fifo->over) {
-        nb_dedup_remember(&fifo->table, what->parcel->dedup, what->parcel->id.number, what->sequence, what->now);
+    if (status == NIMBUS_OK && what->keep) {
+        nb_dedup_remember(&fifo->table, ticket->hash, what->parcel->id.number, what->sequence, what->now);
         if (nb_dedup_count(&fifo->table) == 1) {
             set_timer(queue, what->now);
         }
     }
+    return status;
 }
 
 void nb_fifo_forget(nb_object *owner)

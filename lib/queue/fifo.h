@@ -2,8 +2,8 @@
  * fifo.h - what makes a queue FIFO beside the order of its store: each message has a group id and a deduplication id, and one whose id was
  * seen within 5 minutes is accepted and not stored (SQS-F15 to F21).
  *
- * The table of ids belongs to the queue and lies under the store's lock: the store asks `admit` before it stores a message and tells
- * `remember` behind it, so that "seen before" and "stored" are one step, and a send that was refused leaves no trace. Bodies and ids are
+ * The table of ids belongs to the queue and lies under the store's lock: the store asks `admit` when nothing else can keep a message out,
+ * so that "seen before" and "stored" are one step, and a send that was refused leaves no trace. Bodies and ids are
  * hashed before, without a lock. If the scope is changed in between, the key is hashed again, by the scope that holds.
  *
  * What is over is forgotten by the sends that come later, a few at a time, and by a timer if none comes.
@@ -66,7 +66,6 @@ void nb_fifo_tell(nimbus_queue *queue);
 /* Of nb_store_ops. */
 void nb_fifo_expect(nb_object *owner, const nb_parcel *parcel);
 nimbus_status nb_fifo_admit(nb_object *owner, nb_admission *what);
-void nb_fifo_remember(nb_object *owner, const nb_admission *what);
 void nb_fifo_forget(nb_object *owner);
 
 void nb_fifo_measure(nimbus_queue *queue, nimbus_queue_metrics *ret);

@@ -13,7 +13,7 @@
 /* ------------------------------------------------------------------------------- what the store asks of us */
 
 static const nb_store_ops store_ops = { .move = nb_queue_move_to_dead_letter, .gone = nb_queue_tell_of_gone, .expect = nb_fifo_expect,
-                                        .admit = nb_fifo_admit, .remember = nb_fifo_remember, .forget = nb_fifo_forget };
+                                        .admit = nb_fifo_admit, .forget = nb_fifo_forget };
 
 /* ------------------------------------------------------------------------------------------- the object */
 
@@ -148,6 +148,7 @@ static void bind(nimbus_queue *queue, const nimbus_queue_options *options, const
     queue->extras = *extras;
     nb_store_relaxed(&queue->max_message_size, options->max_message_size);
     nb_store_relaxed(&queue->plain_size, options->text_only || options->fifo ? 0 : options->max_message_size);
+    nb_store_relaxed(&queue->keyed_size, options->text_only || !options->fifo ? 0 : options->max_message_size);
     nb_store_relaxed(&queue->text_only, options->text_only);
     nb_store_relaxed(&queue->delay, options->delay);
     nb_store_relaxed(&queue->receive_wait, options->receive_wait);

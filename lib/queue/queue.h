@@ -8,6 +8,7 @@
 #ifndef NB_QUEUE_QUEUE_H
 #define NB_QUEUE_QUEUE_H
 
+#include "base/check.h"
 #include "queue/attempts.h"
 #include "queue/extras.h"
 #include "queue/fifo.h"
@@ -20,6 +21,7 @@ struct nimbus_queue {
     nb_store store;
     _Atomic size_t max_message_size; /* as in options, to be read without the lock: each value alone, relaxed */
     _Atomic size_t plain_size;       /* the largest body that needs no look at its bytes: max_message_size; 0: there is none */
+    _Atomic size_t keyed_size;       /* the same of a FIFO queue, whose plain_size is 0; 0: there is none, or it is none */
     _Atomic int64_t delay, receive_wait;
     _Atomic bool text_only;
     nb_fifo fifo;
@@ -76,17 +78,58 @@ static inline bool nb_queue_plain(const nimbus_queue *queue, const nimbus_entry 
            (entry->wait == 0 || entry->wait >= 1000);
 }
 
+/* Whether an entry is bytes to copy and both keys of a FIFO queue, perhaps with a wait, and nothing else, and there is nothing wrong with
+ * it: then these are its keys. */
+static inline bool nb_queue_keyed(const nimbus_queue *queue, const nimbus_entry *entry, nb_keys *ret)
+{
+    const nimbus_body *body = &entry->body;
+    uint64_t others = (uint64_t)entry->delay | entry->attribute_count | entry->reserved_[0] | entry->reserved_[1] |
+                      (uintptr_t)entry->attributes | (uintptr_t)entry->subject;
+
+    if (others != 0 || body->kind != NIMBUS_BODY_COPY || body->data == NULL ||
+        body->size - 1 >= nb_load_relaxed(&queue->keyed_size) || (entry->wait != 0 && entry->wait < 1000)) {
+        return false;
+    }
+    ret->group = entry->group_id;
+    ret->group_length = nb_key_length(entry->group_id);
+    ret->id = entry->deduplication_id;
+    ret->id_length = nb_key_length(entry->deduplication_id);
+    return ret->group_length > 0 && ret->id_length > 0;
+}
+
+/* What was found out about an entry of a batch. */
+typedef struct nb_checked {
+    nimbus_status status;
+    bool keyed; /* as by nb_queue_keyed */
+    nb_keys keys;
+} nb_checked;
+
+/* Whether it may be sent, and how large it is. */
+static inline void nb_queue_look(nimbus_queue *queue, const nimbus_entry *entry, nb_checked *ret, size_t *ret_size)
+{
+    ret->keyed = nb_queue_keyed(queue, entry, &ret->keys);
+    if (ret->keyed) {
+        ret->status = NIMBUS_OK;
+        *ret_size = entry->body.size;
+    } else {
+        ret->status = nb_queue_check(queue, entry, ret_size);
+    }
+}
+
 /* Up to NB_BATCH_RUN plain entries at once. False: they could not be stored so; nothing has happened: one by one, then. */
 bool nb_queue_send_run(nimbus_queue *queue, const nimbus_entry *entries, uint32_t count, nimbus_sent *ret);
 
 /* Up to NB_BATCH_RUN entries of any kind, into a queue with an order, under one lock if there is room for them. Each has its own status;
- * ret may be NULL. checked: what nb_queue_check said of each that is not plain; NULL: it is still to be asked. False: not all were
+ * ret may be NULL. checked: what nb_queue_look said of each that is not plain; NULL: it is still to be asked. False: not all were
  * accepted. */
-bool nb_queue_send_together(nimbus_queue *queue, const nimbus_entry *entries, const nimbus_status *checked, uint32_t count,
+bool nb_queue_send_together(nimbus_queue *queue, const nimbus_entry *entries, const nb_checked *checked, uint32_t count,
                             nimbus_sent *ret);
 
 /* Stores a plain entry. ret may be NULL. */
 nimbus_status nb_queue_send_plain(nimbus_queue *queue, const nimbus_entry *entry, nimbus_sent *ret);
+
+/* Stores an entry with these keys (nb_queue_keyed). ret may be NULL. */
+nimbus_status nb_queue_send_keyed(nimbus_queue *queue, const nimbus_entry *entry, const nb_keys *keys, nimbus_sent *ret);
 
 /* How a receive hides what it gets, and what it wants. */
 typedef struct nb_hiding {

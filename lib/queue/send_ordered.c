@@ -34,6 +34,27 @@ static nimbus_status wrap(nimbus_queue *queue, const nimbus_entry *entry, nb_par
     return NIMBUS_OK;
 }
 
+/* The same of a keyed one (nb_queue_keyed), sent and enqueued now. */
+static inline nimbus_status wrap_keyed(nimbus_queue *queue, const nimbus_entry *entry, const nb_keys *keys, nb_parcel *parcel,
+                                       nb_fifo_ticket *ticket, int64_t *ret_delay)
+{
+    nimbus_runtime *nb = queue->object.runtime;
+    nimbus_status status = nb_message_copy_keyed(nb->heap, entry->body.data, entry->body.size, keys, &parcel->message);
+
+    if (status != NIMBUS_OK) {
+        return status;
+    }
+    nb_fifo_ticket_fill(queue, keys, ticket);
+    parcel->letter = NULL; /* one by one: as a whole it would be cleared first */
+    parcel->dedup = ticket->hash;
+    parcel->id = nb_new_id(nb);
+    parcel->first_received = 0;
+    parcel->receive_count = 0;
+    parcel->enqueued = nb_clock_coarse(&nb->clock, &parcel->sent);
+    *ret_delay = nb_load_relaxed(&queue->delay);
+    return NIMBUS_OK;
+}
+
 /* What was not stored is let go of; *ret is filled in. */
 static nimbus_status answer(nimbus_status status, const nb_parcel *parcel, const nb_offered *offered, nimbus_sent *ret)
 {
@@ -79,6 +100,27 @@ nimbus_status nb_queue_send(nimbus_queue *queue, const nimbus_entry *entry, nimb
     return answer(status, &parcel, &offered, ret);
 }
 
+nimbus_status nb_queue_send_keyed(nimbus_queue *queue, const nimbus_entry *entry, const nb_keys *keys, nimbus_sent *ret)
+{
+    nb_offered offered;
+    nimbus_sent unwanted;
+    nb_fifo_ticket ticket;
+    nb_parcel parcel;
+    int64_t delay;
+    nimbus_status status = wrap_keyed(queue, entry, keys, &parcel, &ticket, &delay);
+
+    ret = ret != NULL ? ret : &unwanted;
+    if (status != NIMBUS_OK) {
+        return not_made(status, ret);
+    }
+    status = nb_store_offer_straight(&queue->store, &parcel, delay, &offered);
+    if (status == NIMBUS_E_FULL && entry->wait > 0) {
+        status = nb_queue_offer_patiently(queue, &parcel, delay, entry->wait, &offered);
+    }
+    nb_fifo_tell(queue);
+    return answer(status, &parcel, &offered, ret);
+}
+
 /* ----------------------------------------------------------------------------------------------- a batch */
 
 /* Those of a batch that could be made into parcels. */
@@ -103,27 +145,44 @@ static void offer_all(nimbus_queue *queue, const nimbus_entry *entries, together
     }
 }
 
-bool nb_queue_send_together(nimbus_queue *queue, const nimbus_entry *entries, const nimbus_status *checked, uint32_t count,
+/* Makes the next parcel. *sent: filled in if that fails. */
+static nimbus_status add(nimbus_queue *queue, const nimbus_entry *entry, const nb_checked *checked, together *t, nimbus_sent *sent)
+{
+    nb_parcel *parcel = &t->parcels[t->count];
+    nb_fifo_ticket *ticket = &t->tickets[t->count];
+    int64_t *delay = &t->delays[t->count];
+    nimbus_status status = checked->status;
+
+    if (status != NIMBUS_OK) {
+        *sent = (nimbus_sent){ .status = status };
+        return status;
+    }
+    status = checked->keyed ? wrap_keyed(queue, entry, &checked->keys, parcel, ticket, delay) : wrap(queue, entry, parcel, ticket, delay);
+    return status == NIMBUS_OK ? status : not_made(status, sent);
+}
+
+bool nb_queue_send_together(nimbus_queue *queue, const nimbus_entry *entries, const nb_checked *checked, uint32_t count,
                             nimbus_sent *ret)
 {
+    static const nb_checked fine = { .status = NIMBUS_OK };
     nimbus_sent unwanted;
     bool good = true;
     together t;
 
     t.count = 0;
     for (uint32_t i = 0; i < count; i++) {
-        nimbus_sent *sent = ret != NULL ? &ret[i] : &unwanted;
+        const nb_checked *is = checked != NULL ? &checked[i] : NULL;
+        nb_checked found;
+        nimbus_status status;
         size_t size;
-        nimbus_status status = nb_queue_plain(queue, &entries[i]) ? NIMBUS_OK
-                               : checked != NULL                   ? checked[i]
-                                                                   : nb_queue_check(queue, &entries[i], &size);
 
-        if (status == NIMBUS_OK) {
-            status = wrap(queue, &entries[i], &t.parcels[t.count], &t.tickets[t.count], &t.delays[t.count]);
-            (void)(status != NIMBUS_OK && not_made(status, sent));
-        } else {
-            *sent = (nimbus_sent){ .status = status };
+        if (nb_queue_plain(queue, &entries[i])) { /* a fair queue's */
+            is = &fine;
+        } else if (is == NULL) {
+            nb_queue_look(queue, &entries[i], &found, &size);
+            is = &found;
         }
+        status = add(queue, &entries[i], is, &t, ret != NULL ? &ret[i] : &unwanted);
         if (status == NIMBUS_OK) {
             t.from[t.count++] = i;
         }

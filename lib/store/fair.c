@@ -215,11 +215,6 @@ void nb_fair_touch_locked(nb_store *store, uint32_t index)
 
 /* ----------------------------------------------------------------------------------- coming and going */
 
-nb_group *nb_fair_tenant_locked(nb_store *store, const char *id, size_t length)
-{
-    return id == NULL ? store->order->loners : nb_groups_get(store->order, id, length);
-}
-
 void nb_fair_add_locked(nb_store *store, nb_group *group, uint32_t index)
 {
     *nb_node_at(store, index) = (nb_node){ .sequence = ++store->order->sequence, .group = group };

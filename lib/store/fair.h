@@ -26,7 +26,6 @@
 
 #include "store/order.h"
 
-nb_group *nb_fair_tenant_locked(nb_store *store, const char *id, size_t length); /* id NULL: of those without */
 void nb_fair_add_locked(nb_store *store, nb_group *group, uint32_t index);
 void nb_fair_touch_locked(nb_store *store, uint32_t index);
 

@@ -3,29 +3,24 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "base/words.h"
 
 #define FEWEST_BUCKETS 16u
 #define CHILDREN 4u
 
 static uint64_t hash_id(uint64_t key, const char *id, size_t length)
 {
-    uint64_t hash = nb_random_mix(key ^ length);
+    uint64_t hash = key ^ length;
 
-    while (length >= sizeof(uint64_t)) {
-        uint64_t word;
-
-        memcpy(&word, id, sizeof word);
-        hash = nb_random_mix(hash ^ word) + key;
-        id += sizeof word;
-        length -= sizeof word;
+    for (; length > sizeof(uint64_t); id += sizeof(uint64_t), length -= sizeof(uint64_t)) {
+        hash = nb_random_mix(hash ^ nb_word_at(id)) + key;
     }
-    if (length > 0) {
-        uint64_t word = 0;
+    return nb_random_mix(hash ^ (length == sizeof(uint64_t) ? nb_word_at(id) : nb_word_of(id, length))) + key;
+}
 
-        memcpy(&word, id, length);
-        hash = nb_random_mix(hash ^ word) + key;
-    }
-    return hash;
+nb_group_name nb_groups_name(const nb_order *order, const char *id, size_t length)
+{
+    return (nb_group_name){ id, length, id != NULL ? hash_id(order->key, id, length) : 0 };
 }
 
 /* ------------------------------------------------------------------------------------------- the table */
@@ -97,20 +92,30 @@ static size_t size_of(const nb_order *order, size_t length)
 
 static nb_group *make_group(nb_order *order, const char *id, size_t length)
 {
-    nb_group *group = nb_alloc_zero(order->memory, size_of(order, length));
+    nb_group *group = nb_block_get(order->memory, size_of(order, length));
 
     if (group != NULL) {
+        group->first = group->last = group->head = group->clear = group->rank = 0;
         group->length = (uint32_t)length;
         memcpy(group->id, id, length);
-        group->tenant = order->fair ? (void *)((char *)group + size_without_tenant(length)) : NULL;
+        group->id[length] = '\0';
+        group->tenant = NULL;
+        if (order->fair) {
+            group->tenant = (void *)((char *)group + size_without_tenant(length));
+            *group->tenant = (nb_tenant){ .held = 0 };
+        }
     }
     return group;
 }
 
-nb_group *nb_groups_get(nb_order *order, const char *id, size_t length)
+nimbus_status nb_groups_failure(const nb_order *order, const nb_group_name *name)
 {
-    uint64_t hash = hash_id(order->key, id, length);
-    nb_group *group = find(order, id, length, hash), **bucket;
+    return nb_block_failure(order->memory, size_of(order, name->length));
+}
+
+nb_group *nb_groups_get(nb_order *order, const nb_group_name *name)
+{
+    nb_group *group = find(order, name->id, name->length, name->hash), **bucket;
 
     if (group != NULL) {
         return group;
@@ -118,15 +123,15 @@ nb_group *nb_groups_get(nb_order *order, const char *id, size_t length)
     if (order->groups.count + order->fair >= order->heap_room && !resize_heap(order, order->heap_room * 2)) {
         return NULL;
     }
-    group = make_group(order, id, length);
+    group = make_group(order, name->id, name->length);
     if (group == NULL) {
         return NULL;
     }
     if (order->groups.count >= order->groups.bucket_count) {
         rehash(order, order->groups.bucket_count * 2);
     }
-    group->hash = hash;
-    bucket = &order->groups.buckets[hash & (order->groups.bucket_count - 1)];
+    group->hash = name->hash;
+    bucket = &order->groups.buckets[name->hash & (order->groups.bucket_count - 1)];
     group->chain = *bucket;
     *bucket = group;
     order->groups.count++;
@@ -142,7 +147,7 @@ void nb_groups_drop(nb_order *order, nb_group *group)
         at = &(*at)->chain;
     }
     *at = group->chain;
-    nb_free(order->memory, group, size_of(order, group->length));
+    nb_block_put(group);
     order->groups.count--;
     if (order->groups.bucket_count > FEWEST_BUCKETS && order->groups.count < order->groups.bucket_count / 8) {
         rehash(order, order->groups.bucket_count / 2);
@@ -260,11 +265,11 @@ void nb_groups_free(nb_order *order)
 
         for (; group != NULL; group = next) {
             next = group->chain;
-            nb_free(order->memory, group, size_of(order, group->length));
+            nb_block_put(group);
         }
     }
     if (order->loners != NULL) {
-        nb_free(order->memory, order->loners, size_of(order, 0));
+        nb_block_put(order->loners);
     }
     nb_free(order->memory, order->groups.buckets, order->groups.bucket_count * sizeof(nb_group *));
     nb_free(order->memory, order->heap, order->heap_room * sizeof *order->heap);

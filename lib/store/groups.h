@@ -3,7 +3,8 @@
  *
  * A keyed hash table of chains finds them; nobody who chooses names can make chains long. A heap with four children a node ranks those
  * that may be taken from; its room grows with the number of groups, when one is made, so that ranking never needs memory. Groups are made
- * on demand and freed when they are empty, and both the table and the heap shrink with their number.
+ * on demand and freed when they are empty, and both the table and the heap shrink with their number. They are blocks, as messages are:
+ * with one message a group each send makes one.
  */
 #ifndef NB_STORE_GROUPS_H
 #define NB_STORE_GROUPS_H
@@ -12,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/heap.h"
+#include "memory/block.h"
 #include "sync/atomic.h"
 
 typedef struct nb_group nb_group;
@@ -32,6 +33,7 @@ typedef struct nb_tenant {
 } nb_tenant;
 
 struct nb_group {
+    void *home; /* the slabs' */
     nb_group *chain;
     uint64_t hash;
     uint32_t first, last; /* of its slots, index + 1 */
@@ -56,8 +58,9 @@ typedef struct nb_group_table {
 
 typedef struct nb_order {
     nb_heap *memory;
-    uint64_t key;      /* of the hash */
+    uint64_t key;      /* of the hash; fixed */
     uint64_t sequence; /* the last one given */
+    uint64_t came, taken; /* offers and receives, counted under the lock as the ready ring of other stores counts them */
     _Atomic int64_t turns; /* drawn, without the lock, too */
     nb_group_table groups;
     nb_ranked *heap;
@@ -74,8 +77,18 @@ typedef struct nb_order {
 nb_order *nb_groups_make(nb_heap *memory, uint64_t key, bool fair); /* NULL: out of memory */
 void nb_groups_free(nb_order *order);                    /* with all groups */
 
+/* A name, and where to look for it. */
+typedef struct nb_group_name {
+    const char *id;  /* NULL: none */
+    size_t length;
+    uint64_t hash;
+} nb_group_name;
+
+nb_group_name nb_groups_name(const nb_order *order, const char *id, size_t length); /* needs no lock */
+
 nb_group *nb_groups_find(nb_order *order, const char *id, size_t length);
-nb_group *nb_groups_get(nb_order *order, const char *id, size_t length); /* made if need be; NULL: out of memory */
+nb_group *nb_groups_get(nb_order *order, const nb_group_name *name); /* made if need be; NULL: nb_groups_failure() says why */
+nimbus_status nb_groups_failure(const nb_order *order, const nb_group_name *name);
 void nb_groups_drop(nb_order *order, nb_group *group);                   /* an empty one */
 
 void nb_groups_rank(nb_order *order, const nb_ranked *entry);                         /* puts the group in, or moves it */

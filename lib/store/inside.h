@@ -46,8 +46,7 @@ void nb_gone_flush_locked(nb_store *store, nb_gone *gone);             /* leaves
 
 /* Takes the lock and brings the states up to the clock; leaves it again: serves waiters, sets the timer, and then runs moves. */
 int64_t nb_store_enter(nb_store *store);
-int64_t nb_store_enter_coarsely(nb_store *store); /* by the coarse clock: for what is done for each message */
-int64_t nb_store_enter_at_wall(nb_store *store, int64_t *ret_wall); /* the same, and what the calendar says */
+void nb_store_enter_at(nb_store *store, int64_t now); /* by what the caller has read: for what is done for each message */
 void nb_store_leave(nb_store *store);
 
 /* Enters and leaves if something is due. */

@@ -3,15 +3,9 @@
 #include <string.h>
 
 #include "store/fair.h"
-#include "store/groups.h"
 #include "store/inside.h"
 
 /* ------------------------------------------------------------------------------------------------ lists */
-
-nb_node *nb_node_at(nb_store *store, uint32_t index)
-{
-    return &nb_slots_of(store, index)->nodes[index & (NB_CHUNK - 1)];
-}
 
 static nb_state state_at(nb_store *store, uint32_t index)
 {
@@ -130,9 +124,9 @@ void nb_order_touch_all_locked(nb_store *store)
 
 /* ----------------------------------------------------------------------------------------------- coming */
 
-nb_group *nb_order_group_locked(nb_store *store, const char *id, size_t length)
+nb_group *nb_order_group_locked(nb_store *store, const nb_group_name *name)
 {
-    return store->order->fair ? nb_fair_tenant_locked(store, id, length) : nb_groups_get(store->order, id, length);
+    return name->id == NULL ? store->order->loners : nb_groups_get(store->order, name);
 }
 
 void nb_order_drop_if_empty_locked(nb_store *store, nb_group *group)
@@ -163,6 +157,30 @@ uint64_t nb_order_add_locked(nb_store *store, nb_group *group, uint32_t index)
     }
     group->last = index + 1;
     return node->sequence;
+}
+
+/*
+ * It is the last of its group by sequence, so it is the head only if there is none, and behind a head nothing changes. Its state is not
+ * read again: it may have gone since it was published, but then whoever took it away waits for the lock, to touch it.
+ */
+uint64_t nb_order_come_locked(nb_store *store, nb_group *group, uint32_t index, uint64_t word, int64_t now)
+{
+    nb_order *order = store->order;
+    nb_slot *slot = nb_slot_at(store, index);
+    nb_node *node = nb_node_at(store, index);
+    int64_t turn = nb_add_relaxed(&order->turns, 1) + 1; /* see nb_slot_make_ready_in_order() */
+    uint64_t sequence = ++order->sequence;
+
+    *node = (nb_node){ .ready_at = now, .began = turn, .sequence = sequence, .group = group, .prev = group->last };
+    *(group->last != 0 ? &nb_node_at(store, group->last - 1)->next : &group->first) = index + 1;
+    group->last = index + 1;
+    slot->taken_at = now;
+    nb_slot_publish(slot, nb_with_state(word, NB_READY)); /* its due is INT64_MAX since it was filled */
+    if (group->head == 0) {
+        set_head(store, group, index + 1);
+        nb_groups_rank(order, &(nb_ranked){ now, turn, sequence, group });
+    }
+    return sequence;
 }
 
 /* ------------------------------------------------------------------------------------------------ going */

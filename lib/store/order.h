@@ -20,9 +20,8 @@
 #ifndef NB_STORE_ORDER_H
 #define NB_STORE_ORDER_H
 
+#include "store/groups.h"
 #include "store/slot.h"
-
-typedef struct nb_group nb_group;
 
 /* One for each slot, beside it in its chunk. Under the lock; sequence and group are set before the slot is published. */
 struct nb_node {
@@ -43,11 +42,14 @@ void nb_order_fini(nb_store *store);
 bool nb_order_is_fifo(const nb_store *store);
 
 /* The group of that name, made if need be; NULL: out of memory. id NULL: fair: that of the messages without one. */
-nb_group *nb_order_group_locked(nb_store *store, const char *id, size_t length);
+nb_group *nb_order_group_locked(nb_store *store, const nb_group_name *name);
 void nb_order_drop_if_empty_locked(nb_store *store, nb_group *group); /* a new one that was not used */
 
 /* Puts a slot that is not published yet at the end of the group, with the next sequence, which is returned (fair: 0). */
 uint64_t nb_order_add_locked(nb_store *store, nb_group *group, uint32_t index);
+
+/* FIFO: the same, ready, published and touched: a message without a delay. word: of the filled slot. now: when it is ready. */
+uint64_t nb_order_come_locked(nb_store *store, nb_group *group, uint32_t index, uint64_t word, int64_t now);
 uint64_t nb_order_next_sequence_locked(const nb_store *store);
 
 /* Brings the index up to the slot's word. */
@@ -57,7 +59,11 @@ void nb_order_touch_all_locked(nb_store *store);
 /* The head of the group that comes next, or of the group of that name; NB_NO_SLOT: nothing is receivable. */
 uint32_t nb_order_first_locked(nb_store *store, const char *only);
 uint32_t nb_order_next_locked(nb_store *store, uint32_t index); /* the one behind it in its group */
-nb_node *nb_node_at(nb_store *store, uint32_t index);
+
+static inline nb_node *nb_node_at(nb_store *store, uint32_t index)
+{
+    return &nb_slots_of(store, index)->nodes[index & (NB_CHUNK - 1)];
+}
 
 /* Whether an earlier message of its group keeps a READY one back. */
 bool nb_order_is_locked_locked(nb_store *store, uint32_t index);

@@ -1,10 +1,10 @@
 /*
  * order_offer.c - messages coming into a store with an order: one, or a run of them, all under one lock.
  *
- * What needs no lock is done before it is taken: places and bytes are reserved, slots are got and filled. Under it each message in turn is
- * asked for (a duplicate is not stored), gets its sequence and its place in its group, and is published and remembered: one step, as if
- * it had been sent alone. So the messages of a run follow each other, and a later one is a duplicate of an earlier one. What was not
- * stored gives back what it had reserved when the lock is left.
+ * What needs no lock is done before it is taken: places and bytes are reserved, slots are got and filled, the names of groups are hashed,
+ * and the clock is read. Under it each message in turn is asked for (a duplicate is not stored) and remembered, gets its sequence and its
+ * place in its group, and is published: one step, as if it had been sent alone. So the messages of a run follow each other, and a later
+ * one is a duplicate of an earlier one. What was not stored gives back what it had reserved when the lock is left.
  */
 #include "store/inside.h"
 #include "store/order.h"
@@ -41,7 +41,6 @@ nimbus_status nb_order_full_unless_seen(nb_store *store, const nb_parcel *parcel
         return NIMBUS_E_FULL;
     }
     what.now = nb_store_enter(store);
-    what.sequence = nb_order_next_sequence_locked(store);
     status = admit(store, &what, ret);
     nb_store_leave(store);
     return status == NIMBUS_DUPLICATE ? status : NIMBUS_E_FULL;
@@ -50,16 +49,31 @@ nimbus_status nb_order_full_unless_seen(nb_store *store, const nb_parcel *parcel
 /* A message whose slot is filled. */
 typedef struct joining {
     const nb_parcel *parcel;
+    nb_group_name group;
     uint64_t word;
     int64_t due; /* of its delay; 0: none */
     uint32_t index;
 } joining;
 
-static void publish(nb_store *store, const joining *j, uint64_t word)
+static nb_group_name group_of(const nb_store *store, const nb_parcel *parcel)
+{
+    size_t length;
+    const char *id = nb_message_group(parcel->message, &length);
+
+    return nb_groups_name(store->order, id, length);
+}
+
+/* At the end of its group, published and touched. Returns its sequence. */
+static inline uint64_t come(nb_store *store, nb_group *group, const joining *j, uint64_t word, int64_t now)
 {
     nb_slot *slot = nb_slot_at(store, j->index);
+    uint64_t sequence;
 
-    nb_tally(&store->tally.born_delayed, 1); /* there is no push that counts it */
+    store->order->came++;
+    if (j->due == 0 && !store->order->fair) {
+        return nb_order_come_locked(store, group, j->index, word, now);
+    }
+    sequence = nb_order_add_locked(store, group, j->index);
     if (j->due == 0) {
         nb_slot_make_ready_in_order(store, slot, j->index, word);
     } else {
@@ -67,20 +81,20 @@ static void publish(nb_store *store, const joining *j, uint64_t word)
         nb_tally(&store->tally.delayed, 1);
         nb_slot_publish(slot, nb_with_state(word, NB_DELAYED));
     }
+    nb_order_touch_locked(store, j->index);
+    return sequence;
 }
 
 /* Puts it at the end of its group. If that fails the slot is still the caller's. */
-static nimbus_status join_locked(nb_store *store, const joining *j, int64_t now, nb_offered *ret)
+static inline nimbus_status join_locked(nb_store *store, const joining *j, int64_t now, nb_offered *ret)
 {
-    nb_admission what = { .parcel = j->parcel, .now = now, .sequence = nb_order_next_sequence_locked(store) };
     uint64_t word = j->word | NB_ORDERED;
-    size_t length;
-    const char *id = nb_message_group(j->parcel->message, &length);
-    nb_group *group = nb_order_group_locked(store, id, length); /* first: meanwhile comes what admit() looks at */
+    nb_group *group = nb_order_group_locked(store, &j->group); /* first: meanwhile comes what admit() looks at */
+    nb_admission what = { .parcel = j->parcel, .now = now, .sequence = store->order->sequence + 1, .keep = group != NULL };
     nimbus_status status = admit(store, &what, ret);
 
     if (status == NIMBUS_OK && group == NULL) {
-        status = nb_heap_failure(store->owner->heap, length);
+        status = nb_groups_failure(store->order, &j->group);
     }
     if (status != NIMBUS_OK) {
         if (group != NULL) {
@@ -93,37 +107,84 @@ static nimbus_status join_locked(nb_store *store, const joining *j, int64_t now,
         nb_tally(&store->bytes, nb_message_size(j->parcel->message));
         word |= NB_COUNTED;
     }
-    ret->sequence = nb_order_add_locked(store, group, j->index);
     ret->place = nb_place_of(store, j->index, word);
-    publish(store, j, word);
-    if (j->parcel->dedup != NULL && store->ops->remember != NULL) {
-        store->ops->remember(store->owner, &what);
-    }
-    nb_order_touch_locked(store, j->index);
+    ret->sequence = come(store, group, j, word, now);
     return NIMBUS_OK;
 }
 
-/* Behind the fence that follows the publication (offer.c). */
-static void note_locked(nb_store *store, const joining *j)
+/*
+ * Behind the publication. No fence stands between, as it does in offer.c: the sweep, the measure and whoever waits do all of it under the
+ * lock that we have.
+ */
+static inline void note_locked(nb_store *store, const joining *j)
 {
     int64_t key = nb_expiry(store, j->parcel->enqueued);
 
     nb_key_note_locked(store, j->index, j->due != 0 && j->due < key ? j->due : key);
 }
 
-nimbus_status nb_order_join(nb_store *store, const nb_parcel *parcel, uint32_t index, uint64_t word, int64_t due, nb_offered *ret)
+/* Under the lock, and out of it. */
+static inline nimbus_status join(nb_store *store, const joining *j, int64_t now, nb_offered *ret)
 {
-    joining j = { .parcel = parcel, .word = word, .due = due, .index = index };
-    int64_t now = nb_store_enter_coarsely(store);
     nimbus_status status;
 
-    expect(store, parcel);
-    status = join_locked(store, &j, now, ret);
+    nb_store_enter_at(store, now);
+    expect(store, j->parcel);
+    status = join_locked(store, j, now, ret);
     if (status == NIMBUS_OK) {
-        nb_fence_seq_cst(); /* see offer.c */
-        note_locked(store, &j);
+        note_locked(store, j);
     }
     nb_store_leave(store);
+    return status;
+}
+
+nimbus_status nb_order_join(nb_store *store, const nb_parcel *parcel, uint32_t index, uint64_t word, int64_t due, nb_offered *ret)
+{
+    joining j = { .parcel = parcel, .group = group_of(store, parcel), .word = word, .due = due, .index = index };
+
+    return join(store, &j, nb_clock_coarse(&store->nb->clock, NULL), ret);
+}
+
+/* ------------------------------------------------------------------------------------- one, straight */
+
+/* A place and a slot for it; NB_NO_SLOT: not so simply, and nothing is taken. */
+static inline uint32_t reserve_one(nb_store *store)
+{
+    uint32_t index;
+
+    if (nb_store_take_places(store, 1) != NIMBUS_OK) {
+        return NB_NO_SLOT;
+    }
+    index = nb_slot_get(store);
+    if (index == NB_NO_SLOT) {
+        nb_store_give_up_places(store, 1);
+    }
+    return index;
+}
+
+nimbus_status nb_store_offer_straight(nb_store *store, const nb_parcel *parcel, int64_t delay, nb_offered *ret)
+{
+    nimbus_status status;
+    joining j;
+
+    if (delay > 0 || parcel->letter != NULL || nb_load_acquire(&store->mode) != NB_MODE_ORDERED ||
+        (j.index = reserve_one(store)) == NB_NO_SLOT) {
+        return nb_store_offer(store, parcel, delay, false, ret);
+    }
+    j.parcel = parcel;
+    j.group = group_of(store, parcel);
+    j.due = 0;
+    j.word = nb_slot_fill(nb_slot_at(store, j.index), parcel, 0);
+    ret->bound = NIMBUS_BOUND_NONE;
+    ret->sequence = 0;
+    ret->place = (nimbus_receipt){ 0, 0 };
+    status = join(store, &j, parcel->enqueued, ret);
+    if (status != NIMBUS_OK) {
+        nb_slot *slot = nb_slot_at(store, j.index);
+
+        nb_slot_put(store, slot, j.index, nb_load_relaxed(&slot->word));
+        nb_store_give_up_places(store, 1);
+    }
     return status;
 }
 
@@ -170,17 +231,15 @@ static void give_back(nb_store *store, const joining *j)
     nb_store_give_up_places(store, 1);
 }
 
-static void join_all(nb_store *store, const joining *run, uint32_t count, nb_offered *ret, nimbus_status *statuses)
+static void join_all(nb_store *store, const joining *run, uint32_t count, int64_t now, nb_offered *ret, nimbus_status *statuses)
 {
-    int64_t now = nb_store_enter_coarsely(store);
-
+    nb_store_enter_at(store, now);
     for (uint32_t i = 0; i < count; i++) {
         expect(store, run[i].parcel);
     }
     for (uint32_t i = 0; i < count; i++) {
         statuses[i] = join_locked(store, &run[i], now, &ret[i]);
     }
-    nb_fence_seq_cst(); /* see offer.c */
     for (uint32_t i = 0; i < count; i++) {
         if (statuses[i] == NIMBUS_OK) {
             note_locked(store, &run[i]);
@@ -193,7 +252,7 @@ bool nb_store_offer_in_order(nb_store *store, const nb_parcel *parcels, const in
                              nimbus_status *statuses)
 {
     uint32_t mode = nb_load_acquire(&store->mode), indices[NB_BATCH_RUN];
-    int64_t from = nb_add_time(nb_clock_coarse(&store->nb->clock, NULL), nb_clock_tick(&store->nb->clock));
+    int64_t now = nb_clock_coarse(&store->nb->clock, NULL), from = nb_add_time(now, nb_clock_tick(&store->nb->clock));
     joining run[NB_BATCH_RUN];
 
     if (store->order == NULL || (mode & NB_MODE_ENDED) != 0 ||
@@ -201,11 +260,12 @@ bool nb_store_offer_in_order(nb_store *store, const nb_parcel *parcels, const in
         return false;
     }
     for (uint32_t i = 0; i < count; i++) {
-        run[i] = (joining){ .parcel = &parcels[i], .index = indices[i], .due = delays[i] > 0 ? nb_add_time(from, delays[i]) : 0 };
+        run[i] = (joining){ .parcel = &parcels[i], .group = group_of(store, &parcels[i]), .index = indices[i],
+                            .due = delays[i] > 0 ? nb_add_time(from, delays[i]) : 0 };
         run[i].word = nb_slot_fill(nb_slot_at(store, indices[i]), &parcels[i], (mode & NB_MODE_BYTES) != 0 ? NB_COUNTED : 0);
         ret[i] = (nb_offered){ .bound = NIMBUS_BOUND_NONE };
     }
-    join_all(store, run, count, ret, statuses);
+    join_all(store, run, count, now, ret, statuses);
     for (uint32_t i = 0; i < count; i++) {
         if (statuses[i] != NIMBUS_OK) {
             give_back(store, &run[i]);

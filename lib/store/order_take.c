@@ -25,7 +25,7 @@ static void take_group(nb_taking *t, uint32_t max, uint32_t index)
         if (nb_state_of(word) != NB_READY || !nb_slot_claim(slot, word)) {
             break;
         }
-        nb_tally(&store->tally.extra_received, 1);
+        store->order->taken++;
         if (t->max_receives != 0 && nb_load_relaxed(&slot->own_receives) >= t->max_receives) {
             nb_taking_set_aside(t, slot, index, word);
             break;
@@ -52,7 +52,7 @@ static void take_fairly(nb_taking *t, uint32_t max, const char *group)
             continue; /* somebody deletes it */
         }
         worn = t->max_receives != 0 && nb_load_relaxed(&slot->own_receives) >= t->max_receives;
-        nb_tally(&store->tally.extra_received, 1);
+        store->order->taken++;
         nb_fair_taken_locked(store, index, t->at.now, !worn && !t->at_once);
         if (worn) {
             nb_taking_set_aside(t, slot, index, word);
@@ -103,7 +103,8 @@ nimbus_status nb_store_take_from_groups(nb_store *store, const char *group, uint
         nb_moment at;
         uint32_t allowed;
 
-        at.now = nb_store_enter_at_wall(store, &at.wall);
+        at.now = nb_clock_coarse(&store->nb->clock, &at.wall);
+        nb_store_enter_at(store, at.now);
         status = nb_store_ended(store);
         nb_store_relaxed(&store->claims, 0); /* as in take_with_care */
         allowed = status == NIMBUS_OK ? nb_store_allowance(store, max - count) : 0;

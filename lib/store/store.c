@@ -7,6 +7,7 @@
  * ready ring:
  *   accepted = pushes - returns + born_delayed
  *   received = pops - unreceived + extra_received
+ * In a store with an order, which has no such ring, pushes and pops are counted under the lock (nb_order: came, taken).
  *   ready    = accepted - deleted - in flight - delayed - moved - expired - purged - dropped - discarded
  *              - cancelled
  * So a message counts from its push on, as in flight from the addition of its take, as deleted from that of its delete, and each of these
@@ -24,28 +25,20 @@
 
 /* ----------------------------------------------------------------------------------------------- doors */
 
-static int64_t enter_at(nb_store *store, int64_t now)
+void nb_store_enter_at(nb_store *store, int64_t now)
 {
     nb_lock_acquire(&store->lock);
     if (nb_load_relaxed(&store->next_key) <= now) {
         nb_store_sweep_locked(store, now);
     }
-    return now;
 }
 
 int64_t nb_store_enter(nb_store *store)
 {
-    return enter_at(store, nb_clock_elapsed(&store->nb->clock));
-}
+    int64_t now = nb_clock_elapsed(&store->nb->clock);
 
-int64_t nb_store_enter_coarsely(nb_store *store)
-{
-    return enter_at(store, nb_clock_coarse(&store->nb->clock, NULL));
-}
-
-int64_t nb_store_enter_at_wall(nb_store *store, int64_t *ret_wall)
-{
-    return enter_at(store, nb_clock_coarse(&store->nb->clock, ret_wall));
+    nb_store_enter_at(store, now);
+    return now;
 }
 
 /* Nobody waits for anything, and the timer need not be set: all that leaving would find out one by one. */
@@ -260,6 +253,10 @@ static bool look(nb_store *store, nb_store_counts *ret)
 
     ret->accepted = nb_index_ring_pushes(&store->ready) - returns + nb_load_relaxed(&t->born_delayed);
     ret->received = nb_index_ring_pops(&store->ready) - nb_load_relaxed(&t->unreceived) + nb_load_relaxed(&t->extra_received);
+    if (store->order != NULL) {
+        ret->accepted += store->order->came;
+        ret->received += store->order->taken;
+    }
     ret->moved = nb_load_relaxed(&t->moved);
     ret->expired = nb_load_relaxed(&t->expired);
     ret->purged = nb_load_relaxed(&t->purged);

@@ -60,7 +60,7 @@ typedef struct nb_admission {
     const nb_parcel *parcel;
     int64_t now;                /* elapsed */
     uint64_t sequence;          /* that it will have */
-    uint64_t place;             /* the owner's, from admit to remember */
+    bool keep;                  /* it is stored if the owner has nothing against it; false: it cannot be, the owner is only asked */
     nimbus_id original;         /* out, with NIMBUS_DUPLICATE */
     uint64_t original_sequence;
 } nb_admission;
@@ -73,10 +73,9 @@ typedef struct nb_store_ops {
     void (*gone)(nb_object *owner, nimbus_trace_kind kind, const nb_parcel *parcel);
     /* Under the lock of a store with an order: admit will be asked for this one. May be NULL. */
     void (*expect)(nb_object *owner, const nb_parcel *parcel);
-    /* Under the lock of a store with an order. Whether a parcel with a dedup key may be stored: NIMBUS_OK; NIMBUS_DUPLICATE, with the
-     * original's id and sequence; or why not. May be NULL: everything is. */
+    /* Under the lock of a store with an order. Whether a parcel with a dedup key may be stored: NIMBUS_OK, and if it is to be kept it is
+     * stored and remembered; NIMBUS_DUPLICATE, with the original's id and sequence; or why not. May be NULL: everything is. */
     nimbus_status (*admit)(nb_object *owner, nb_admission *what);
-    void (*remember)(nb_object *owner, const nb_admission *what); /* right behind it: it was stored */
     void (*forget)(nb_object *owner);                                    /* a purge begins (SQS-T9) */
 } nb_store_ops;
 
@@ -224,6 +223,10 @@ bool nb_store_offer_many(nb_store *store, const nb_parcel *parcels, uint32_t cou
  */
 bool nb_store_offer_in_order(nb_store *store, const nb_parcel *parcels, const int64_t *delays, uint32_t count, nb_offered *ret,
                              nimbus_status *statuses);
+
+/* The same of one that is enqueued now, as nb_store_offer does it; straight, if nothing is in the way: no delay, no letter, and there is
+ * room. */
+nimbus_status nb_store_offer_straight(nb_store *store, const nb_parcel *parcel, int64_t delay, nb_offered *ret);
 
 /* Waits until there may be room for size bytes, or the clock reaches until. NIMBUS_OK; NIMBUS_E_FULL: there will never be;
  * NIMBUS_E_TIMEOUT, NIMBUS_E_WOULD_BLOCK, NIMBUS_E_CLOSED, or why the store has ended. */

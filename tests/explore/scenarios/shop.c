@@ -94,10 +94,13 @@ nimbus_status shop_send(uint32_t number, int64_t delay)
     nb_parcel parcel = { .id = nb_new_id(nb), .sent = nb_clock_wall(&nb->clock), .enqueued = nb_clock_elapsed(&nb->clock) };
     char body[1] = { (char)('0' + number) };
     nb_message_spec spec = { .body = nimbus_copy(body, 1), .group_id = the_shop.store.order == NULL ? NULL : number < 4 ? "a" : "b" };
+    bool straight = the_shop.store.order != NULL && number % 2 == 0; /* both ways into an order meet */
     nimbus_status status;
+    nb_offered offered;
 
     explore_check(nb_message_make(nb->heap, &spec, &parcel.message) == NIMBUS_OK);
-    status = nb_store_offer(&the_shop.store, &parcel, delay, false, NULL);
+    status = straight ? nb_store_offer_straight(&the_shop.store, &parcel, delay, &offered)
+                      : nb_store_offer(&the_shop.store, &parcel, delay, false, NULL);
     if (status == NIMBUS_OK) {
         the_shop.sent++;
     } else {

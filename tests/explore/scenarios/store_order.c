@@ -5,6 +5,8 @@
  */
 #include "shop.h"
 
+#include <string.h>
+
 typedef struct customer {
     nb_waiter waiter;
     nb_delivery slot;
@@ -259,8 +261,11 @@ static nimbus_receipt of_a;
 
 static void setup_made(void)
 {
-    nb_message_spec spec = { .body = nimbus_copy("5", 1), .group_id = "c" };
+    char name[NB_KEY_MAX + 1]; /* long, so that there is no block of its size yet */
+    nb_message_spec spec = { .body = nimbus_copy("5", 1), .group_id = name };
 
+    memset(name, 'c', NB_KEY_MAX);
+    name[NB_KEY_MAX] = '\0';
     setup_locked();
     made = (nb_parcel){ .id = nb_new_id(the_shop.nb) };
     explore_check(nb_message_make(the_shop.nb->heap, &spec, &made.message) == NIMBUS_OK);
@@ -270,6 +275,7 @@ static void setup_made(void)
 static void no_memory(uint32_t me)
 {
     nimbus_status status;
+    nb_offered offered;
 
     if (me == 1) {
         explore_check(nb_store_delete(&the_shop.store, of_a) == NIMBUS_OK);
@@ -277,6 +283,9 @@ static void no_memory(uint32_t me)
     }
     explore_refuse_memory(1);
     status = nb_store_offer(&the_shop.store, &made, 0, false, NULL);
+    if (status == NIMBUS_E_NO_MEMORY) {
+        status = nb_store_offer_straight(&the_shop.store, &made, 0, &offered);
+    }
     explore_refuse_memory(0);
     explore_check(status == NIMBUS_OK || status == NIMBUS_E_NO_MEMORY);
     if (status == NIMBUS_OK) {
