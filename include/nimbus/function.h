@@ -224,7 +224,7 @@ NIMBUS_API nimbus_status nimbus_function_unmap(nimbus_function *function, nimbus
  * Counters and gauges of a function.
  *
  * Counters hold every call that has returned. Durations are added at the end of a worker's turn (32 calls or 1 ms). While calls are
- * shorter than 2 us, one in eight of a turn, its first among them, is measured, and the seven after it together: they count as long as
+ * shorter than 2 us, one in sixteen of a turn, its first among them, is measured, and the fifteen after it together: they count as long as
  * that one, but if they took 50 us more than that, one of them counts with the surplus. Longer calls are measured one by one, and so
  * are all under a manual clock.
  */

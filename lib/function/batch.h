@@ -12,8 +12,8 @@ struct nimbus_batch {
 #define NB_UNMARKED UINT32_MAX /* nb_delivery.mark: else an outcome */
 
 /* call.c: calls the handler and settles what it answers. Whether a call may begin has been looked at. False: the message is still in its
- * queue, or kept. */
-bool nb_call_run_single(nb_function_call *at, nimbus_delivery *slot);
+ * queue, or kept. unpinned: where a pin of the delivery's source is counted that the caller will give back; NULL: it is given back. */
+bool nb_call_run_single(nb_function_call *at, nimbus_delivery *slot, uint32_t *unpinned);
 void nb_call_run_batch(nb_function_call *at, nb_delivery *slots, uint32_t count);
 void nb_call_give_back(const nb_function_call *at, nb_delivery *delivery);
 

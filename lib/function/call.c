@@ -57,8 +57,14 @@ bool nb_call_waits_for(const nb_delivery *later, const nimbus_message *leader)
     return a == b && memcmp(first, second, a) == 0;
 }
 
+/* What is done is deleted, and nobody is told: the common case, straight. Otherwise as nb_function_settle(). */
+static inline bool leaves_mailbox(const nb_function_call *at)
+{
+    return at->feed != NULL && at->feed->queue == NULL && at->function->on_success == NULL;
+}
+
 /* One message to a handler of single ones. */
-bool nb_call_run_single(nb_function_call *at, nimbus_delivery *slot)
+bool nb_call_run_single(nb_function_call *at, nimbus_delivery *slot, uint32_t *unpinned)
 {
     nb_delivery *delivery = nb_delivery_of(slot);
     nimbus_outcome outcome;
@@ -71,6 +77,10 @@ bool nb_call_run_single(nb_function_call *at, nimbus_delivery *slot)
     delivery->call = NULL;
     if (call.kept != NULL) {
         nb_invocation_handler_returned(call.kept, &call, outcome);
+    } else if (outcome == NIMBUS_DONE && leaves_mailbox(at)) {
+        nb_stay_count(&at->stay->succeeded, 1);
+        nb_store_delete_delivery(&at->function->mailbox, delivery);
+        left = true;
     } else {
         outcome = outcome == NIMBUS_LATER ? NIMBUS_RETRY : outcome; /* nobody could ever finish it */
         left = nb_function_settle(at, delivery, outcome, &call);
@@ -78,7 +88,12 @@ bool nb_call_run_single(nb_function_call *at, nimbus_delivery *slot)
     if (call.reply != NULL) {
         nb_message_release(call.reply);
     }
-    nb_call_let_go(delivery);
+    if (unpinned != NULL && delivery->message == NULL) { /* else somebody may have it still */
+        delivery->source = NULL;
+        ++*unpinned;
+    } else {
+        nb_call_let_go(delivery);
+    }
     return left;
 }
 

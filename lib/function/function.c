@@ -19,16 +19,7 @@ static nb_verdict offer(nb_object *object, const nb_parcel *parcel)
 
     mine.receive_count = 0;
     mine.first_received = 0;
-    if ((nb_load_acquire(&function->halt) & NB_HALT_ZERO) != 0) { /* pairs with nb_function_note_locked(); no try at all (LA-A4) */
-        nb_failure why = nb_failure_stopped;
-
-        if (!nb_mailbox_bury(function, &mine, &why)) {
-            nb_dead_letter_none(object->runtime, &function->dead_letter, &mine, &why);
-        }
-        nb_parcel_release(&mine);
-        return NB_PENDING;
-    }
-    status = nb_store_offer(&function->mailbox, &mine, 0, false, NULL);
+    status = nb_function_offer(function, &mine);
     return status == NIMBUS_OK          ? NB_PENDING
            : status == NIMBUS_E_FULL    ? NB_FULL
            : status == NIMBUS_E_DELETED ? NB_MISSING

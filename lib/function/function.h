@@ -158,6 +158,10 @@ void nb_function_delivery_metrics(nimbus_function *function, nimbus_delivery_met
 /* The message's reference stays the caller's. */
 nimbus_status nb_function_invoke(nimbus_function *function, nimbus_message *message, int64_t wait, nimbus_invoke_result *ret);
 
+/* Into the mailbox; or, if no call is allowed, to where failures go. Takes the parcel's references on NIMBUS_OK; else what a store's offer
+ * answers. The parcel has not been received anywhere. */
+nimbus_status nb_function_offer(nimbus_function *function, const nb_parcel *parcel);
+
 /* Takes the message's reference on NIMBUS_OK. */
 nimbus_status nb_function_invoke_async(nimbus_function *function, nimbus_message *message, nimbus_id *ret_id);
 

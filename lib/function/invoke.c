@@ -109,19 +109,30 @@ nimbus_status nb_function_invoke(nimbus_function *function, nimbus_message *mess
     return status;
 }
 
+nimbus_status nb_function_offer(nimbus_function *function, const nb_parcel *parcel)
+{
+    nb_failure why = nb_failure_stopped;
+
+    if ((nb_load_acquire(&function->halt) & NB_HALT_ZERO) == 0) { /* pairs with nb_function_note_locked() */
+        return nb_store_offer(&function->mailbox, parcel, 0, false, NULL);
+    }
+    if (!nb_mailbox_bury(function, parcel, &why)) { /* no try at all (LA-A4) */
+        nb_dead_letter_none(function->object.runtime, &function->dead_letter, parcel, &why);
+    }
+    nb_parcel_release(parcel);
+    return NIMBUS_OK;
+}
+
 nimbus_status nb_function_invoke_async(nimbus_function *function, nimbus_message *message, nimbus_id *ret_id)
 {
     nimbus_runtime *nb = function->object.runtime;
     nb_parcel parcel = { .message = message, .id = nb_new_id(nb) };
-    nb_verdict verdict;
+    nimbus_status status;
 
     parcel.enqueued = nb_clock_coarse(&nb->clock, &parcel.sent);
-    verdict = function->object.ops->offer(&function->object, &parcel);
-    if (verdict != NB_PENDING) {
-        return verdict == NB_FULL ? NIMBUS_E_FULL : verdict == NB_MISSING ? NIMBUS_E_DELETED : NIMBUS_E_NO_MEMORY;
-    }
-    if (ret_id != NULL) {
+    status = nb_function_offer(function, &parcel);
+    if (status == NIMBUS_OK && ret_id != NULL) {
         *ret_id = parcel.id;
     }
-    return NIMBUS_OK;
+    return status == NIMBUS_OK || status == NIMBUS_E_FULL || status == NIMBUS_E_DELETED ? status : NIMBUS_E_NO_MEMORY;
 }

@@ -60,6 +60,9 @@ static uint32_t take(nb_feed *feed, nb_stay *stay, nb_object *source, nb_deliver
     if (feed->ops->take(source, max, feed->options.lease, slots, &taken, ret_more) != NIMBUS_OK) {
         taken = 0;
     }
+    if (feed->queue == NULL) { /* the mailbox has no filter, and leaves no slot empty */
+        return taken;
+    }
     for (uint32_t i = 0; i < taken; i++) {
         if (slots[i].message != NULL && !filtered_out(feed, stay, source, &slots[i], taken - i)) {
             if (kept != i) {
@@ -143,10 +146,12 @@ static void give_back_rest(const nb_function_call *at, nb_delivery *slots, uint3
     }
 }
 
-static void run_deliveries(nb_feed *feed, nb_stay *stay, nb_delivery *slots, uint32_t count, nb_turn *turn)
+/* source: where all of them come from, pinned by the caller, so that their pins are given back together; NULL: from more than one. */
+static void run_deliveries(nb_feed *feed, nb_stay *stay, nb_object *source, nb_delivery *slots, uint32_t count, nb_turn *turn)
 {
     nb_function_call at = { .function = feed->function, .feed = feed, .stay = stay };
     nimbus_message *leader;
+    uint32_t unpinned = 0;
 
     for (uint32_t i = 0; i < count; i++) {
         if (slots[i].message == NULL) {
@@ -162,10 +167,15 @@ static void run_deliveries(nb_feed *feed, nb_stay *stay, nb_delivery *slots, uin
             break;
         }
         leader = nb_call_leader(&slots[i], count - i);
-        if (!nb_call_run_single(&at, (nimbus_delivery *)(void *)&slots[i])) {
+        if (!nb_call_run_single(&at, (nimbus_delivery *)(void *)&slots[i], source != NULL ? &unpinned : NULL)) {
             give_back_group(feed, &slots[i + 1], count - i - 1, leader);
         }
-        nb_message_release(leader);
+        if (leader != NULL) {
+            nb_message_release(leader);
+        }
+    }
+    if (unpinned > 0) {
+        nb_object_unpin_many(source, unpinned);
     }
 }
 
@@ -189,7 +199,7 @@ static bool run_gathering(nb_feed *feed, nb_stay *stay, nb_object *source, nb_tu
     gather = nb_gather_ready(feed, gather);
     watch(feed, source, more);
     if (gather != NULL) {
-        run_deliveries(feed, stay, gather->slots, gather->count, turn);
+        run_deliveries(feed, stay, NULL, gather->slots, gather->count, turn);
         nb_free(feed->function->object.heap, gather, sizeof *gather + gather->capacity * sizeof(nb_delivery));
     }
     return true;
@@ -213,7 +223,7 @@ static void run_feed(const nb_work *now, nb_stay *stay, nb_turn *turn)
     if (!now->alone) {
         watch(feed, now->source, more);
     }
-    run_deliveries(feed, stay, slots, count, turn);
+    run_deliveries(feed, stay, now->source, slots, count, turn);
     if (now->alone) {
         watch(feed, now->source, more);
     }
@@ -239,7 +249,7 @@ static void run_sync(nb_sync *sync, nb_stay *stay, nb_turn *turn)
     } else if (function->batches) {
         nb_call_run_batch(&at, nb_delivery_of(&slot), 1);
     } else {
-        nb_call_run_single(&at, &slot);
+        nb_call_run_single(&at, &slot, NULL);
     }
 }
 

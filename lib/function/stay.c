@@ -2,7 +2,7 @@
 
 #include "function/function.h"
 
-#define RUN 7u     /* calls that are not measured in a row */
+#define RUN 15u    /* calls that are not measured in a row; together below NB_STAY_SURPLUS */
 #define SHORT 2000 /* ns */
 #define NOT_READ INT64_MIN
 
@@ -88,27 +88,16 @@ void nb_stay_end(nb_stay *stay)
     nb_lock_release(&function->lock);
 }
 
-void nb_stay_call_begins(nb_stay *stay)
+void nb_stay_measure_begins(nb_stay *stay)
 {
-    if (stay->until > 0) {
-        stay->start = NOT_READ;
-        return;
-    }
     stay->start = nb_clock_elapsed(stay->clock);
     if (stay->run > 0) {
         end_run(stay, stay->start);
     }
 }
 
-void nb_stay_call_ended(nb_stay *stay, uint32_t messages)
+void nb_stay_measure_ended(nb_stay *stay)
 {
-    nb_stay_count(&stay->invocations, 1);
-    nb_stay_count(&stay->messages, messages);
-    if (stay->start == NOT_READ) {
-        stay->run++;
-        stay->until--;
-        return;
-    }
     stay->now = nb_clock_elapsed(stay->clock);
     add_sample(stay, stay->now - stay->start, 1);
     stay->until = stay->clock->manual || stay->now - stay->start >= SHORT ? 0 : RUN;

@@ -10,9 +10,9 @@
  * call did before it settled its message is seen by whoever saw the message settled.
  *
  * Durations. Reading the clock before and after costs more than all else in a short call. So while calls are short (below 2 us), one in
- * eight is measured, and of the seven after it only how long they took together. If that is not more than was to be expected of calls
- * like the measured one, each of them counts as long as that. If it is 50 us more, one of them counts with the surplus. Longer calls are
- * measured one by one, and so is every call under a manual clock.
+ * sixteen is measured, and of the fifteen after it only how long they took together. If that is not more than was to be expected of calls
+ * like the measured one, each of them counts as long as that. If it is 50 us more, which fifteen short calls cannot be, one of them counts
+ * with the surplus. Longer calls are measured one by one, and so is every call under a manual clock.
  */
 #ifndef NB_FUNCTION_STAY_H
 #define NB_FUNCTION_STAY_H
@@ -33,8 +33,8 @@ typedef struct nb_stay {
     nb_clock *clock;
     int64_t ends;   /* of the turn; INT64_MAX: it has no end, or this clock does not tell */
     int64_t now;    /* the last reading of the clock; INT64_MIN: there was none */
-    int64_t start;  /* of the call that runs; INT64_MIN: it is not measured */
-    uint32_t until; /* calls until the next that is measured */
+    int64_t start;  /* of the call that runs, if it is measured */
+    uint32_t until; /* calls until the next that is measured; 0: the one that runs, or the next */
     uint32_t run;   /* calls since the last that was measured */
     uint32_t samples;
     struct {
@@ -49,8 +49,8 @@ void nb_stay_begin_locked(nb_stay *stay, nimbus_function *function, nb_turn *tur
 /* Lets go of everything and gives the place back. Without the lock. */
 void nb_stay_end(nb_stay *stay);
 
-void nb_stay_call_begins(nb_stay *stay);
-void nb_stay_call_ended(nb_stay *stay, uint32_t messages);
+void nb_stay_measure_begins(nb_stay *stay); /* of a call that is measured */
+void nb_stay_measure_ended(nb_stay *stay);
 
 /*
  * The turn is over, and what is left of a batch is likely to take long, by the last call that was measured. Giving back short ones, because
@@ -64,6 +64,25 @@ static inline bool nb_stay_late(const nb_stay *stay)
 static inline void nb_stay_count(_Atomic uint64_t *counter, uint64_t n)
 {
     nb_store_relaxed(counter, nb_load_relaxed(counter) + n); /* one writer; see the head */
+}
+
+static inline void nb_stay_call_begins(nb_stay *stay)
+{
+    if (stay->until == 0) {
+        nb_stay_measure_begins(stay);
+    }
+}
+
+static inline void nb_stay_call_ended(nb_stay *stay, uint32_t messages)
+{
+    nb_stay_count(&stay->invocations, 1);
+    nb_stay_count(&stay->messages, messages);
+    if (stay->until == 0) {
+        nb_stay_measure_ended(stay);
+    } else {
+        stay->run++;
+        stay->until--;
+    }
 }
 
 #endif
