@@ -130,10 +130,13 @@ static void the_sticky_error(void **state)
     world *w = *state;
     nimbus_bus *bus = nimbus_bus_find(w->nb, "default", &w->err);
     nimbus_queue *queue = make_queue(w, "queue");
-    nimbus_error err = { .status = NIMBUS_E_FULL, .offset = 9, .call = "earlier" };
-    nimbus_error before = err;
+    nimbus_error err;
+    nimbus_error before;
     nimbus_bus_metrics metrics;
     nimbus_rule_put(bus, "rule", SHOP, NULL, &w->err);
+    stain(&err, sizeof err); /* with what lies between its members */
+    err.status = NIMBUS_E_FULL;
+    memcpy(&before, &err, sizeof err);
     SETUP_OK(w);
     CHECK(nimbus_bus_create(w->nb, "new", &err) == NULL);
     CHECK(nimbus_bus_find(w->nb, "default", &err) == NULL);

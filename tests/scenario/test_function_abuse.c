@@ -129,9 +129,12 @@ static void the_sticky_error(void **state)
     probe p = { .answer = NIMBUS_DONE };
     nimbus_function *fn = probe_function(w, "fn", &p, NULL);
     nimbus_queue *queue = make_queue(w, "queue");
-    nimbus_error err = { .status = NIMBUS_E_NO_MEMORY, .offset = 3, .call = "earlier" };
-    nimbus_error before = err;
+    nimbus_error err;
+    nimbus_error before;
     SETUP_OK(w);
+    stain(&err, sizeof err); /* with what lies between its members */
+    err.status = NIMBUS_E_NO_MEMORY;
+    memcpy(&before, &err, sizeof err);
     CHECK(nimbus_function_create(w->nb, "new", probe_handler, &p, NULL, &err) == NULL);
     CHECK(nimbus_function_create_batch(w->nb, "new", quiet_batch, &p, NULL, &err) == NULL);
     CHECK(nimbus_function_find(w->nb, "fn", &err) == NULL);

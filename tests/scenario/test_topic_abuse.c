@@ -130,9 +130,12 @@ static void the_sticky_error(void **state)
     world *w = *state;
     nimbus_topic *topic = make_topic(w, "orders");
     nimbus_topic_metrics metrics;
-    nimbus_error err = { .status = NIMBUS_E_FULL, .offset = 7, .call = "earlier", .field = "f", .reason = "r" };
-    nimbus_error before = err;
+    nimbus_error err;
+    nimbus_error before;
     SETUP_OK(w);
+    stain(&err, sizeof err); /* with what lies between its members */
+    err.status = NIMBUS_E_FULL;
+    memcpy(&before, &err, sizeof err);
     CHECK(nimbus_topic_create(w->nb, "new", NULL, &err) == NULL);
     CHECK(nimbus_topic_find(w->nb, "orders", &err) == NULL);
     IS(nimbus_topic_subscribe(topic, nimbus_to_inline(probe_handler, NULL, NULL), NULL, &err, NULL), NIMBUS_E_FULL);
