@@ -162,6 +162,12 @@ void nb_exec_wake(nb_exec *exec, nb_parker *parker)
     nb_exec_ring(exec);
 }
 
+void nb_exec_wake_last(nb_exec *exec, nb_parker *parker)
+{
+    nb_parker_set_last(parker);
+    nb_exec_ring(exec);
+}
+
 static nb_slept sleep_threaded(nb_exec *exec, nb_parker *parker, int64_t until)
 {
     nb_sleeper sleeper;

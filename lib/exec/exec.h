@@ -156,6 +156,7 @@ void nb_exec_arm_bell(nb_exec *exec);
 
 /* Sets a parker on which nb_exec_sleep() waits, and rings for a driver. */
 void nb_exec_wake(nb_exec *exec, nb_parker *parker);
+void nb_exec_wake_last(nb_exec *exec, nb_parker *parker); /* the same with nb_parker_set_last() */
 void nb_exec_ring(nb_exec *exec);
 
 typedef enum nb_slept {

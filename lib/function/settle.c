@@ -214,11 +214,13 @@ static void answer_sync(const nb_function_call *call, nimbus_outcome outcome, co
             memcpy(sync->reason, said->reason, sizeof sync->reason);
         }
         sync->waiting = false;
-        nb_exec_wake(sync->exec, &sync->parker);
     } else {
         function->counts.abandoned++;
     }
     nb_lock_release(&function->lock);
+    if (listening) {
+        nb_exec_wake(sync->exec, &sync->parker); /* without the lock: the first that the caller does is to take it */
+    }
     nb_sync_release(sync);
 }
 

@@ -78,7 +78,7 @@ bool nb_parker_wait(nb_parker *parker, int64_t until)
     return set;
 }
 
-void nb_parker_set(nb_parker *parker)
+void nb_parker_set_last(nb_parker *parker)
 {
     must(pthread_mutex_lock(&parker->mutex));
     parker->set = true;
@@ -131,10 +131,15 @@ bool nb_parker_wait(nb_parker *parker, int64_t until)
     return true;
 }
 
-void nb_parker_set(nb_parker *parker)
+void nb_parker_set_last(nb_parker *parker)
 {
     atomic_store_explicit(&parker->word, 1, memory_order_release);
     syscall(SYS_futex, &parker->word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 #endif
+
+void nb_parker_set(nb_parker *parker)
+{
+    nb_parker_set_last(parker);
+}

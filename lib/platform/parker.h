@@ -2,7 +2,7 @@
  * parker.h - where one thread waits for one event, with or without an end.
  *
  * One thread waits, any thread sets, in any order; only the waiter resets. Who sets must know that the parker still exists: setters hold
- * the lock under which the waiter takes itself off their list.
+ * the lock under which the waiter takes itself off their list; or there is one setter, of the last event, for which the waiter stays.
  *
  * Ordering (futex build): set stores 1 with release, wait loads with acquire: what the setter wrote before is seen by the waiter. The
  * kernel compares the word again under its own lock, so a set between the load and the sleep is not lost.
@@ -46,6 +46,13 @@ void nb_parker_reset(nb_parker *parker);
 bool nb_parker_wait(nb_parker *parker, int64_t until);
 
 void nb_parker_set(nb_parker *parker);
+
+/*
+ * Sets it for the last time: whoever has seen the set may end the parker at once. Behind it nothing is touched that the next owner of its
+ * memory would notice: the futex is woken by its address, and who sleeps there by then looks again; a mutex may be destroyed as soon as it
+ * can be locked, though who has unlocked it is still inside the call (POSIX).
+ */
+void nb_parker_set_last(nb_parker *parker);
 bool nb_parker_is_set(nb_parker *parker);
 
 #endif

@@ -181,19 +181,6 @@ bool nb_queue_send_run(nimbus_queue *queue, const nimbus_entry *entries, uint32_
 
 /* ------------------------------------------------------------------------------------------ receive */
 
-typedef struct parked {
-    nb_waiter waiter;
-    nb_parker parker;
-    nb_exec *exec;
-} parked;
-
-static void wake_parked(nb_waiter *waiter)
-{
-    parked *self = NB_CONTAINER(waiter, parked, waiter);
-
-    nb_exec_wake(self->exec, &self->parker);
-}
-
 nb_hiding nb_queue_hiding(nimbus_queue *queue, int64_t visibility)
 {
     if (visibility == NB_STORE_VISIBILITY) {
@@ -210,28 +197,34 @@ void nb_queue_let_go(nb_delivery *delivery)
     nb_delivery_let_go(delivery);
 }
 
-/* Waits in line; the slots are filled by whoever serves it. */
+/*
+ * Waits in line; the slots are filled by whoever serves it, who sets the parker and touches nothing here behind that. (Under a manual clock
+ * the timers may set it, too.) So who was woken need not ask the store, whose lock others may want.
+ */
 static nimbus_status wait_in_line(nimbus_queue *queue, int64_t until, const nb_hiding *how, nb_delivery *slots, uint32_t max,
                                   uint32_t *ret_count)
 {
     nimbus_runtime *nb = queue->object.runtime;
-    parked self = { .exec = &nb->exec };
+    nb_parker parker;
+    nb_waiter waiter = { .max = max, .visibility = how->visibility, .group = how->group, .slots = slots, .parker = &parker };
     nimbus_status status;
     nb_slept slept;
 
-    self.waiter = (nb_waiter){ .max = max, .visibility = how->visibility, .group = how->group, .slots = slots, .served = wake_parked };
-    nb_link_init(&self.waiter.link);
-    nb_parker_init(&self.parker);
+    nb_link_init(&waiter.link);
+    nb_parker_init(&parker);
     nb_waiting_begin(nb);
-    status = nb_store_wait(&queue->store, &self.waiter);
+    status = nb_store_wait(&queue->store, &waiter);
     if (status == NIMBUS_EMPTY) {
-        slept = nb_exec_sleep(&nb->exec, &self.parker, until);
-        nb_store_unwait(&queue->store, &self.waiter, slept == NB_SLEPT_WOULD_BLOCK ? NIMBUS_E_WOULD_BLOCK : NIMBUS_EMPTY);
-        status = self.waiter.status;
+        slept = nb_exec_sleep(&nb->exec, &parker, until);
+        if (slept != NB_SLEPT_SET &&
+            !nb_store_unwait(&queue->store, &waiter, slept == NB_SLEPT_WOULD_BLOCK ? NIMBUS_E_WOULD_BLOCK : NIMBUS_EMPTY)) {
+            (void)nb_parker_wait(&parker, INT64_MAX); /* it was served meanwhile: the set is under way */
+        }
+        status = waiter.status;
     }
     nb_waiting_end(nb);
-    nb_parker_fini(&self.parker);
-    *ret_count = self.waiter.count;
+    nb_parker_fini(&parker);
+    *ret_count = waiter.count;
     return status;
 }
 

@@ -327,6 +327,7 @@ bool nb_store_moves_wait_locked(const nb_store *store);
 /* --------------------------------------------------------------------------------------------------- waiting */
 
 void nb_store_serve_locked(nb_store *store, nb_aside *aside);
+void nb_store_wake(nb_store *store, nb_waiter *woken); /* without the lock: sets the parkers of a chain that was `woken` */
 void nb_store_wake_senders_locked(nb_store *store);
 void nb_store_update_bell_locked(nb_store *store);
 nimbus_status nb_store_wait_status_locked(nb_store *store); /* whether anybody may wait */

@@ -47,12 +47,13 @@ static bool nothing_to_do(const nb_store *store)
     int64_t armed = nb_load_relaxed(&store->armed);
 
     return nb_load_relaxed(&store->watch) == 0 && store->moving == 0 && !store->move_again && store->stuck_due >= armed &&
-           nb_load_relaxed(&store->next_key) >= armed;
+           nb_load_relaxed(&store->next_key) >= armed && store->woken == NULL;
 }
 
 void nb_store_leave(nb_store *store)
 {
     nb_aside aside = { 0, 0 };
+    nb_waiter *woken;
     bool moves;
 
     if (nothing_to_do(store)) {
@@ -65,7 +66,10 @@ void nb_store_leave(nb_store *store)
     nb_store_arm_locked(store);
     nb_store_update_bell_locked(store);
     moves = nb_store_moves_wait_locked(store);
+    woken = store->woken;
+    store->woken = NULL;
     nb_lock_release(&store->lock);
+    nb_store_wake(store, woken);
     if (moves) {
         nb_store_run_moves(store);
     }

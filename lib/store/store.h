@@ -49,6 +49,7 @@
 
 #include <nimbus/queue.h>
 
+#include "platform/parker.h"
 #include "runtime/runtime.h"
 #include "store/delivery.h"
 #include "sync/index_ring.h"
@@ -121,6 +122,8 @@ struct nb_waiter {
     uint32_t count;       /* handed over */
     nimbus_status status; /* NIMBUS_EMPTY while it waits */
     void (*served)(nb_waiter *waiter);   /* it has left the list: count > 0, or status says why */
+    nb_parker *parker;    /* set in place of that, for the last time; with a real clock behind the lock, for which its owner had to wait */
+    nb_waiter *woken;     /* the next one whose parker is to be set */
     bool (*notify)(nb_waiter *waiter);   /* max 0: something is ready; true: it will take, false: serve the next */
 };
 
@@ -182,6 +185,7 @@ typedef struct nb_store {
     uint32_t returned, moving, moving_last, stuck, stuck_last; /* lists of slots, index + 1 */
     nb_list waiters;                /* nb_waiter, in order of arrival */
     uint32_t waiter_count;
+    nb_waiter *woken, *woken_last;  /* served since the lock was taken: their parkers are set when it is released */
     nb_list senders;                /* who wait for room */
     nb_timer timer;
     int64_t stuck_due, stuck_delay;
@@ -268,7 +272,10 @@ void nb_store_untake(nb_store *store, nimbus_receipt receipt);
  * and a notified one gets NIMBUS_OK. NIMBUS_EMPTY: it waits. Else why it cannot. */
 nimbus_status nb_store_wait(nb_store *store, nb_waiter *waiter);
 
-/* Takes it off. False: it is not in the line (served, or never there); its callbacks are over. */
+/*
+ * Takes it off. False: it is not in the line (served, or never there); its callbacks are over. But its parker may be about to be set: it
+ * must stay until that has come.
+ */
 bool nb_store_unwait(nb_store *store, nb_waiter *waiter, nimbus_status why);
 
 /* A notified waiter did not take: pass its claim on. */

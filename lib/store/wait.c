@@ -76,6 +76,33 @@ static void drop_claim(nb_store *store)
     }
 }
 
+/*
+ * Under a manual clock the timers may set the same parker, so that a sleeper cannot tell whether the set of the one who serves it is still
+ * to come: there it comes under the lock.
+ */
+static void tell(nb_store *store, nb_waiter *waiter)
+{
+    if (waiter->parker == NULL) {
+        waiter->served(waiter);
+    } else if (store->nb->clock.manual) {
+        nb_exec_wake_last(&store->nb->exec, waiter->parker);
+    } else {
+        waiter->woken = NULL;
+        *(store->woken == NULL ? &store->woken : &store->woken_last->woken) = waiter;
+        store->woken_last = waiter;
+    }
+}
+
+void nb_store_wake(nb_store *store, nb_waiter *woken)
+{
+    while (woken != NULL) {
+        nb_waiter *next = woken->woken; /* read before: who is woken may be gone at once */
+
+        nb_exec_wake_last(&store->nb->exec, woken->parker);
+        woken = next;
+    }
+}
+
 void nb_store_serve_locked(nb_store *store, nb_aside *aside)
 {
     nb_moment at;
@@ -106,7 +133,7 @@ void nb_store_serve_locked(nb_store *store, nb_aside *aside)
             continue;
         }
         waiter->status = NIMBUS_OK;
-        waiter->served(waiter);
+        tell(store, waiter);
     }
     watch_waiters(store);
 }
@@ -252,7 +279,9 @@ void nb_store_dismiss_locked(nb_store *store, nimbus_status why)
 
         store->waiter_count--;
         waiter->status = why;
-        if (waiter->served != NULL) {
+        if (waiter->parker != NULL) {
+            nb_exec_wake_last(&store->nb->exec, waiter->parker);
+        } else if (waiter->served != NULL) {
             waiter->served(waiter);
         }
     }

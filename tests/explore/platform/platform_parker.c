@@ -6,7 +6,7 @@
  * a lost wake-up.
  *
  * Setting touches the parker once more after the waiter may have gone on, as the condition variable does when it gives its mutex back:
- * a waiter that lets its parker die must know that the setter is done.
+ * a waiter that lets its parker die must know that the setter is done, unless it is set by nb_parker_set_last().
  */
 #include "engine.h"
 #include "platform/parker.h"
@@ -53,11 +53,16 @@ bool nb_parker_wait(nb_parker *parker, int64_t until)
     return true;
 }
 
+void nb_parker_set_last(nb_parker *parker)
+{
+    atomic_store_explicit(&parker->word, 1, memory_order_release);
+    ex_wake(&parker->word);
+}
+
 void nb_parker_set(nb_parker *parker)
 {
     explore_site *late = EXPLORE_SITE("set, done with", "parker");
 
-    atomic_store_explicit(&parker->word, 1, memory_order_release);
-    ex_wake(&parker->word);
+    nb_parker_set_last(parker);
     ex_read_newest(late, &parker->word, sizeof parker->word);
 }

@@ -267,6 +267,12 @@ static void setup_queue(void)
     queue = nimbus_queue_create(nb, "q", NULL, NULL);
 }
 
+static void setup_queue_for_two(void)
+{
+    open_instance(1, 2);
+    queue = nimbus_queue_create(nb, "q", NULL, NULL);
+}
+
 static void shutdown_receive(uint32_t me)
 {
     nimbus_entry entry = { .body = nimbus_text("x") };
@@ -284,6 +290,30 @@ static void shutdown_receive(uint32_t me)
     if (nb_sub_acq_rel(&at_work, 1) == 1) {
         explore_check(nimbus_close(nb, 0, NULL) == NIMBUS_OK);
     }
+}
+
+/*
+ * A message comes at the very end of a wait: the receiver goes with it, or leaves it there; and what it waited by is gone with it. Wrong:
+ * it leaves while the sender, who has handed it the message, is about to wake it (queue/work.c).
+ */
+static void receive_for_a_moment(uint32_t me)
+{
+    nimbus_entry entry = { .body = nimbus_text("x") };
+    nimbus_delivery delivery = { 0 };
+    size_t count = 0;
+
+    if (me == 0) {
+        nimbus_status status = nimbus_queue_receive(queue, NIMBUS_SECONDS(1), NULL, &delivery, 1, &count);
+
+        explore_check(status == (count == 1 ? NIMBUS_OK : NIMBUS_EMPTY));
+        if (count == 0) {
+            status = nimbus_queue_receive(queue, NIMBUS_FOREVER, NULL, &delivery, 1, &count);
+        }
+        explore_check(status == NIMBUS_OK && count == 1 && nimbus_delivery_delete(&delivery) == NIMBUS_OK);
+    } else {
+        explore_check(nimbus_queue_send(queue, &entry, NULL) == NIMBUS_OK);
+    }
+    done();
 }
 
 /* A rule is put and deleted while events are put: each put sees the rules before or after, whole. */
@@ -328,6 +358,8 @@ static const explore_scenario scenarios[] = {
     { .name = "topic_publish_receive", .threads = 3, .setup = setup_topic_to_queue, .thread = publish_receive, .finish = noted,
       .share = 4 },
     { .name = "queue_shutdown_receive", .threads = 3, .setup = setup_queue, .thread = shutdown_receive, .finish = noted, .share = 4 },
+    { .name = "queue_receive_for_a_moment", .threads = 2, .setup = setup_queue_for_two, .thread = receive_for_a_moment, .finish = noted,
+      .share = 4 },
     { .name = "bus_rules", .threads = 2, .setup = setup_bus, .thread = rules, .finish = noted, .share = 4 },
 };
 
