@@ -72,12 +72,10 @@ static inline uint32_t nb_hash_end(uint64_t state, const char *tail, size_t size
 
 static inline uint32_t nb_hash_bytes(uint64_t key, const char *data, size_t size)
 {
-    size_t at = 0;
-
-    for (; at + 8 <= size; at += 8) {
-        key = nb_hash_block(key, data + at);
+    for (size_t left = size; left >= 8; left -= 8, data += 8) { /* data may be NULL if there is none: nothing is added to it then */
+        key = nb_hash_block(key, data);
     }
-    return nb_hash_end(key, data + at, size);
+    return nb_hash_end(key, data, size);
 }
 
 #endif

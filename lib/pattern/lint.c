@@ -49,12 +49,13 @@ static void lint_pair(nb_draft *draft, const nb_test *a, const nb_test *b)
 
 void nb_lint_leaf(nb_draft *draft, const nb_leaf *leaf)
 {
-    const nb_test *tests = nb_draft_test(draft, leaf->first);
+    const nb_test *tests;
     uint32_t seen = 0;
 
     if (draft->findings == NULL || draft->status != NIMBUS_OK) {
         return;
     }
+    tests = nb_draft_test(draft, leaf->first); /* there is one: an empty list was refused */
     for (uint32_t i = 0; i < leaf->count && seen < MAX_PAIRS; i += 1 + tests[i].parts, seen++) {
         for (uint32_t j = 0; j < i; j += 1 + tests[j].parts) {
             lint_pair(draft, &tests[j], &tests[i]);

@@ -5,8 +5,8 @@
  *
  * One JSON object a line: "id"; the pattern as "pattern" or "policy" (JSON) or "pattern_raw" (a string that holds the text); the event as
  * "event" or "event_raw", or "attributes" of a message ({"name":{"Type":"String","Value":"x"}}); "expect": match, nomatch,
- * invalid_pattern or invalid_event; "scope": MessageAttributes or MessageBody for a filter policy. Other members are ignored. A vector
- * without an event is only compiled. Patterns that need what this version lacks are skipped; so are the ids that FILE lists, one a line;
+ * invalid_pattern or invalid_event; "scope": MessageAttributes or MessageBody for a filter policy, Mapping or Pipe for the filter of one.
+ * Other members are ignored. A vector without an event is only compiled. Patterns that need what this version lacks are skipped; so are the ids that FILE lists, one a line;
  * what stands behind a blank there is the reason.
  *
  * Each vector is answered in all ways there are, and all must agree: a pattern alone, a matcher that holds it, the matcher with a trusted
@@ -51,7 +51,10 @@ static nimbus_profile profile_of(const vector *v)
     if (v->scope.data == NULL) {
         return v->has_attributes ? NIMBUS_PROFILE_SNS_ATTRIBUTES : NIMBUS_PROFILE_BUS;
     }
-    return strcmp(v->scope.data, "MessageBody") == 0 ? NIMBUS_PROFILE_SNS_BODY : NIMBUS_PROFILE_SNS_ATTRIBUTES;
+    return strcmp(v->scope.data, "MessageBody") == 0 ? NIMBUS_PROFILE_SNS_BODY
+           : strcmp(v->scope.data, "Mapping") == 0   ? NIMBUS_PROFILE_MAPPING
+           : strcmp(v->scope.data, "Pipe") == 0      ? NIMBUS_PROFILE_PIPE
+                                                     : NIMBUS_PROFILE_SNS_ATTRIBUTES;
 }
 
 static const char *answer(nimbus_status status, bool match)
@@ -105,7 +108,7 @@ static bool matchers_agree(const vector *v, const nimbus_pattern_options *option
     } else if (event != NULL) {
         status = nimbus_matcher_match(matcher, event, v->event.size, NULL, NULL, NULL, &count);
         ok = agrees(v, "matcher", status, answer(status, count == 1));
-        if (valid && !nimbus_failed(status) && !has_twins(&v->event)) {
+        if (valid && !nimbus_failed(status) && can_be_trusted(&v->event)) {
             status = nimbus_matcher_match(matcher, event, v->event.size, &trusted, NULL, NULL, &count);
             ok = agrees(v, "matcher, trusted", status, answer(status, count == 1)) && ok;
         }

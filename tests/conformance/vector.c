@@ -211,7 +211,17 @@ typedef struct known_key {
     text key;
 } known_key;
 
-bool has_twins(const text *json)
+/* Whether two keys of one object are equal, or one goes on behind the other with a dot, as "a.b" beside "a". */
+static bool twins(const known_key *a, const known_key *b)
+{
+    const text *longer = a->key.size > b->key.size ? &a->key : &b->key;
+    size_t size = a->key.size < b->key.size ? a->key.size : b->key.size;
+
+    return a->object == b->object && memcmp(a->key.data, b->key.data, size) == 0 &&
+           (longer->size == size || longer->data[size] == '.');
+}
+
+bool can_be_trusted(const text *json)
 {
     nb_json_reader reader;
     nb_json_event event;
@@ -222,18 +232,19 @@ bool has_twins(const text *json)
     size_t count = 0;
     bool found = false;
 
+    if (keys == NULL) {
+        die("out of memory", "keys");
+    }
     nb_json_open(&reader, json->data, json->size, 0);
-    while (keys != NULL && (event = nb_json_next(&reader)) > NB_JSON_END) {
+    while ((event = nb_json_next(&reader)) > NB_JSON_END) {
         if (event == NB_JSON_OBJECT || event == NB_JSON_ARRAY) {
             open[depth++] = objects++;
         } else if (event == NB_JSON_OBJECT_END || event == NB_JSON_ARRAY_END) {
             depth--;
         } else if (event == NB_JSON_KEY) {
             keys[count] = (known_key){ open[depth - 1], unescaped(&reader) };
-            found = found || memchr(keys[count].key.data, '.', keys[count].key.size) != NULL; /* perhaps a path in two spellings */
             for (size_t i = 0; i < count; i++) {
-                found = found || (keys[i].object == keys[count].object && keys[i].key.size == keys[count].key.size &&
-                                  memcmp(keys[i].key.data, keys[count].key.data, keys[count].key.size) == 0);
+                found = found || twins(&keys[i], &keys[count]);
             }
             count++;
         }
@@ -242,5 +253,5 @@ bool has_twins(const text *json)
         free(keys[--count].key.data);
     }
     free(keys);
-    return found;
+    return event == NB_JSON_END && !found;
 }

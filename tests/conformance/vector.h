@@ -39,7 +39,7 @@ text read_file(const char *name);
 /** Calls run for each vector of a file; the vector lives until it returns. */
 void each_vector(const char *name, void (*run)(const vector *v));
 
-/** Whether an object of a JSON text has one key twice. */
-bool has_twins(const text *json);
+/** Whether a text is JSON, and names no path twice: what a trusted event must be. */
+bool can_be_trusted(const text *json);
 
 #endif

@@ -86,11 +86,15 @@ static const char *read_numeric(const ref_json *json, ref_item *ret)
 static const char *read_cidr(const ref_json *json, ref_item *ret)
 {
     const char *slash = json->kind == REF_STRING ? memchr(json->text.data, '/', json->text.size) : NULL;
-    const char *end = json->text.data + json->text.size;
+    const char *end;
     ref_text address;
     int bits = 0;
 
-    if (slash == NULL || memchr(slash + 1, '/', (size_t)(end - slash - 1)) != NULL) {
+    if (slash == NULL) {
+        return "cidr needs a string with one slash";
+    }
+    end = json->text.data + json->text.size;
+    if (memchr(slash + 1, '/', (size_t)(end - slash - 1)) != NULL) {
         return "cidr needs a string with one slash";
     }
     address = (ref_text){ json->text.data, (size_t)(slash - json->text.data) };
