@@ -76,7 +76,7 @@ NIMBUS_API nimbus_status nimbus_pattern_match(const nimbus_pattern *pattern, con
  * Whether the attributes of a message match a filter policy over attributes. No JSON is made of them.
  *
  * @param pattern     compiled with NIMBUS_PROFILE_SNS_ATTRIBUTES; another, or NULL: NIMBUS_E_INVALID
- * @param attributes  count of them; NULL with count above 0: NIMBUS_E_INVALID
+ * @param attributes  count of them; NULL with count above 0: NIMBUS_E_INVALID; so is one whose name or value is NULL
  * @param count       0: a policy with keys does not match
  * @param ret_match   written on success; NULL: NIMBUS_E_INVALID
  * Returns: NIMBUS_OK; NIMBUS_E_NO_MEMORY; NIMBUS_E_INVALID.
@@ -289,7 +289,7 @@ NIMBUS_API nimbus_status nimbus_matcher_find(nimbus_matcher *matcher, const void
  * Finds the rules that the attributes of a message match. No JSON is made of them.
  *
  * @param matcher     made with NIMBUS_PROFILE_SNS_ATTRIBUTES; another, or NULL: NIMBUS_E_INVALID
- * @param attributes  count of them; NULL with count above 0: NIMBUS_E_INVALID
+ * @param attributes  count of them; NULL with count above 0: NIMBUS_E_INVALID; so is one whose name or value is NULL
  * @param count       0: only policies without keys match
  * @param visit       as in nimbus_matcher_match
  * @param user        handed to visit

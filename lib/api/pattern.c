@@ -82,10 +82,24 @@ nimbus_status nimbus_pattern_match(const nimbus_pattern *pattern, const void *ev
     return nb_pattern_match((const nb_pattern *)pattern, event, size, ret_match);
 }
 
+/* They come from the caller as they are: one that nimbus_string() made of NULL is found here. */
+static bool attributes_usable(const nimbus_attribute *attributes, size_t count)
+{
+    if (attributes == NULL && count > 0) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (attributes[i].name == NULL || attributes[i].value.data == NULL || (unsigned)attributes[i].kind > NIMBUS_BINARY) {
+            return false;
+        }
+    }
+    return true;
+}
+
 nimbus_status nimbus_pattern_match_attributes(const nimbus_pattern *pattern, const nimbus_attribute *attributes, size_t count,
                                               bool *ret_match)
 {
-    if (pattern == NULL || (attributes == NULL && count > 0) || ret_match == NULL) {
+    if (pattern == NULL || !attributes_usable(attributes, count) || ret_match == NULL) {
         return NIMBUS_E_INVALID;
     }
     return nb_pattern_match_attributes((const nb_pattern *)pattern, attributes, count, ret_match);
@@ -244,7 +258,7 @@ nimbus_status nimbus_matcher_match_attributes(nimbus_matcher *matcher, const nim
 {
     nb_subject subject = { .attributes = attributes, .count = count, .flat = true };
 
-    if (matcher == NULL || (attributes == NULL && count > 0)) {
+    if (matcher == NULL || !attributes_usable(attributes, count)) {
         return NIMBUS_E_INVALID;
     }
     return nb_matcher_match((nb_matcher *)matcher, &subject, visit, user, ret_count);

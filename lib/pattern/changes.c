@@ -148,7 +148,14 @@ nimbus_status nb_matcher_add(nb_matcher *matcher, const char *id, const char *pa
     }
     nb_draft_close(&draft);
     nb_matcher_sweep(matcher);
-    return status == NIMBUS_E_FULL ? NIMBUS_E_TOO_COMPLEX : status;
+    if (status == NIMBUS_E_FULL) { /* the budget was too small for the draft already */
+        status = NIMBUS_E_TOO_COMPLEX;
+        if (err != NULL) {
+            err->status = status;
+            nb_error_rename(err, "memory_budget");
+        }
+    }
+    return status;
 }
 
 nimbus_status nb_matcher_take_out(nb_matcher *matcher, const char *id)

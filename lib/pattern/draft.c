@@ -41,34 +41,45 @@ bool nb_draft_limits(const nimbus_pattern_options *options, nb_draft_limit *ret,
 
 /* ---------------------------------------------------------------------------------------------- reporting */
 
+/* Puts a finding behind those at the same place and before it; with no room left the last one goes. */
 static void find(nb_draft *draft, nimbus_status status, size_t offset, const char *reason)
 {
     nb_findings *findings = draft->findings;
+    size_t at;
 
     if (findings == NULL) {
         return;
     }
-    if (findings->count < findings->room) {
-        nimbus_finding *finding = &findings->to[findings->count];
+    at = findings->count < findings->room ? findings->count : findings->room;
+    findings->count++;
+    while (at > 0 && findings->to[at - 1].offset > offset) {
+        if (at < findings->room) {
+            findings->to[at] = findings->to[at - 1];
+        }
+        at--;
+    }
+    if (at < findings->room) {
+        nimbus_finding *finding = &findings->to[at];
 
         memset(finding, 0, sizeof *finding);
         finding->status = status;
         finding->offset = offset;
         snprintf(finding->reason, sizeof finding->reason, "%s", reason);
     }
-    findings->count++;
 }
 
 void nb_draft_refuse(nb_draft *draft, nimbus_status status, size_t offset, const char *reason, ...)
 {
-    char text[160];
+    char text[sizeof draft->reason];
     va_list arguments;
 
     va_start(arguments, reason);
     vsnprintf(text, sizeof text, reason, arguments);
     va_end(arguments);
-    if (draft->status == NIMBUS_OK) {
-        draft->status = nb_error_set_at(draft->err, status, draft->call, "pattern", offset, "%s", text);
+    if (draft->status == NIMBUS_OK || (offset < draft->failed_at && !nb_draft_is_starved(draft))) {
+        draft->status = status;
+        draft->failed_at = offset;
+        memcpy(draft->reason, text, sizeof text);
     }
     find(draft, status, offset, text);
 }
@@ -86,12 +97,19 @@ void nb_draft_lint(nb_draft *draft, size_t offset, const char *reason, ...)
 
 void nb_draft_starved(nb_draft *draft)
 {
-    nimbus_status status = nb_heap_failure(draft->arena.heap, draft->arena.failed != 0 ? draft->arena.failed : 64);
-
     if (!nb_draft_is_starved(draft)) {
-        nb_error_set(draft->err, status, draft->call, "pattern", "no memory to compile the pattern");
-        draft->status = status;
+        draft->status = nb_heap_failure(draft->arena.heap, draft->arena.failed != 0 ? draft->arena.failed : 64);
+        draft->failed_at = NB_NO_OFFSET;
+        snprintf(draft->reason, sizeof draft->reason, "no memory to compile the pattern");
     }
+}
+
+nimbus_status nb_draft_tell(const nb_draft *draft, nimbus_error *err, const char *call)
+{
+    if (draft->status == NIMBUS_OK) {
+        return NIMBUS_OK;
+    }
+    return nb_error_set_at(err, draft->status, call, "pattern", draft->failed_at, "%s", draft->reason);
 }
 
 /* ------------------------------------------------------------------------------------------------- pieces */
@@ -185,8 +203,6 @@ nimbus_status nb_draft_open(nb_draft *draft, nb_heap *heap, const nb_draft_limit
     draft->text = text;
     draft->size = size;
     draft->findings = findings;
-    draft->err = err;
-    draft->call = call;
     draft->by_path.heap = heap;
     if (size > limits->max_bytes) {
         nb_draft_refuse(draft, NIMBUS_E_TOO_LARGE, limits->max_bytes, "a pattern has at most %zu bytes", limits->max_bytes);
@@ -200,7 +216,7 @@ nimbus_status nb_draft_open(nb_draft *draft, nb_heap *heap, const nb_draft_limit
             nb_expand(draft);
         }
     }
-    return draft->status;
+    return nb_draft_tell(draft, err, call);
 }
 
 void nb_draft_close(nb_draft *draft)

@@ -2,8 +2,9 @@
  * draft.h - a pattern between its text and an index: its paths, its lists, the tests in them, and the combinations of "$or".
  *
  * A draft lies in one arena and is thrown away when the index has taken what it needs. parse.c and list.c make leaves of the text, expand.c
- * makes combinations of the leaves. Whatever is wrong is handed to nb_draft_refuse(), which keeps the first failure for *err and all of
- * them for a list of findings; reading goes on behind it, so that one run finds everything.
+ * makes combinations of the leaves. Whatever is wrong is handed to nb_draft_refuse(), which keeps the failure that stands first in the text
+ * for *err and all of them for a list of findings; reading goes on behind it, so that one run finds everything. They are not found in the
+ * order of the text: what a whole "$or" lacks is known at its end, and what a combination has too much of, later still.
  */
 #ifndef NB_PATTERN_DRAFT_H
 #define NB_PATTERN_DRAFT_H
@@ -90,7 +91,7 @@ typedef struct nb_draft_limit {
     uint32_t max_fields, max_combinations, max_wildcards;
 } nb_draft_limit;
 
-/* Where findings go; nimbus_pattern_check. */
+/* Where findings go, in the order of their offsets; nimbus_pattern_check. */
 typedef struct nb_findings {
     nimbus_finding *to;
     size_t room, count;
@@ -116,10 +117,10 @@ typedef struct nb_draft {
     nb_table by_path;
     uint32_t keys;       /* of a policy, as its limit counts them */
 
-    nimbus_status status; /* the first failure */
+    nimbus_status status; /* the failure that stands first in the text; no memory goes before all others */
+    size_t failed_at;     /* its offset */
+    char reason[160];
     nb_findings *findings;
-    nimbus_error *err;
-    const char *call;
 } nb_draft;
 
 /* The options as limits, defaults filled in. False: out of range, and *ret_field names the option. */
@@ -137,6 +138,9 @@ void nb_draft_close(nb_draft *draft);
 
 /* Something is wrong at an offset of the text. */
 void nb_draft_refuse(nb_draft *draft, nimbus_status status, size_t offset, const char *reason, ...) __attribute__((format(printf, 4, 5)));
+
+/* The status so far; a failure also fills *err. */
+nimbus_status nb_draft_tell(const nb_draft *draft, nimbus_error *err, const char *call);
 
 /* Something looks wrong. */
 void nb_draft_lint(nb_draft *draft, size_t offset, const char *reason, ...) __attribute__((format(printf, 3, 4)));

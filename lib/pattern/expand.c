@@ -164,15 +164,24 @@ static uint64_t elements_of(const nb_draft *draft, const nb_leaf *leaf)
     for (uint32_t i = 0; i < leaf->count; i += 1 + nb_draft_test(draft, leaf->first + i)->parts) {
         count++;
     }
-    return count;
+    return count != 0 ? count : 1;
 }
 
-/* A policy counts the product over its lists of length times nesting; the branches of "$or" are added (SNS-F9). */
+/* What a policy counts while its moves are played. */
+typedef struct measure {
+    uint64_t before; /* the product at the start of the "$or" */
+    uint64_t sum;    /* of its branches so far */
+    size_t offset;   /* of its list */
+} measure;
+
+/*
+ * A policy counts the product over its lists of length times nesting; the branches of "$or" are added (SNS-F9). No list counts as less than
+ * one, so what was too much stays too much.
+ */
 static void measure_policy(nb_draft *draft)
 {
-    uint64_t *stack = nb_arena_alloc(&draft->arena, ((size_t)draft->moves.count + 1) * 2 * sizeof *stack); /* product before, sum */
+    measure *stack = nb_arena_alloc(&draft->arena, ((size_t)draft->moves.count + 1) * sizeof *stack);
     uint64_t product = 1;
-    size_t depth = 0;
 
     if (stack == NULL) {
         nb_draft_starved(draft);
@@ -181,33 +190,33 @@ static void measure_policy(nb_draft *draft)
     for (uint32_t i = 0; i < draft->moves.count; i++) {
         const nb_move *move = (const nb_move *)draft->moves.items + i;
         const nb_leaf *leaf = move->step == NB_STEP_LEAF ? nb_draft_leaf(draft, move->leaf) : NULL;
+        size_t offset = move->offset;
 
         switch (move->step) {
         case NB_STEP_LEAF:
             product = times(product, times(elements_of(draft, leaf), leaf->depth));
             break;
         case NB_STEP_OR:
-            stack[2 * depth] = product;
-            stack[2 * depth++ + 1] = 0;
+            *stack++ = (measure){ product, 0, offset };
             break;
         case NB_STEP_BRANCH:
             product = 1;
             break;
         case NB_STEP_BRANCH_END:
-            stack[2 * depth - 1] += product;
+            stack[-1].sum += product;
             break;
         case NB_STEP_OR_END:
         default:
-            depth--;
-            product = times(stack[2 * depth], stack[2 * depth + 1] > TOO_MUCH ? TOO_MUCH : stack[2 * depth + 1]);
+            stack--;
+            product = times(stack->before, stack->sum > TOO_MUCH ? TOO_MUCH : stack->sum);
+            offset = stack->offset;
             break;
         }
-    }
-    if (draft->keys > 5) {
-        nb_draft_refuse(draft, NIMBUS_E_TOO_LARGE, 0, "a filter policy has at most 5 keys");
-    }
-    if (product > draft->limits.max_combinations) {
-        nb_draft_refuse(draft, NIMBUS_E_TOO_COMPLEX, 0, "a filter policy has at most %u combinations", draft->limits.max_combinations);
+        if (product > draft->limits.max_combinations) {
+            nb_draft_refuse(draft, NIMBUS_E_TOO_COMPLEX, offset, "a filter policy has at most %u combinations",
+                            draft->limits.max_combinations);
+            return;
+        }
     }
 }
 

@@ -208,10 +208,14 @@ static uint32_t choose(explainer *e, const nb_rule_in *rule)
 nimbus_status nb_pattern_explain(const nb_pattern *pattern, const void *json, size_t size, nimbus_explain_fn *visit, void *user,
                                  nimbus_explanation *ret)
 {
-    explainer *e = nb_alloc(pattern->heap, sizeof *e);
     nimbus_explanation answer = { 0 };
     nimbus_status status;
+    explainer *e;
 
+    if (pattern->limits.profile == NIMBUS_PROFILE_SNS_ATTRIBUTES) {
+        return NIMBUS_E_INVALID;
+    }
+    e = nb_alloc(pattern->heap, sizeof *e);
     if (e == NULL) {
         return nb_heap_failure(pattern->heap, sizeof *e);
     }
@@ -231,6 +235,9 @@ nimbus_status nb_pattern_explain(const nb_pattern *pattern, const void *json, si
             answer.combinations = pattern->rule->count;
             answer.combination = choose(e, pattern->rule);
             answer.match = e->match;
+            status = e->scratch.starved ? NIMBUS_E_NO_MEMORY : NIMBUS_OK; /* judging took room, too */
+        }
+        if (status == NIMBUS_OK) {
             tell(e, conjunction_of(pattern->rule, answer.combination), nb_draft_combination(&e->draft, answer.combination), visit, user,
                  &answer);
         }

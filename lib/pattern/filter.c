@@ -51,7 +51,7 @@ static nimbus_status add(nb_filter *filter, const nb_draft_limit *limits, const 
     status = nb_draft_open(&draft, filter->heap, limits, text, strlen(text), NULL, err, call);
     if (status == NIMBUS_OK) {
         check_parts(filter, &draft, spec->parts);
-        status = draft.status;
+        status = nb_draft_tell(&draft, err, call);
     }
     if (status == NIMBUS_OK && nb_index_add(&filter->index, &draft, &(nb_rule_as){ .card = filter }) == NULL) {
         status = nb_error_set(err, nb_heap_failure(filter->heap, filter->index.arena.grain), call, "pattern",

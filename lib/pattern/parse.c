@@ -8,6 +8,8 @@
 #include "pattern/draft.h"
 #include "pattern/hash.h"
 
+#define MAX_POLICY_KEYS 5u
+
 /* An open object of the pattern. */
 typedef struct level {
     size_t prefix;  /* bytes of the joined path up to here */
@@ -258,8 +260,8 @@ static void parse_key(parser *p)
         nb_draft_refuse(draft, NIMBUS_E_PATTERN, offset, "%.*s is the name of an operator and no field inside of \"$or\"",
                         nb_draft_clip(draft), draft->reader.token);
     }
-    if (is_policy(draft) && top_level(p)->depth == 0) {
-        draft->keys++;
+    if (is_policy(draft) && top_level(p)->depth == 0 && ++draft->keys == MAX_POLICY_KEYS + 1) {
+        nb_draft_refuse(draft, NIMBUS_E_TOO_LARGE, offset, "a filter policy has at most %u keys", MAX_POLICY_KEYS);
     }
     path_size = join(p);
     parse_member(p, path_size, offset, &key);

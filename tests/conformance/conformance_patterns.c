@@ -6,8 +6,8 @@
  * One JSON object a line: "id"; the pattern as "pattern" or "policy" (JSON) or "pattern_raw" (a string that holds the text); the event as
  * "event" or "event_raw", or "attributes" of a message ({"name":{"Type":"String","Value":"x"}}); "expect": match, nomatch,
  * invalid_pattern or invalid_event; "scope": MessageAttributes or MessageBody for a filter policy, Mapping or Pipe for the filter of one.
- * Other members are ignored. A vector without an event is only compiled. Patterns that need what this version lacks are skipped; so are the ids that FILE lists, one a line;
- * what stands behind a blank there is the reason.
+ * Other members are ignored. A vector without an event is only compiled. Patterns that need what this version lacks are skipped; so are
+ * the ids that FILE lists, one a line; what stands behind a blank there is the reason.
  *
  * Each vector is answered in all ways there are, and all must agree: a pattern alone, a matcher that holds it, the matcher with a trusted
  * event, and what explain and check say.

@@ -4,8 +4,8 @@
  *     reference_vectors [--except FILE] FILE.jsonl...
  *
  * Takes the files of conformance_patterns and prints the same: each mismatch with its id, then "N passed, M failed, K skipped". FILE lists
- * the ids that differ by decision, one a line; what stands behind a blank is the reason. The reference does not know the filters of mappings
- * and pipes: their vectors are skipped.
+ * the ids that differ by decision, one a line; what stands behind a blank is the reason. The reference does not know the filters of
+ * mappings and pipes: their vectors are skipped.
  */
 #include <stdio.h>
 #include <stdlib.h>
