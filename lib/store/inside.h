@@ -91,6 +91,8 @@ nimbus_status nb_order_full_unless_seen(nb_store *store, const nb_parcel *parcel
 bool nb_order_delete_many(nb_store *store, const nimbus_receipt *receipts, size_t count, nimbus_status *statuses);
 bool nb_order_delete_deliveries(nb_store *store, nb_delivery *deliveries, size_t count, nimbus_status *statuses);
 
+nimbus_status nb_order_delete_delivery(nb_store *store, nb_delivery *delivery); /* of one */
+
 /* As nb_store_delete_delivery, whatever has become of the message. */
 nimbus_status nb_store_delete_specially(nb_store *store, nb_delivery *delivery);
 

@@ -65,22 +65,30 @@ static void unlink_node(nb_store *store, nb_group *group, nb_node *node, uint32_
     node->prev = node->next = 0;
 }
 
-/* The message has gone: the slot leaves its list, and is free unless another list still holds it. */
-static void take_out(nb_store *store, nb_group *group, uint32_t index)
+void nb_order_leave_locked(nb_store *store, uint32_t index)
 {
-    nb_slot *slot = nb_slot_at(store, index);
-    uint64_t word = nb_load_acquire(&slot->word);
+    nb_node *node = nb_node_at(store, index);
+    nb_group *group = node->group;
 
-    unlink_node(store, group, nb_node_at(store, index), index);
-    if ((word & NB_HINTED) != 0) {
-        nb_slot_publish(slot, word & ~NB_ORDERED);
-    } else {
-        nb_slot_put(store, slot, index, word);
-    }
+    unlink_node(store, group, node, index);
     if (group->first == 0) {
         nb_groups_drop(store->order, group);
     } else {
         refresh(store, group);
+    }
+}
+
+/* The message has gone: the slot leaves its list, and is free unless another list still holds it. */
+static void take_out(nb_store *store, uint32_t index)
+{
+    nb_slot *slot = nb_slot_at(store, index);
+    uint64_t word = nb_load_acquire(&slot->word);
+
+    nb_order_leave_locked(store, index);
+    if ((word & NB_HINTED) != 0) {
+        nb_slot_publish(slot, word & ~NB_ORDERED);
+    } else {
+        nb_slot_put(store, slot, index, word);
     }
 }
 
@@ -99,7 +107,7 @@ void nb_order_touch_locked(nb_store *store, uint32_t index)
     }
     state = state_at(store, index);
     if (state == NB_ZOMBIE) {
-        take_out(store, group, index);
+        take_out(store, index);
         return;
     }
     if (state == NB_DELAYED && group->head == index + 1) {

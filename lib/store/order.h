@@ -52,6 +52,9 @@ uint64_t nb_order_add_locked(nb_store *store, nb_group *group, uint32_t index);
 uint64_t nb_order_come_locked(nb_store *store, nb_group *group, uint32_t index, uint64_t word, int64_t now);
 uint64_t nb_order_next_sequence_locked(const nb_store *store);
 
+/* FIFO: a slot in flight leaves its list: the caller has it claimed, and frees it. */
+void nb_order_leave_locked(nb_store *store, uint32_t index);
+
 /* Brings the index up to the slot's word. */
 void nb_order_touch_locked(nb_store *store, uint32_t index);
 void nb_order_touch_all_locked(nb_store *store);

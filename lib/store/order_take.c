@@ -89,6 +89,72 @@ static bool made_room(nb_store *store, uint64_t moved, int64_t visibility, uint3
     return nb_load_relaxed(&store->tally.moved) != moved && nb_order_is_fifo(store) && (count == 0 || (count < max && visibility != 0));
 }
 
+/* From the group that comes next. False: it is worn, the long way has to be gone. */
+static inline bool take_next(nb_taking *t, uint32_t max, nb_group *group)
+{
+    nb_store *store = t->store;
+    uint32_t first = group->head, at = first;
+    bool worn = false;
+
+    if (group->clear != 0) {
+        nb_order_began_locked(store, first - 1);
+    }
+    while (at != 0 && t->count < max) {
+        nb_slot *slot = nb_slot_at(store, at - 1);
+        nb_node *node = nb_node_at(store, at - 1);
+        uint64_t word = nb_load_acquire(&slot->word);
+
+        if (nb_state_of(word) != NB_DELAYED) {
+            worn = nb_state_of(word) == NB_READY && t->max_receives != 0 &&
+                   nb_load_relaxed(&slot->own_receives) >= t->max_receives;
+            if (worn || nb_state_of(word) != NB_READY || !nb_slot_claim(slot, word)) {
+                break;
+            }
+            store->order->taken++;
+            node->ready_at = slot->taken_at;
+            nb_taking_hand_out(t, slot, at - 1, word);
+            t->to[t->count - 1].sequence = node->sequence;
+        }
+        at = node->next;
+    }
+    nb_order_touch_locked(store, first - 1); /* it is not ready any more: another group comes next */
+    return !worn;
+}
+
+/*
+ * The common case of a FIFO queue, straight: from any group, to be hidden for a while, and there is no dead letter to be moved. It does
+ * what the loop below does, without asking again for each group. False: the loop goes on from there.
+ */
+static bool take_straight(nb_store *store, uint32_t max, int64_t timeout, nb_delivery *slots, uint32_t *ret_count)
+{
+    nb_order *order = store->order;
+    nb_taking t = { .store = store, .to = slots, .max_receives = nb_load_relaxed(&store->settings.max_receives) };
+    uint32_t allowed;
+    uint64_t moved;
+    bool all = true;
+
+    t.at.now = nb_clock_coarse(&store->nb->clock, &t.at.wall);
+    t.due = nb_add_time(nb_add_time(t.at.now, nb_clock_tick(&store->nb->clock)), timeout);
+    t.visible_at = nb_add_time(t.at.wall, timeout);
+    nb_store_enter_at(store, t.at.now);
+    if ((nb_load_acquire(&store->mode) & NB_MODE_ENDED) != 0 || store->stuck != 0 || store->moving != 0) {
+        nb_store_leave(store);
+        return false;
+    }
+    nb_store_relaxed(&store->claims, 0); /* as in take_with_care */
+    allowed = nb_store_allowance(store, max);
+    while (all && t.count < allowed && order->heap_count > 0) {
+        all = take_next(&t, allowed, order->heap[0].group);
+    }
+    if (t.count > 0) {
+        (void)nb_taking_end(&t, true);
+    }
+    moved = nb_load_relaxed(&store->tally.moved);
+    nb_store_leave(store);
+    *ret_count = t.count;
+    return all && !made_room(store, moved, timeout, t.count, max);
+}
+
 /* Reaching the limit in flight is no error of a FIFO queue (SQS-R17). */
 nimbus_status nb_store_take_from_groups(nb_store *store, const char *group, uint32_t max, int64_t visibility, nb_delivery *slots,
                                         uint32_t *ret_count, bool *ret_more)
@@ -98,6 +164,11 @@ nimbus_status nb_store_take_from_groups(nb_store *store, const char *group, uint
     uint64_t moved;
 
     visibility = visibility == NB_STORE_VISIBILITY ? nb_load_relaxed(&store->settings.visibility) : visibility; /* one for all looks */
+    if (group == NULL && ret_more == NULL && visibility > 0 && nb_order_is_fifo(store) &&
+        take_straight(store, max, visibility, slots, &count)) {
+        *ret_count = count;
+        return NIMBUS_OK;
+    }
     do {
         nb_aside aside = { 0, 0 };
         nb_moment at;

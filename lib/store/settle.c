@@ -148,17 +148,6 @@ nimbus_status nb_store_delete_specially(nb_store *store, nb_delivery *delivery)
     return status == NIMBUS_E_NO_MESSAGE ? NIMBUS_OK : status;
 }
 
-static nimbus_status delete_otherwise(nb_store *store, nb_delivery *delivery)
-{
-    nimbus_status status;
-
-    if (store->order == NULL) {
-        return nb_store_delete_specially(store, delivery);
-    }
-    nb_order_delete_deliveries(store, delivery, 1, &status);
-    return status;
-}
-
 nimbus_status nb_store_delete_delivery(nb_store *store, nb_delivery *delivery)
 {
     nimbus_message *message = delivery->message;
@@ -166,7 +155,7 @@ nimbus_status nb_store_delete_delivery(nb_store *store, nb_delivery *delivery)
     uint64_t word;
 
     if (!nb_store_claim_plainly(store, delivery->receipt, &slot, &word)) {
-        return delete_otherwise(store, delivery);
+        return store->order != NULL ? nb_order_delete_delivery(store, delivery) : nb_store_delete_specially(store, delivery);
     }
     delivery->message = NULL; /* first: a free function may look. It has no letter, as the slot has no past */
     nb_slot_put(store, slot, nb_index_of(delivery->receipt), word);
