@@ -96,6 +96,7 @@ typedef struct search {
     nb_json_path_fn *each;
     void *user;
     bool more;
+    nimbus_bytes *last; /* of a path without a star: what it has selected so far; NULL: each value counts */
     level levels[NB_JSON_MAX_DEPTH];
 } search;
 
@@ -140,6 +141,9 @@ static void step_in(search *s, nb_json_event event)
 
     if (event == NB_JSON_KEY) {
         if (step->kind == NB_PATH_ALL || is_step_name(s, step)) {
+            if (s->last != NULL) {
+                *s->last = (nimbus_bytes){ NULL, 0 }; /* this member takes the place of an earlier one of its name, and of what was in it */
+            }
             take_value(s, nb_json_next(&s->reader), l->done + 1);
         } else {
             nb_json_skip(&s->reader);
@@ -151,7 +155,7 @@ static void step_in(search *s, nb_json_event event)
     take_value(s, event, leads ? l->done + 1 : NOWHERE);
 }
 
-void nb_json_path_each(const nb_json_path *path, const char *json, size_t size, nb_json_path_fn *each, void *user)
+static void run(const nb_json_path *path, const char *json, size_t size, nb_json_path_fn *each, void *user, nimbus_bytes *last)
 {
     search s;
     nb_json_event event;
@@ -160,6 +164,7 @@ void nb_json_path_each(const nb_json_path *path, const char *json, size_t size, 
     s.each = each;
     s.user = user;
     s.more = true;
+    s.last = last;
     nb_json_open(&s.reader, json, size, 0);
     take_value(&s, nb_json_next(&s.reader), 0);
     while (s.more && (event = nb_json_next(&s.reader)) > NB_JSON_END) {
@@ -167,6 +172,11 @@ void nb_json_path_each(const nb_json_path *path, const char *json, size_t size, 
             step_in(&s, event);
         }
     }
+}
+
+void nb_json_path_each(const nb_json_path *path, const char *json, size_t size, nb_json_path_fn *each, void *user)
+{
+    run(path, json, size, each, user, NULL);
 }
 
 static bool keep_last(const char *value, size_t size, void *user)
@@ -182,7 +192,7 @@ bool nb_json_path_one(const nb_json_path *path, const char *json, size_t size, n
     if (path->many) {
         return false;
     }
-    nb_json_path_each(path, json, size, keep_last, &last);
+    run(path, json, size, keep_last, &last, &last);
     if (last.data != NULL) {
         *ret = last;
     }

@@ -2,8 +2,8 @@
  * path.h - the part of JSONPath that input paths have: "$.detail.items[0].name", "$.detail.items[*].id", "$.detail.*".
  *
  * A path is compiled into steps in one block and evaluated on the text of a JSON value, in place, without recursion. What it selects are
- * slices of that text. A path without a star selects one value or none; of members with one key the last counts. A path with a star selects
- * a list.
+ * slices of that text. A path without a star selects one value or none; of members with one key the last counts, on the way, too. A path
+ * with a star selects a list, and of members with one key each.
  */
 #ifndef NB_JSON_PATH_H
 #define NB_JSON_PATH_H

@@ -8,12 +8,18 @@
  * even and still the same was in or out for the whole of the call, and must be reported or not as the reference matcher says; of the others
  * only those that match the event may be reported. What the rules hand to the visitor is freed by the matcher's destroy: a checker of
  * memory sees whether one is used too late, and at the end each must have been destroyed once.
+ *
+ * It prints how long the longest match took, the longest gap between two answers of a thread, and how often a matching thread gave up its
+ * core in a match by itself. A match never waits for a change, so that is never more than what the allocator does when a match ends what
+ * was handed out with a rule. The gaps are those of the machine: with fewer cores than threads, the turns of the others.
  */
+#define _GNU_SOURCE /* RUSAGE_THREAD, where there is one */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include <nimbus/pattern.h>
@@ -45,6 +51,9 @@ typedef struct watcher {
     unsigned long matches;
     unsigned long sure; /* rules whose answer was certain, and was checked */
     uint64_t longest;   /* ns */
+    uint64_t gap;       /* ns, from one answer to the next */
+    uint64_t answered;  /* when it was, the last time; 0: never */
+    long sleeps;        /* times that the thread waited for something */
 } watcher;
 
 static rule rules[RULES];
@@ -102,7 +111,12 @@ static void match_once(watcher *w, unsigned e)
         fail("a valid event is refused", 0, e);
         return;
     }
-    took = now() - start;
+    took = now();
+    if (w->answered != 0 && took - w->answered > w->gap) {
+        w->gap = took - w->answered;
+    }
+    w->answered = took;
+    took -= start;
     w->longest = took > w->longest ? took : w->longest;
     for (unsigned r = 0; r < RULES; r++) {
         bool sure = before[r] % 2 == 0 && atomic_load(&rules[r].at) == before[r];
@@ -118,14 +132,27 @@ static void match_once(watcher *w, unsigned e)
     w->matches++;
 }
 
+/* How often this thread gave up its core by itself, to wait for something; 0 where the system does not say. */
+static long waits_of_thread(void)
+{
+    struct rusage usage = { 0 };
+
+#ifdef RUSAGE_THREAD
+    getrusage(RUSAGE_THREAD, &usage);
+#endif
+    return usage.ru_nvcsw;
+}
+
 static void *watch(void *arg)
 {
     watcher *w = arg;
     gen dice = { .state = w->seed };
+    long before = waits_of_thread();
 
     do {
         match_once(w, gen_below(&dice, EVENTS));
     } while (!atomic_load(&done));
+    w->sleeps = waits_of_thread() - before;
     return NULL;
 }
 
@@ -201,14 +228,20 @@ static int report(const watcher *watchers, unsigned threads, unsigned long chang
     unsigned long matches = 0;
     unsigned long sure = 0;
     uint64_t longest = 0;
+    uint64_t gap = 0;
+    long sleeps = 0;
 
     for (unsigned i = 0; i < threads; i++) {
         matches += watchers[i].matches;
         sure += watchers[i].sure;
         longest = watchers[i].longest > longest ? watchers[i].longest : longest;
+        gap = watchers[i].gap > gap ? watchers[i].gap : gap;
+        sleeps += watchers[i].sleeps;
     }
-    printf("%lu changes and %lu matches by %u threads in %.2f s; %lu answers were certain; the longest match took %.3f ms; %lu failures\n",
-           changes, matches, threads, (double)took / 1e9, sure, (double)longest / 1e6, atomic_load(&failures));
+    printf("%lu changes and %lu matches by %u threads in %.2f s; %lu answers were certain; %lu failures\n", changes, matches, threads,
+           (double)took / 1e9, sure, atomic_load(&failures));
+    printf("the longest match took %.3f ms, the longest gap between two answers of a thread %.3f ms; matching threads waited %ld times\n",
+           (double)longest / 1e6, (double)gap / 1e6, sleeps);
     if (atomic_load(&destroyed) != tickets) {
         printf("%lu rules were added, %lu destroyed\n", tickets, atomic_load(&destroyed));
         return 1;
