@@ -13,13 +13,11 @@
  * The walk has left a line of entries: arrays, their elements, and the values in between. It is played once for a conjunction, so the work
  * is linear in the entries.
  */
-#include "pattern/match.h"
-
-typedef uint64_t lists; /* bit n: atom n of the conjunction */
+#include "pattern/play.h"
 
 typedef struct scope {
-    lists met;  /* satisfied by a value */
-    lists seen; /* have a value at all */
+    nb_lists met;  /* satisfied by a value */
+    nb_lists seen; /* have a value at all */
 } scope;
 
 /* An open array. */
@@ -28,61 +26,52 @@ typedef struct frame {
     scope around;      /* the scope outside, while an element is open */
     scope best;        /* of the best element so far that serves something */
     unsigned score;    /* of best; 0: there is none */
-    lists seen_in_all; /* in any element */
-    lists below;       /* lists at or under the node */
-    lists own;         /* lists at the node */
+    nb_lists seen_in_all; /* in any element */
+    nb_lists below;       /* lists at or under the node */
+    nb_lists own;         /* lists at the node */
 } frame;
 
 typedef struct play {
     nb_scratch *scratch;
     const nb_conjunction *conjunction;
-    lists absent; /* that absence satisfies */
+    nb_lists absent; /* that absence satisfies */
     scope scope;
     frame *frames;
     uint32_t depth;
 } play;
 
-static unsigned count_bits(lists set)
+static void open_array(void *play_, const nb_node *node)
 {
-    unsigned count = 0;
-
-    for (; set != 0; set &= set - 1) {
-        count++;
-    }
-    return count;
-}
-
-static bool takes_absence(const nb_atom *atom)
-{
-    bool any = atom->kind == NB_ABSENT;
-
-    for (uint32_t i = 0; atom->kind == NB_ANY && !any && i < nb_atom_part_count(atom); i++) {
-        any = nb_atom_parts(atom)[i]->kind == NB_ABSENT;
-    }
-    return any;
-}
-
-static void open_array(play *p, const nb_node *node)
-{
+    play *p = play_;
     frame *f = &p->frames[p->depth++];
 
     *f = (frame){ .node = node };
     for (unsigned i = 0; i < p->conjunction->count; i++) {
         const nb_node *at = nb_conjunction_atom(p->conjunction, i)->field->node;
 
-        f->own |= at == node ? (lists)1 << i : 0;
+        f->own |= at == node ? (nb_lists)1 << i : 0;
         while (at->depth > node->depth) {
             at = at->parent;
         }
-        f->below |= at == node ? (lists)1 << i : 0;
+        f->below |= at == node ? (nb_lists)1 << i : 0;
     }
 }
 
-static void leave_element(play *p)
+static void open_element(void *play_)
 {
+    play *p = play_;
+
+    p->frames[p->depth - 1].around = p->scope;
+    p->scope = (scope){ 0, 0 };
+}
+
+static void leave_element(void *play_)
+{
+    play *p = play_;
     frame *f = &p->frames[p->depth - 1];
-    lists serves = (p->scope.met | (p->absent & ~p->scope.seen)) & f->below;
-    unsigned score = 2 * count_bits(serves & ~f->own) + ((serves & f->own) != 0); /* scalars of the array may still serve its own list */
+    nb_lists serves = (p->scope.met | (p->absent & ~p->scope.seen)) & f->below;
+    /* scalars of the array may still serve its own list */
+    unsigned score = 2 * nb_lists_count(serves & ~f->own) + ((serves & f->own) != 0);
 
     f->seen_in_all |= p->scope.seen;
     if (p->scope.met != 0 && score > f->score) { /* an element that serves by absence alone is not bound to */
@@ -93,8 +82,9 @@ static void leave_element(play *p)
 }
 
 /* A list that is absent from all elements is absent from the best one, too: where one serves, no element at all cannot serve more. */
-static void leave_array(play *p)
+static void leave_array(void *play_)
 {
+    play *p = play_;
     const frame *f = &p->frames[--p->depth];
 
     if (f->score != 0) {
@@ -105,59 +95,36 @@ static void leave_array(play *p)
     }
 }
 
-static void take_value(play *p, const nb_found *found)
+static void take_value(void *play_, const nb_found *found)
 {
+    play *p = play_;
     for (unsigned i = 0; i < p->conjunction->count; i++) {
         const nb_atom *atom = nb_conjunction_atom(p->conjunction, i);
 
         if (atom->field == found->field) {
-            p->scope.seen |= (lists)1 << i;
+            p->scope.seen |= (nb_lists)1 << i;
             if ((p->scope.met >> i & 1) == 0 && nb_found_satisfies(p->scratch, found, atom)) {
-                p->scope.met |= (lists)1 << i;
+                p->scope.met |= (nb_lists)1 << i;
             }
         }
     }
 }
 
-static void play_entry(play *p, const nb_entry *entry)
-{
-    switch ((nb_entry_kind)entry->kind) {
-    case NB_ENTRY_VALUE:
-        take_value(p, nb_found_at(p->scratch, entry->at));
-        break;
-    case NB_ENTRY_ARRAY:
-        open_array(p, ((const nb_node **)p->scratch->arrays.items)[entry->at]);
-        break;
-    case NB_ENTRY_ELEMENT:
-        p->frames[p->depth - 1].around = p->scope;
-        p->scope = (scope){ 0, 0 };
-        break;
-    case NB_ENTRY_ELEMENT_END:
-        leave_element(p);
-        break;
-    case NB_ENTRY_ARRAY_END:
-    default:
-        leave_array(p);
-        break;
-    }
-}
+static const nb_play_steps steps = { open_array, open_element, leave_element, leave_array, take_value };
 
 bool nb_consistent(nb_scratch *scratch, const nb_conjunction *conjunction)
 {
-    const nb_entry *entries = scratch->entries.items;
     play p = { .scratch = scratch, .conjunction = conjunction };
-    lists all = conjunction->count == 64 ? ~(lists)0 : ((lists)1 << conjunction->count) - 1;
+    nb_lists all = conjunction->count == 64 ? ~(nb_lists)0 : ((nb_lists)1 << conjunction->count) - 1;
 
     if (!nb_space_has(scratch, &scratch->frames, NB_JSON_MAX_DEPTH, sizeof(frame))) {
         return false;
     }
     p.frames = scratch->frames.items;
     for (unsigned i = 0; i < conjunction->count; i++) {
-        p.absent |= (lists)takes_absence(nb_conjunction_atom(conjunction, i)) << i;
+        p.absent |= (nb_lists)nb_atom_takes_absence(nb_conjunction_atom(conjunction, i)) << i;
     }
-    for (uint32_t i = 0; i < scratch->entries.count; i++) {
-        play_entry(&p, &entries[i]);
-    }
+    nb_play(scratch, &steps, &p);
     scratch->steps += scratch->entries.count;
     return ((p.scope.met | (p.absent & ~p.scope.seen)) & all) == all ||
            (scratch->twins && nb_consistent_twins(scratch, conjunction, p.absent, all));

@@ -56,19 +56,9 @@ static void look(explainer *e, const nb_conjunction *c)
     }
 }
 
-static bool takes_absence(const nb_atom *atom)
-{
-    bool any = atom->kind == NB_ABSENT;
-
-    for (uint32_t i = 0; atom->kind == NB_ANY && !any && i < nb_atom_part_count(atom); i++) {
-        any = nb_atom_parts(atom)[i]->kind == NB_ABSENT;
-    }
-    return any;
-}
-
 static nimbus_verdict verdict_of(const explainer *e, const spot *s, const nb_atom *atom)
 {
-    if (e->match || s->met || (s->value == NULL && takes_absence(atom) && !e->unreadable)) {
+    if (e->match || s->met || (s->value == NULL && nb_atom_takes_absence(atom) && !e->unreadable)) {
         return NIMBUS_FIELD_MATCHES;
     }
     if (s->value == NULL) {

@@ -214,6 +214,17 @@ static inline uint32_t nb_atom_part_count(const nb_atom *atom)
     return (uint32_t)(atom->size / sizeof(nb_atom *));
 }
 
+/* Whether no value at all satisfies it. */
+static inline bool nb_atom_takes_absence(const nb_atom *atom)
+{
+    bool any = atom->kind == NB_ABSENT;
+
+    for (uint32_t i = 0; atom->kind == NB_ANY && !any && i < nb_atom_part_count(atom); i++) {
+        any = nb_atom_parts(atom)[i]->kind == NB_ABSENT;
+    }
+    return any;
+}
+
 static inline int64_t nb_atom_bound(const nb_atom *atom, unsigned i)
 {
     int64_t bound;

@@ -6,16 +6,14 @@
  * without what another choice serves better in every way. A family is bounded; what goes beyond serves less than what is kept, and has to
  * do with more than six lists below one array. It is only looked at when consistency.c says no.
  */
-#include "pattern/match.h"
+#include "pattern/play.h"
 
 #define MAX_CHOICES 64u
 
-typedef uint64_t lists;
-
 /* What one choice serves. */
 typedef struct choice {
-    lists met;
-    lists seen; /* of the lists that absence satisfies: those that have a value */
+    nb_lists met;
+    nb_lists seen; /* of the lists that absence satisfies: those that have a value */
 } choice;
 
 typedef struct family {
@@ -27,27 +25,17 @@ typedef struct family {
 typedef struct frame {
     family around; /* the scope outside, while an element is open */
     family sum;    /* of all elements so far */
-    lists seen_in_all;
+    nb_lists seen_in_all;
 } frame;
 
 typedef struct play {
     nb_scratch *scratch;
     const nb_conjunction *conjunction;
-    lists absent; /* that absence satisfies */
+    nb_lists absent; /* that absence satisfies */
     family scope;
     frame *frames;
     uint32_t depth;
 } play;
-
-static unsigned count_bits(lists set)
-{
-    unsigned count = 0;
-
-    for (; set != 0; set &= set - 1) {
-        count++;
-    }
-    return count;
-}
 
 static bool serves_no_more(const choice *a, const choice *b)
 {
@@ -76,14 +64,14 @@ static void add(play *p, family *to, choice c)
         return;
     }
     for (uint32_t i = 0; i < kept; i++) {
-        unsigned score = count_bits(to->items[i].met | (p->absent & ~to->items[i].seen));
+        unsigned score = nb_lists_count(to->items[i].met | (p->absent & ~to->items[i].seen));
 
         if (score < least) {
             least = score;
             worst = i;
         }
     }
-    if (count_bits(c.met | (p->absent & ~c.seen)) > least) {
+    if (nb_lists_count(c.met | (p->absent & ~c.seen)) > least) {
         to->items[worst] = c;
     }
 }
@@ -103,9 +91,27 @@ static void join(play *p, family *to, const family *with)
 
 static const family nothing = { 1, { { 0, 0 } } };
 
-/* An element is chosen for a value in it; what serves by absence alone is no reason. */
-static void leave_element(play *p)
+static void open_array(void *play_, const nb_node *node)
 {
+    play *p = play_;
+
+    (void)node;
+    p->frames[p->depth].sum.count = 0;
+    p->frames[p->depth++].seen_in_all = 0;
+}
+
+static void open_element(void *play_)
+{
+    play *p = play_;
+
+    p->frames[p->depth - 1].around = p->scope;
+    p->scope = nothing;
+}
+
+/* An element is chosen for a value in it; what serves by absence alone is no reason. */
+static void leave_element(void *play_)
+{
+    play *p = play_;
     frame *f = &p->frames[p->depth - 1];
 
     for (uint32_t i = 0; i < p->scope.count; i++) {
@@ -117,24 +123,26 @@ static void leave_element(play *p)
 }
 
 /* One of the elements, or none: then the values of all of them count as present. */
-static void leave_array(play *p)
+static void leave_array(void *play_)
 {
+    play *p = play_;
     frame *f = &p->frames[--p->depth];
 
     add(p, &f->sum, (choice){ 0, f->seen_in_all & p->absent });
     join(p, &p->scope, &f->sum);
 }
 
-static void take_value(play *p, const nb_found *found)
+static void take_value(void *play_, const nb_found *found)
 {
+    play *p = play_;
     family one = { 1, { { 0, 0 } } };
 
     for (unsigned i = 0; i < p->conjunction->count; i++) {
         const nb_atom *atom = nb_conjunction_atom(p->conjunction, i);
 
         if (atom->field == found->field) {
-            one.items[0].seen |= (lists)1 << i & p->absent;
-            one.items[0].met |= nb_found_satisfies(p->scratch, found, atom) ? (lists)1 << i : 0;
+            one.items[0].seen |= (nb_lists)1 << i & p->absent;
+            one.items[0].met |= nb_found_satisfies(p->scratch, found, atom) ? (nb_lists)1 << i : 0;
         }
     }
     for (uint32_t i = 0; i < p->depth; i++) {
@@ -145,29 +153,7 @@ static void take_value(play *p, const nb_found *found)
     }
 }
 
-static void play_entry(play *p, const nb_entry *entry)
-{
-    switch ((nb_entry_kind)entry->kind) {
-    case NB_ENTRY_VALUE:
-        take_value(p, nb_found_at(p->scratch, entry->at));
-        break;
-    case NB_ENTRY_ARRAY:
-        p->frames[p->depth].sum.count = 0;
-        p->frames[p->depth++].seen_in_all = 0;
-        break;
-    case NB_ENTRY_ELEMENT:
-        p->frames[p->depth - 1].around = p->scope;
-        p->scope = nothing;
-        break;
-    case NB_ENTRY_ELEMENT_END:
-        leave_element(p);
-        break;
-    case NB_ENTRY_ARRAY_END:
-    default:
-        leave_array(p);
-        break;
-    }
-}
+static const nb_play_steps steps = { open_array, open_element, leave_element, leave_array, take_value };
 
 static uint32_t deepest(const nb_scratch *scratch)
 {
@@ -184,16 +170,13 @@ static uint32_t deepest(const nb_scratch *scratch)
 
 bool nb_consistent_twins(nb_scratch *scratch, const nb_conjunction *conjunction, uint64_t absent, uint64_t all)
 {
-    const nb_entry *entries = scratch->entries.items;
     play p = { .scratch = scratch, .conjunction = conjunction, .absent = absent, .scope = nothing };
 
     if (!nb_space_has(scratch, &scratch->families, deepest(scratch), sizeof(frame))) {
         return false;
     }
     p.frames = scratch->families.items;
-    for (uint32_t i = 0; i < scratch->entries.count; i++) {
-        play_entry(&p, &entries[i]);
-    }
+    nb_play(scratch, &steps, &p);
     for (uint32_t i = 0; i < p.scope.count; i++) {
         if (((p.scope.items[i].met | (absent & ~p.scope.items[i].seen)) & all) == all) {
             return true;
