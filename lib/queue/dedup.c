@@ -7,9 +7,25 @@
 
 #define FIRST_ROOM 4u
 
-void nb_dedup_init(nb_dedup *table, nb_heap *heap, size_t capacity, int64_t window)
+/* No entry; the buckets are another matter. */
+static void reset(nb_dedup *table)
 {
-    *table = (nb_dedup){ .heap = heap, .capacity = capacity, .window = window, .first = 1, .next = 1, .soonest = INT64_MAX };
+    table->first = table->next = 1;
+    table->soonest = INT64_MAX;
+    table->latest = 0;
+    table->chunks = (nb_dedup_list){ NULL, 0 };
+    table->filling = table->spare = table->found = NULL;
+}
+
+void nb_dedup_init(nb_dedup *table, nb_dedup_roots *roots, nb_heap *heap, size_t capacity, int64_t window)
+{
+    table->heap = heap;
+    table->capacity = capacity;
+    table->bytes = 0;
+    table->window = window;
+    table->roots = roots;
+    nb_atomic_init(&table->buckets, 0);
+    reset(table);
 }
 
 /* An id has no NUL in it, so the id and the group behind one are no other pair's. */
@@ -97,13 +113,10 @@ void nb_dedup_clear(nb_dedup *table)
     for (size_t i = 0; i < table->chunks.room; i++) {
         nb_dedup_put(table, table->chunks.at[i], sizeof(nb_dedup_chunk));
     }
-    for (size_t i = 0; i < table->segments.room; i++) {
-        nb_dedup_put(table, table->segments.at[i], NB_DEDUP_SEGMENT_SIZE);
-    }
     nb_dedup_put(table, table->spare, sizeof(nb_dedup_chunk));
     nb_dedup_put(table, table->chunks.at, table->chunks.room * sizeof(void *));
-    nb_dedup_put(table, table->segments.at, table->segments.room * sizeof(void *));
-    nb_dedup_init(table, table->heap, table->capacity, table->window);
+    nb_dedup_drop_buckets(table);
+    reset(table);
 }
 
 /* -------------------------------------------------------------------------------------------- forgetting */
@@ -205,7 +218,7 @@ nimbus_status nb_dedup_admit(nb_dedup *table, const uint64_t hash[2], int64_t no
         (void)nb_dedup_expire(table, now, NB_DEDUP_STEP);
     }
     count = nb_dedup_count(table);
-    if (table->filling == NULL || count >= NB_DEDUP_MOST - 1 || NB_DEDUP_FILL * table->buckets <= count) {
+    if (table->filling == NULL || count >= NB_DEDUP_MOST - 1 || !nb_dedup_buckets_do(table, count)) {
         status = make_room(table, now);
     }
     *ret_seen = nb_dedup_find(table, hash, now);

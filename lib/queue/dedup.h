@@ -15,7 +15,7 @@
  * 44 bytes an entry, 16 to 24 for its part of a bucket, and all of it is counted and bounded. Nothing is forgotten before its time: without
  * room the send fails (F23). No memory is touched for who never sends.
  *
- * Everything is called under the store's lock, but for nb_dedup_hash.
+ * Everything is called under the store's lock, but for nb_dedup_hash and nb_dedup_prefetch.
  */
 #ifndef NB_QUEUE_DEDUP_H
 #define NB_QUEUE_DEDUP_H
@@ -37,6 +37,14 @@ typedef struct nb_dedup_list {
     size_t room; /* power of 2; or 0 */
 } nb_dedup_list;
 
+/* Segments of buckets, larger ones the more there are: eight each time that their number doubles. They lie in a table apart, which lives as
+ * long as anybody may guess (nb_dedup_prefetch), whatever becomes of the segments. Changed under the lock. */
+#define NB_DEDUP_ROOTS 176u
+
+typedef struct nb_dedup_roots {
+    void *_Atomic at[NB_DEDUP_ROOTS];
+} nb_dedup_roots;
+
 typedef struct nb_dedup {
     nb_heap *heap;
     int64_t window;
@@ -46,13 +54,13 @@ typedef struct nb_dedup {
     nb_dedup_list chunks;   /* of entries */
     void *filling;          /* the chunk that has room for the next entry; NULL: it is not made, or not asked for */
     void *spare;            /* a chunk */
-    nb_dedup_list segments; /* of buckets */
-    uint64_t buckets;
+    nb_dedup_roots *roots;
+    _Atomic uint64_t buckets; /* changed under the lock; relaxed: who reads it without has a guess (nb_dedup_prefetch) */
     void *found;            /* the bucket of the hash that was asked for last, until the next call */
 } nb_dedup;
 
-/* window: NB_DEDUP_WINDOW, and the clock's tick. */
-void nb_dedup_init(nb_dedup *table, nb_heap *heap, size_t capacity, int64_t window);
+/* window: NB_DEDUP_WINDOW, and the clock's tick. roots: all NULL; they stay the caller's. */
+void nb_dedup_init(nb_dedup *table, nb_dedup_roots *roots, nb_heap *heap, size_t capacity, int64_t window);
 
 /* Forgets everything and gives all memory back. */
 void nb_dedup_clear(nb_dedup *table);
@@ -60,8 +68,12 @@ void nb_dedup_clear(nb_dedup *table);
 /* The two words that stand for an id, and for that of its group, too, if by_group. Needs no lock. */
 void nb_dedup_hash(const uint64_t key[2], const nb_keys *keys, bool by_group, uint64_t ret[2]);
 
-/* This hash will be looked for soon: what that reads first is on its way. */
-void nb_dedup_prefetch(const nb_dedup *table, const uint64_t hash[2]);
+/*
+ * This hash will be looked for soon: its bucket is on its way to the cache. In a large table that is a miss, which is as long as all else
+ * that is done for a message; so it is begun before the message is made. Needs no lock: it reads two words, which may be of different
+ * moments, and gives the processor an address that may be wrong by now; nothing else is done with it.
+ */
+void nb_dedup_prefetch(nb_dedup *table, const uint64_t hash[2]);
 
 /*
  * Whether somebody has this hash now: NIMBUS_DUPLICATE, and *ret_seen until the next call. Else sees that it can be remembered: NIMBUS_OK,

@@ -33,11 +33,41 @@ static uint64_t bucket_of(uint64_t hash, uint64_t n)
     return number < n ? number : number - half;
 }
 
-static bucket *bucket_at(const nb_dedup *table, uint64_t number)
-{
-    uintptr_t segment = (uintptr_t)*nb_dedup_at(&table->segments, number / NB_DEDUP_SEGMENT);
+/* Where a bucket lies. 16 segments are of the smallest size, from then on each doubling has 8 of the same one. */
+typedef struct place {
+    uint32_t segment, within;
+    uint32_t room; /* buckets in the segment */
+} place;
 
-    return (bucket *)((segment + NB_DEDUP_LINE - 1) & ~(uintptr_t)(NB_DEDUP_LINE - 1)) + number % NB_DEDUP_SEGMENT;
+static inline place place_of(uint64_t number)
+{
+    unsigned high = number >> (NB_DEDUP_SEGMENT_SHIFT + 3) == 0 ? NB_DEDUP_SEGMENT_SHIFT + 3 : 63u - (unsigned)__builtin_clzll(number);
+    uint32_t room = 1u << (high - 3);
+
+    return (place){ ((high - 3 - NB_DEDUP_SEGMENT_SHIFT) << 3) + (uint32_t)(number >> (high - 3)), (uint32_t)number & (room - 1), room };
+}
+
+/* One line more, so that the buckets can begin with a line. */
+static size_t size_of(uint32_t room)
+{
+    return (room + 1) * (size_t)NB_DEDUP_LINE;
+}
+
+static inline uintptr_t address_in(const void *segment, uint32_t within)
+{
+    return (((uintptr_t)segment + NB_DEDUP_LINE - 1) & ~(uintptr_t)(NB_DEDUP_LINE - 1)) + within * (uintptr_t)NB_DEDUP_LINE;
+}
+
+static inline bucket *bucket_at(nb_dedup *table, uint64_t number)
+{
+    place at = place_of(number);
+
+    return (bucket *)address_in(nb_load_relaxed(&table->roots->at[at.segment]), at.within);
+}
+
+static inline uint64_t bucket_count(nb_dedup *table)
+{
+    return nb_load_relaxed(&table->buckets);
 }
 
 static bool slot_lives(const nb_dedup *table, const bucket *in, unsigned slot)
@@ -120,12 +150,12 @@ static void insert(nb_dedup *table, bucket *to, uint32_t tag, uint64_t number)
 /* Deals the bucket that the last one comes from out to both. */
 static void split(nb_dedup *table)
 {
-    uint64_t last = table->buckets - 1, from = last - power_below(last), ends[2] = { 0, 0 };
+    uint64_t buckets = bucket_count(table), last = buckets - 1, from = last - power_below(last), ends[2] = { 0, 0 };
     bucket *stay = bucket_at(table, from), *go = bucket_at(table, last);
     uint64_t number = stay->more;
 
     for (unsigned i = 0; i < SLOTS; i++) {
-        if (slot_lives(table, stay, i) && bucket_of(stay->tags[i], table->buckets) == last) {
+        if (slot_lives(table, stay, i) && bucket_of(stay->tags[i], buckets) == last) {
             (void)put_in_slot(table, go, stay->tags[i], number_in(table, stay, i)); /* it has as many */
             stay->numbers[i] = (uint32_t)table->first - 1;
         }
@@ -133,7 +163,7 @@ static void split(nb_dedup *table)
     stay->more = 0;
     while (nb_dedup_lives(table, number)) {
         uint64_t older = behind(table, number), hash = nb_dedup_entry_at(table, number)->hash[0];
-        bool goes = bucket_of(hash, table->buckets) == last;
+        bool goes = bucket_of(hash, buckets) == last;
 
         if (!put_in_slot(table, goes ? go : stay, (uint32_t)hash, number)) {
             append(table, goes ? go : stay, number, &ends[goes]);
@@ -145,29 +175,57 @@ static void split(nb_dedup *table)
 /* One more bucket. False: *status says why. */
 static bool add_bucket(nb_dedup *table, nimbus_status *status)
 {
-    uint64_t segment = table->buckets / NB_DEDUP_SEGMENT;
+    uint64_t number = bucket_count(table);
+    place at = place_of(number);
+    bucket *new;
 
-    if (table->buckets % NB_DEDUP_SEGMENT == 0) {
-        if (!nb_dedup_widen(table, &table->segments, 0, segment, status) ||
-            (*nb_dedup_at(&table->segments, segment) = nb_dedup_get(table, NB_DEDUP_SEGMENT_SIZE, status)) == NULL) {
+    if (at.within == 0) {
+        void *segment = nb_dedup_get(table, size_of(at.room), status);
+
+        if (segment == NULL) {
             return false;
         }
+        nb_store_relaxed(&table->roots->at[at.segment], segment);
     }
-    table->buckets++;
-    *bucket_at(table, table->buckets - 1) = (bucket){ .more = 0 };
+    nb_store_relaxed(&table->buckets, number + 1);
+    new = bucket_at(table, number);
+    new->more = 0;
     for (unsigned i = 0; i < SLOTS; i++) {
-        bucket_at(table, table->buckets - 1)->numbers[i] = (uint32_t)table->first - 1;
+        new->tags[i] = 0;
+        new->numbers[i] = (uint32_t)table->first - 1;
     }
-    if (table->buckets > 1) {
+    if (number > 0) {
         split(table);
     }
     return true;
 }
 
+/* The memory of a segment whose buckets are gone. */
+static void drop_segment(nb_dedup *table, place at)
+{
+    void *segment = nb_load_relaxed(&table->roots->at[at.segment]);
+
+    nb_store_relaxed(&table->roots->at[at.segment], NULL);
+    nb_dedup_put(table, segment, size_of(at.room));
+}
+
+void nb_dedup_drop_buckets(nb_dedup *table)
+{
+    uint64_t number = bucket_count(table);
+
+    nb_store_relaxed(&table->buckets, 0);
+    while (number > 0) { /* the last bucket of each segment */
+        place at = place_of(number - 1);
+
+        drop_segment(table, at);
+        number -= at.within + 1;
+    }
+}
+
 /* What the last bucket has joins the bucket it came from, chains from newer to older. There are two at least. */
 static void drop_bucket(nb_dedup *table)
 {
-    uint64_t last = table->buckets - 1, end = 0;
+    uint64_t last = bucket_count(table) - 1, end = 0;
     bucket *into = bucket_at(table, last - power_below(last)), *from = bucket_at(table, last);
     uint64_t one = into->more, other = from->more;
 
@@ -183,22 +241,20 @@ static void drop_bucket(nb_dedup *table)
             insert(table, into, from->tags[i], number_in(table, from, i));
         }
     }
-    table->buckets--;
-    if (table->buckets % NB_DEDUP_SEGMENT == 0) {
-        nb_dedup_put(table, *nb_dedup_at(&table->segments, table->buckets / NB_DEDUP_SEGMENT), NB_DEDUP_SEGMENT_SIZE);
-        *nb_dedup_at(&table->segments, table->buckets / NB_DEDUP_SEGMENT) = NULL;
-        nb_dedup_narrow(table, &table->segments, 0, table->buckets / NB_DEDUP_SEGMENT);
+    nb_store_relaxed(&table->buckets, last);
+    if (place_of(last).within == 0) {
+        drop_segment(table, place_of(last));
     }
 }
 
 bool nb_dedup_more_buckets(nb_dedup *table, nimbus_status *status)
 {
-    return NB_DEDUP_FILL * table->buckets > nb_dedup_count(table) || add_bucket(table, status);
+    return nb_dedup_buckets_do(table, nb_dedup_count(table)) || add_bucket(table, status);
 }
 
 void nb_dedup_fewer_buckets(nb_dedup *table)
 {
-    if (2 * NB_DEDUP_FILL * table->buckets > 3 * nb_dedup_count(table) + 2 * NB_DEDUP_FILL * NB_DEDUP_SEGMENT) {
+    if (NB_DEDUP_FILL * bucket_count(table) > 3 * nb_dedup_count(table) + NB_DEDUP_FILL * NB_DEDUP_SEGMENT) {
         drop_bucket(table);
     }
 }
@@ -208,10 +264,14 @@ static bool same(const nb_dedup_entry *entry, const uint64_t hash[2])
     return entry->hash[0] == hash[0] && entry->hash[1] == hash[1];
 }
 
-void nb_dedup_prefetch(const nb_dedup *table, const uint64_t hash[2])
+void nb_dedup_prefetch(nb_dedup *table, const uint64_t hash[2])
 {
-    if (table->buckets > 0) {
-        __builtin_prefetch(bucket_at(table, bucket_of(hash[0], table->buckets)), 1);
+    uint64_t buckets = bucket_count(table);
+
+    if (buckets > 0) {
+        place at = place_of(bucket_of(hash[0], buckets));
+
+        __builtin_prefetch((const void *)address_in(nb_load_relaxed(&table->roots->at[at.segment]), at.within), 1);
     }
 }
 
@@ -220,10 +280,10 @@ const nb_dedup_entry *nb_dedup_find(nb_dedup *table, const uint64_t hash[2], int
     uint32_t tag = (uint32_t)hash[0];
     bucket *in;
 
-    if (table->buckets == 0) {
+    if (bucket_count(table) == 0) {
         return NULL;
     }
-    table->found = in = bucket_at(table, bucket_of(hash[0], table->buckets));
+    table->found = in = bucket_at(table, bucket_of(hash[0], bucket_count(table)));
     for (unsigned i = 0; i < SLOTS; i++) {
         if (in->tags[i] == tag && slot_lives(table, in, i)) {
             const nb_dedup_entry *entry = nb_dedup_entry_at(table, number_in(table, in, i));

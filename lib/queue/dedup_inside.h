@@ -8,16 +8,16 @@
 
 #ifdef NB_TESTING
 #define NB_DEDUP_CHUNK 4u
-#define NB_DEDUP_SEGMENT 4u
+#define NB_DEDUP_SEGMENT_SHIFT 2u
 #define NB_DEDUP_MOST (UINT64_C(1) << 15)
 #else
 #define NB_DEDUP_CHUNK 64u   /* entries */
-#define NB_DEDUP_SEGMENT 64u /* buckets */
+#define NB_DEDUP_SEGMENT_SHIFT 6u
 #define NB_DEDUP_MOST (UINT64_C(1) << 31) /* the low halves of numbers tell entries apart, and from those that are gone */
 #endif
+#define NB_DEDUP_SEGMENT (1u << NB_DEDUP_SEGMENT_SHIFT) /* buckets in the smallest ones, of which there are 16 */
 #define NB_DEDUP_LINE 64u
-#define NB_DEDUP_FILL 4u /* entries a bucket, on average */
-#define NB_DEDUP_SEGMENT_SIZE ((NB_DEDUP_SEGMENT + 1) * (size_t)NB_DEDUP_LINE) /* one more, so that they can begin with a line */
+#define NB_DEDUP_FILL 7u /* entries in two buckets, on average: with 3.5 half as many overflow as with 4 */
 
 typedef struct nb_dedup_chunk {
     nb_dedup_entry entries[NB_DEDUP_CHUNK];
@@ -39,6 +39,12 @@ static inline nb_dedup_entry *nb_dedup_entry_at(const nb_dedup *table, uint64_t 
     return &nb_dedup_chunk_at(table, number)->entries[number % NB_DEDUP_CHUNK];
 }
 
+/* As many buckets as so many entries and one more need. */
+static inline bool nb_dedup_buckets_do(nb_dedup *table, uint64_t entries)
+{
+    return NB_DEDUP_FILL * nb_load_relaxed(&table->buckets) > 2 * entries;
+}
+
 static inline bool nb_dedup_lives(const nb_dedup *table, uint64_t number)
 {
     return number - table->first < table->next - table->first;
@@ -55,6 +61,9 @@ void nb_dedup_narrow(nb_dedup *table, nb_dedup_list *list, uint64_t from, uint64
 
 /* Who has this hash now; NULL: nobody. The bucket that was looked through is found. */
 const nb_dedup_entry *nb_dedup_find(nb_dedup *table, const uint64_t hash[2], int64_t now);
+
+/* Gives the memory of all buckets back. */
+void nb_dedup_drop_buckets(nb_dedup *table);
 
 /* As many buckets as one more entry needs. False: *status says why. */
 bool nb_dedup_more_buckets(nb_dedup *table, nimbus_status *status);

@@ -23,7 +23,12 @@ bool nb_fifo_init(nimbus_queue *queue, const nimbus_queue_options *options)
     if (!options->fifo) {
         return true;
     }
+    fifo->roots = nb_alloc_zero(queue->object.heap, sizeof *fifo->roots);
+    if (fifo->roots == NULL) {
+        return false;
+    }
     if (!nb_timer_init(&nb->timers, &fifo->timer, on_timer)) {
+        nb_free(queue->object.heap, fifo->roots, sizeof *fifo->roots);
         return false;
     }
     fifo->on = true;
@@ -32,7 +37,7 @@ bool nb_fifo_init(nimbus_queue *queue, const nimbus_queue_options *options)
     fifo->key[1] = nb_random(nb);
     nb_atomic_init(&fifo->by_content, options->content_based_deduplication);
     nb_atomic_init(&fifo->by_group, options->deduplication_scope == NIMBUS_DEDUP_GROUP);
-    nb_dedup_init(&fifo->table, queue->object.heap, options->deduplication_capacity,
+    nb_dedup_init(&fifo->table, fifo->roots, queue->object.heap, options->deduplication_capacity,
                   nb_add_time(NB_DEDUP_WINDOW, nb_clock_tick(&nb->clock)));
     return true;
 }
@@ -53,7 +58,15 @@ void nb_fifo_fini(nimbus_queue *queue)
 {
     if (queue->fifo.on) {
         nb_timer_fini(&queue->object.runtime->timers, &queue->fifo.timer);
+        nb_fifo_free(queue);
+    }
+}
+
+void nb_fifo_free(nimbus_queue *queue)
+{
+    if (queue->fifo.on) {
         nb_attempts_fini(queue);
+        nb_free(queue->object.heap, queue->fifo.roots, sizeof *queue->fifo.roots);
     }
 }
 
@@ -103,6 +116,7 @@ void nb_fifo_ticket_fill(nimbus_queue *queue, const nb_keys *keys, nb_fifo_ticke
 {
     ret->by_group = nb_load_relaxed(&queue->fifo.by_group);
     nb_dedup_hash(queue->fifo.key, keys, ret->by_group, ret->hash);
+    nb_dedup_prefetch(&queue->fifo.table, ret->hash);
 }
 
 const char *nb_fifo_ticket_make(nimbus_queue *queue, const char *group, const char *given, nimbus_bytes body, nb_fifo_ticket *ret)
@@ -195,11 +209,6 @@ void nb_fifo_tell(nimbus_queue *queue)
         nb_trace(queue->object.runtime, NIMBUS_TRACE_DEDUP_NEARLY_FULL, "queue", queue->store.name, (nimbus_id){ 0, 0 }, NIMBUS_OK,
                  "four fifths of deduplication_capacity are used; when it is full, sends are refused", 1);
     }
-}
-
-void nb_fifo_expect(nb_object *owner, const nb_parcel *parcel)
-{
-    nb_dedup_prefetch(&nb_queue_of(owner)->fifo.table, parcel->dedup);
 }
 
 nimbus_status nb_fifo_admit(nb_object *owner, nb_admission *what)

@@ -23,6 +23,7 @@ typedef struct nb_fifo {
     _Atomic bool alarm;      /* the next send tells that the table is nearly full. Relaxed: nothing else hangs on it */
     uint64_t key[2];         /* of the hash */
 
+    nb_dedup_roots *roots;   /* until the queue is freed */
     nb_dedup table;          /* from here on under the store's lock */
     uint64_t duplicates;
     bool warned;             /* nearly full, and the alarm was given */
@@ -41,6 +42,7 @@ typedef struct nb_fifo_ticket {
 bool nb_fifo_init(nimbus_queue *queue, const nimbus_queue_options *options);
 void nb_fifo_end(nimbus_queue *queue);  /* the store has ended */
 void nb_fifo_fini(nimbus_queue *queue);
+void nb_fifo_free(nimbus_queue *queue); /* ended, and nobody uses it any more */
 
 /* New options: NIMBUS_OK, or NIMBUS_E_UNSUPPORTED: the scope cannot change now (F21). */
 nimbus_status nb_fifo_set(nimbus_queue *queue, const nimbus_queue_options *options);
@@ -64,7 +66,6 @@ bool nb_fifo_receive_parcel(nimbus_queue *queue, nb_parcel *parcel, nb_fifo_tick
 void nb_fifo_tell(nimbus_queue *queue);
 
 /* Of nb_store_ops. */
-void nb_fifo_expect(nb_object *owner, const nb_parcel *parcel);
 nimbus_status nb_fifo_admit(nb_object *owner, nb_admission *what);
 void nb_fifo_forget(nb_object *owner);
 

@@ -12,7 +12,7 @@
 
 /* ------------------------------------------------------------------------------- what the store asks of us */
 
-static const nb_store_ops store_ops = { .move = nb_queue_move_to_dead_letter, .gone = nb_queue_tell_of_gone, .expect = nb_fifo_expect,
+static const nb_store_ops store_ops = { .move = nb_queue_move_to_dead_letter, .gone = nb_queue_tell_of_gone,
                                         .admit = nb_fifo_admit, .forget = nb_fifo_forget };
 
 /* ------------------------------------------------------------------------------------------- the object */
@@ -97,9 +97,7 @@ static void free_queue(nb_object *object)
     nb_name_release(queue->dead_letter);
     nb_queue_extras_release(&queue->extras);
     nb_tags_free(&queue->tags, object->heap);
-    if (queue->fifo.on) {
-        nb_attempts_fini(queue);
-    }
+    nb_fifo_free(queue);
     nb_store_fini(&queue->store);
     nb_lock_fini(&queue->lock);
     nb_free(object->heap, queue, sizeof *queue);

@@ -39,12 +39,13 @@ static inline nimbus_status wrap_keyed(nimbus_queue *queue, const nimbus_entry *
                                        nb_fifo_ticket *ticket, int64_t *ret_delay)
 {
     nimbus_runtime *nb = queue->object.runtime;
-    nimbus_status status = nb_message_copy_keyed(nb->heap, entry->body.data, entry->body.size, keys, &parcel->message);
+    nimbus_status status;
 
+    nb_fifo_ticket_fill(queue, keys, ticket);
+    status = nb_message_copy_keyed(nb->heap, entry->body.data, entry->body.size, keys, &parcel->message);
     if (status != NIMBUS_OK) {
         return status;
     }
-    nb_fifo_ticket_fill(queue, keys, ticket);
     parcel->letter = NULL; /* one by one: as a whole it would be cleared first */
     parcel->dedup = ticket->hash;
     parcel->id = nb_new_id(nb);

@@ -24,14 +24,6 @@ static nimbus_status admit(nb_store *store, nb_admission *what, nb_offered *ret)
     return status;
 }
 
-/* The owner will be asked for this one: what it looks at first is on its way to the cache. */
-static void expect(nb_store *store, const nb_parcel *parcel)
-{
-    if (parcel->dedup != NULL && store->ops->expect != NULL) {
-        store->ops->expect(store->owner, parcel);
-    }
-}
-
 nimbus_status nb_order_full_unless_seen(nb_store *store, const nb_parcel *parcel, nb_offered *ret)
 {
     nb_admission what = { .parcel = parcel };
@@ -129,7 +121,6 @@ static inline nimbus_status join(nb_store *store, const joining *j, int64_t now,
     nimbus_status status;
 
     nb_store_enter_at(store, now);
-    expect(store, j->parcel);
     status = join_locked(store, j, now, ret);
     if (status == NIMBUS_OK) {
         note_locked(store, j);
@@ -234,9 +225,6 @@ static void give_back(nb_store *store, const joining *j)
 static void join_all(nb_store *store, const joining *run, uint32_t count, int64_t now, nb_offered *ret, nimbus_status *statuses)
 {
     nb_store_enter_at(store, now);
-    for (uint32_t i = 0; i < count; i++) {
-        expect(store, run[i].parcel);
-    }
     for (uint32_t i = 0; i < count; i++) {
         statuses[i] = join_locked(store, &run[i], now, &ret[i]);
     }

@@ -72,8 +72,6 @@ typedef struct nb_store_ops {
     bool (*move)(nb_object *owner, const nb_parcel *parcel, uint32_t own_receives, const void *why);
     /* One message expired, was dropped or discarded. May be NULL. */
     void (*gone)(nb_object *owner, nimbus_trace_kind kind, const nb_parcel *parcel);
-    /* Under the lock of a store with an order: admit will be asked for this one. May be NULL. */
-    void (*expect)(nb_object *owner, const nb_parcel *parcel);
     /* Under the lock of a store with an order. Whether a parcel with a dedup key may be stored: NIMBUS_OK, and if it is to be kept it is
      * stored and remembered; NIMBUS_DUPLICATE, with the original's id and sequence; or why not. May be NULL: everything is. */
     nimbus_status (*admit)(nb_object *owner, nb_admission *what);

@@ -11,6 +11,7 @@ static const uint64_t key[2] = { 1, 2 };
 typedef struct bench {
     test_heap own;
     nb_heap *heap;
+    nb_dedup_roots roots;
     nb_dedup table;
     size_t empty;
 } bench;
@@ -21,7 +22,8 @@ static void bench_open(bench *b, size_t capacity)
     b->heap = nb_heap_open(&b->own.allocator, 0);
     CHECK(b->heap != NULL);
     b->empty = nb_heap_bytes(b->heap);
-    nb_dedup_init(&b->table, b->heap, capacity, WINDOW);
+    memset(&b->roots, 0, sizeof b->roots);
+    nb_dedup_init(&b->table, &b->roots, b->heap, capacity, WINDOW);
     EQ(nb_heap_bytes(b->heap), b->empty); /* nothing is taken for who never sends */
 }
 
