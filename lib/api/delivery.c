@@ -5,6 +5,7 @@
 #include "function/batch.h"
 #include "function/function.h"
 #include "queue/queue.h"
+#include "store/plain.h"
 #include "target/walk.h"
 
 static const nb_delivery *held(const nimbus_delivery *delivery)
@@ -95,7 +96,7 @@ nimbus_status nimbus_delivery_delete(nimbus_delivery *delivery)
         nb_delivery_let_go(d);
         return NIMBUS_E_DELETED;
     }
-    status = nb_store_delete_delivery(store_of(d), d);
+    status = nb_store_delete_plainly(store_of(d), d) ? NIMBUS_OK : nb_store_delete_otherwise(store_of(d), d);
     source = d->source;
     d->source = NULL;
     nb_object_unpin(source);

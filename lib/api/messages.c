@@ -4,6 +4,9 @@
 #include "api/handle.h"
 #include "queue/async.h"
 #include "queue/queue.h"
+#include "store/plain.h"
+
+#define NB_APART __attribute__((noinline)) /* kept out of a function that is called for each message */
 
 /* The first lines of every batch call. */
 static nimbus_status check_batch(nimbus_queue *queue, const void *entries, size_t count)
@@ -13,25 +16,16 @@ static nimbus_status check_batch(nimbus_queue *queue, const void *entries, size_
     return status == NIMBUS_OK ? nb_batch_shape(entries, count, queue->object.runtime->limits.max_batch) : status;
 }
 
-nimbus_status nimbus_queue_send(nimbus_queue *queue, const nimbus_entry *entry, nimbus_sent *ret)
+/* More than bytes, or something is wrong. status: whether the queue takes anything at all. */
+static NB_APART nimbus_status send_checked(nimbus_queue *queue, const nimbus_entry *entry, nimbus_status status, nimbus_sent *ret)
 {
-    nimbus_status status;
-    nimbus_sent sent;
+    nimbus_sent sent = { .status = status };
     nb_keys keys;
     size_t size;
 
-    if (queue == NULL || entry == NULL) {
-        return NIMBUS_E_INVALID;
-    }
-    status = nb_accepting(&queue->object);
-    if (status == NIMBUS_OK && nb_queue_plain(queue, entry)) {
-        return nb_queue_send_plain(queue, entry, ret);
-    }
     if (status == NIMBUS_OK && nb_queue_keyed(queue, entry, &keys)) {
         return nb_queue_send_keyed(queue, entry, &keys, ret);
     }
-    memset(&sent, 0, sizeof sent);
-    sent.status = status;
     if (sent.status == NIMBUS_OK) {
         sent.status = nb_queue_check(queue, entry, &size);
     }
@@ -42,6 +36,18 @@ nimbus_status nimbus_queue_send(nimbus_queue *queue, const nimbus_entry *entry, 
         *ret = sent;
     }
     return sent.status;
+}
+
+nimbus_status nimbus_queue_send(nimbus_queue *queue, const nimbus_entry *entry, nimbus_sent *ret)
+{
+    nimbus_status status;
+
+    if (queue == NULL || entry == NULL) {
+        return NIMBUS_E_INVALID;
+    }
+    status = nb_accepting(&queue->object);
+    return status == NIMBUS_OK && nb_queue_plain(queue, entry) ? nb_queue_send_plain(queue, entry, ret)
+                                                               : send_checked(queue, entry, status, ret);
 }
 
 /* Some entries of a batch, together if that goes. checked: as in nb_queue_send_together. False: not all were stored. */
@@ -131,8 +137,8 @@ static inline nimbus_status check_receive(nimbus_queue *queue, nimbus_duration *
     return NIMBUS_OK;
 }
 
-nimbus_status nimbus_queue_receive(nimbus_queue *queue, nimbus_duration wait, const nimbus_receive_options *options, nimbus_delivery *ret,
-                                   size_t max, size_t *ret_count)
+static NB_APART nimbus_status receive_checked(nimbus_queue *queue, nimbus_duration wait, const nimbus_receive_options *options,
+                                              nimbus_delivery *ret, size_t max, size_t *ret_count)
 {
     nb_hiding how;
     nimbus_status status = check_receive(queue, &wait, options, max, &how);
@@ -144,6 +150,27 @@ nimbus_status nimbus_queue_receive(nimbus_queue *queue, nimbus_duration wait, co
         return nb_attempt_receive(queue, options->attempt_id, wait, &how, ret, max, ret_count);
     }
     return status == NIMBUS_OK ? nb_queue_receive(queue, wait, &how, ret, max, ret_count) : status;
+}
+
+/* One message into an empty slot, with nothing said of how, and one is there: most receives of one. */
+static inline bool receive_plainly(nimbus_queue *queue, nimbus_duration wait, const nimbus_receive_options *options, nimbus_delivery *ret,
+                                   size_t max)
+{
+    return queue != NULL && options == NULL && max == 1 && ret != NULL && nb_delivery_of(ret)->message == NULL &&
+           (wait == NIMBUS_DEFAULT || nb_duration_argument(&wait)) && !nb_object_ended(&queue->object) &&
+           nb_store_take_plainly(&queue->store, nb_load_relaxed(&queue->store.settings.visibility), nb_delivery_of(ret));
+}
+
+nimbus_status nimbus_queue_receive(nimbus_queue *queue, nimbus_duration wait, const nimbus_receive_options *options, nimbus_delivery *ret,
+                                   size_t max, size_t *ret_count)
+{
+    if (!receive_plainly(queue, wait, options, ret, max)) {
+        return receive_checked(queue, wait, options, ret, max, ret_count);
+    }
+    if (ret_count != NULL) {
+        *ret_count = 1;
+    }
+    return NIMBUS_OK;
 }
 
 nimbus_status nimbus_queue_receive_async(nimbus_queue *queue, nimbus_duration wait, const nimbus_receive_options *options, size_t max,

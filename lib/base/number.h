@@ -4,10 +4,12 @@
 
 #include <stdint.h>
 
-/* a + b for a >= 0, b >= 0; INT64_MAX instead of an overflow, so that "for ever" stays for ever. */
+/* a + b for b >= 0; INT64_MAX instead of an overflow, so that "for ever" stays for ever. */
 static inline int64_t nb_add_time(int64_t a, int64_t b)
 {
-    return b > INT64_MAX - a ? INT64_MAX : a + b;
+    int64_t sum;
+
+    return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
 }
 
 /* SplitMix64: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014. */

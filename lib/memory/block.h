@@ -14,26 +14,27 @@
 
 #include "memory/cache.h"
 
-/* size bytes, at least those of a pointer. NULL: nb_block_failure() says why. */
-static inline void *nb_block_get(nb_heap *heap, size_t size)
+/* size bytes, at least those of a pointer. NULL: nb_block_failure() says why. cache: this thread's, or NULL. */
+static inline void *nb_block_get_in(nb_cache *cache, nb_heap *heap, size_t size)
 {
-    if (size <= NB_BLOCK_MAX && !NB_BLOCKS_ALONE) {
-        nb_cache *cache = nb_cache_of(nb_self_get(), heap->serial);
+    if (cache != NULL && size <= NB_BLOCK_MAX && !NB_BLOCKS_ALONE) {
+        nb_cached *cached = &cache->classes[nb_class_of(size)];
+        nb_block *block = cached->list;
 
-        if (cache != NULL) {
-            nb_cached *cached = &cache->classes[nb_class_of(size)];
-            nb_block *block = cached->list;
-
-            nb_plain_write(&cached->list);
-            if (block != NULL) {
-                cached->list = block->next;
-                cached->count--;
-                nb_unpoison(block, size);
-                return block;
-            }
+        nb_plain_write(&cached->list);
+        if (block != NULL) {
+            cached->list = block->next;
+            cached->count--;
+            nb_unpoison(block, size);
+            return block;
         }
     }
     return nb_block_get_slowly(heap, size);
+}
+
+static inline void *nb_block_get(nb_heap *heap, size_t size)
+{
+    return nb_block_get_in(nb_cache_of(nb_self_get(), heap->serial), heap, size);
 }
 
 /* The same, all bytes but ours zero. */

@@ -164,9 +164,13 @@ void *nb_block_get_slowly(nb_heap *heap, size_t size)
         block = nb_depot_take(heap->slabs, class, 1, &count);
     } else {
         cached = &cache->classes[class];
-        block = cached->full;
-        count = cached->limit;
-        cached->full = NULL;
+        block = cached->list;
+        count = cached->count; /* 0, unless the caller did not know of a cache that was made since */
+        if (block == NULL) {
+            block = cached->full;
+            count = cached->limit;
+            cached->full = NULL;
+        }
         if (block == NULL) {
             block = nb_depot_take(heap->slabs, class, cached->limit, &count); /* the list is empty, also for relieve() */
         }

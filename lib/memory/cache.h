@@ -61,13 +61,17 @@ uint64_t nb_number_next_slowly(nb_heap *heap, _Atomic uint64_t *counter);
 
 /*
  * The next number of a counter that all threads share, from a handful that this thread has set aside. In one thread they rise; no two are
- * equal. One counter for each heap. The first is the counter's value plus 1.
+ * equal. One counter for each heap. The first is the counter's value plus 1. _in: cache is this thread's, or NULL; it is good for several
+ * calls behind one another, since only making another cache can take it away, which a thread that has one does not do.
  */
+static inline uint64_t nb_number_next_in(nb_cache *cache, nb_heap *heap, _Atomic uint64_t *counter)
+{
+    return cache != NULL && cache->next_number != cache->end_number ? ++cache->next_number : nb_number_next_slowly(heap, counter);
+}
+
 static inline uint64_t nb_number_next(nb_heap *heap, _Atomic uint64_t *counter)
 {
-    nb_cache *cache = nb_cache_of(nb_self_get(), heap->serial);
-
-    return cache != NULL && cache->next_number != cache->end_number ? ++cache->next_number : nb_number_next_slowly(heap, counter);
+    return nb_number_next_in(nb_cache_of(nb_self_get(), heap->serial), heap, counter);
 }
 
 #endif

@@ -10,6 +10,9 @@
 #include "memory/copy.h"
 #include "queue/queue.h"
 #include "queue/text.h"
+#include "store/plain.h"
+
+#define NB_APART __attribute__((noinline)) /* kept out of a function that is called for each message */
 
 static bool body_valid(const nimbus_body *body)
 {
@@ -98,31 +101,26 @@ nimbus_status nb_queue_offer_patiently(nimbus_queue *queue, const nb_parcel *par
     return status;
 }
 
-nimbus_status nb_queue_send_plain(nimbus_queue *queue, const nimbus_entry *entry, nimbus_sent *ret)
+static NB_APART nimbus_status no_message(nimbus_status status, nimbus_sent *ret)
 {
-    nimbus_runtime *nb = queue->object.runtime;
-    nb_offered offered = { .bound = NIMBUS_BOUND_NONE };
-    nb_parcel parcel;
-    nimbus_status status = nb_message_copy(nb->heap, entry->body.data, entry->body.size, &parcel.message);
+    if (ret != NULL) {
+        *ret = (nimbus_sent){ .status = status, .bound = status == NIMBUS_E_FULL ? NIMBUS_BOUND_MEMORY : NIMBUS_BOUND_NONE };
+    }
+    return status;
+}
 
-    if (status == NIMBUS_OK) {
-        int64_t delay = nb_load_relaxed(&queue->delay);
+/* With a delay, into a full queue, or whatever else is not plain about the queue. */
+static NB_APART nimbus_status send_patiently(nimbus_queue *queue, nb_parcel parcel, nimbus_duration wait, nimbus_sent *ret)
+{
+    int64_t delay = nb_load_relaxed(&queue->delay);
+    nb_offered offered;
+    nimbus_status status = nb_store_offer(&queue->store, &parcel, delay, false, &offered);
 
-        parcel.letter = NULL;
-        parcel.dedup = NULL;
-        parcel.id = nb_new_id(nb);
-        parcel.first_received = 0;
-        parcel.receive_count = 0;
-        parcel.enqueued = nb_clock_coarse(&nb->clock, &parcel.sent);
-        status = nb_store_offer(&queue->store, &parcel, delay, false, ret != NULL || entry->wait != 0 ? &offered : NULL);
-        if (status == NIMBUS_E_FULL && entry->wait > 0) {
-            status = nb_queue_offer_patiently(queue, &parcel, delay, entry->wait, &offered);
-        }
-        if (status != NIMBUS_OK) {
-            nb_message_unmake(parcel.message);
-        }
-    } else if (status == NIMBUS_E_FULL) {
-        offered.bound = NIMBUS_BOUND_MEMORY;
+    if (status == NIMBUS_E_FULL && wait > 0) {
+        status = nb_queue_offer_patiently(queue, &parcel, delay, wait, &offered);
+    }
+    if (status != NIMBUS_OK) {
+        nb_message_unmake(parcel.message);
     }
     if (ret != NULL) {
         *ret = (nimbus_sent){ .status = status, .bound = status == NIMBUS_E_FULL ? offered.bound : NIMBUS_BOUND_NONE };
@@ -134,26 +132,56 @@ nimbus_status nb_queue_send_plain(nimbus_queue *queue, const nimbus_entry *entry
     return status;
 }
 
+/* A new message that has no past. Field by field: as a whole it would be cleared first. */
+static inline void wrap(nb_parcel *parcel, uint64_t instance, uint64_t number, int64_t sent, int64_t now)
+{
+    parcel->letter = NULL;
+    parcel->dedup = NULL;
+    parcel->id = (nimbus_id){ instance, number };
+    parcel->sent = sent;
+    parcel->first_received = 0;
+    parcel->enqueued = now;
+    parcel->receive_count = 0;
+}
+
+nimbus_status nb_queue_send_plain(nimbus_queue *queue, const nimbus_entry *entry, nimbus_sent *ret)
+{
+    nimbus_runtime *nb = queue->object.runtime;
+    nb_cache *cache = nb_cache_of(nb_self_get(), nb->heap->serial);
+    int64_t now, sent;
+    nimbus_receipt place;
+    nb_parcel parcel;
+    nimbus_status status = nb_message_copy_in(cache, nb->heap, entry->body.data, entry->body.size, 0, &parcel.message);
+
+    if (NB_RARE(status != NIMBUS_OK)) {
+        return no_message(status, ret);
+    }
+    now = nb_clock_coarse(&nb->clock, &sent);
+    wrap(&parcel, nb->nonce, nb_number_next_in(cache, nb->heap, &nb->last_id), sent, now);
+    if (NB_RARE(nb_load_relaxed(&queue->delay) > 0) || NB_RARE(!nb_store_offer_plainly(&queue->store, &parcel, &place))) {
+        return send_patiently(queue, parcel, entry->wait, ret);
+    }
+    if (ret != NULL) {
+        *ret = (nimbus_sent){ .status = NIMBUS_OK, .id = parcel.id, .place = place };
+    }
+    return NIMBUS_OK;
+}
+
 /* Makes parcels of plain entries. Returns how many there was memory for. */
-static inline uint32_t wrap(nimbus_queue *queue, const nimbus_entry *entries, uint32_t count, nb_parcel *parcels)
+static inline uint32_t wrap_all(nimbus_queue *queue, const nimbus_entry *entries, uint32_t count, nb_parcel *parcels)
 {
     nimbus_runtime *nb = queue->object.runtime;
     int64_t sent, now = nb_clock_coarse(&nb->clock, &sent);
+    nb_cache *cache = nb_cache_of(nb_self_get(), nb->heap->serial);
     uint32_t made = 0;
 
     for (; made < count; made++) {
         nb_parcel *parcel = &parcels[made];
 
-        if (nb_message_copy(nb->heap, entries[made].body.data, entries[made].body.size, &parcel->message) != NIMBUS_OK) {
+        if (nb_message_copy_in(cache, nb->heap, entries[made].body.data, entries[made].body.size, 0, &parcel->message) != NIMBUS_OK) {
             break;
         }
-        parcel->letter = NULL; /* one by one: as a whole it would be cleared first */
-        parcel->dedup = NULL;
-        parcel->id = nb_new_id(nb);
-        parcel->sent = sent;
-        parcel->first_received = 0;
-        parcel->enqueued = now;
-        parcel->receive_count = 0;
+        wrap(parcel, nb->nonce, nb_number_next_in(cache, nb->heap, &nb->last_id), sent, now);
     }
     return made;
 }
@@ -168,7 +196,7 @@ bool nb_queue_send_run(nimbus_queue *queue, const nimbus_entry *entries, uint32_
     if (nb_load_relaxed(&queue->delay) != 0) {
         return false;
     }
-    made = wrap(queue, entries, count, parcels);
+    made = wrap_all(queue, entries, count, parcels);
     stored = made == count && nb_store_offer_many(&queue->store, parcels, count, ret != NULL ? places : NULL);
     for (uint32_t i = 0; !stored && i < made; i++) {
         nb_message_unmake(parcels[i].message);

@@ -10,8 +10,9 @@
 bool nb_slots_get(nb_store *store, uint32_t *indices, uint32_t count)
 {
     uint32_t got = nb_slots_pop(store, indices, count);
+    nb_slots *chunk;
 
-    while (got < count && (indices[got] = nb_slot_get(store)) != NB_NO_SLOT) {
+    while (got < count && (indices[got] = nb_slot_get(store, &chunk)) != NB_NO_SLOT) {
         got++;
     }
     if (got == count) {

@@ -29,20 +29,23 @@ static inline int64_t nb_expiry(nb_store *store, int64_t enqueued)
 {
     int64_t kept = nb_load_relaxed(&store->settings.kept);
 
-    return kept == INT64_MAX ? INT64_MAX : enqueued >= 0 ? nb_add_time(enqueued, kept) : enqueued + kept;
+    return kept == INT64_MAX ? INT64_MAX : nb_add_time(enqueued, kept);
 }
 
 void nb_key_note_slowly(nb_store *store, nb_slots *chunk, int64_t key);
 
 /* After the slot was published, and a fence. Sets the timer if need be: not under the lock; nb_key_note_locked is. */
-static inline void nb_key_note(nb_store *store, uint32_t index, int64_t key)
+static inline void nb_key_note_in(nb_store *store, nb_slots *chunk, int64_t key)
 {
-    nb_slots *chunk = nb_slots_of(store, index);
-
     if (key < nb_load_relaxed(&chunk->first_key) || key < nb_load_relaxed(&chunk->span->first_key) ||
         key < nb_load_relaxed(&store->next_key)) {
         nb_key_note_slowly(store, chunk, key);
     }
+}
+
+static inline void nb_key_note(nb_store *store, uint32_t index, int64_t key)
+{
+    nb_key_note_in(store, nb_slots_of(store, index), key);
 }
 
 /* The same for one of several, of which the one before was noted so: what it has seen is not looked at again. *noted: NULL first. */

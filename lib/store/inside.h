@@ -93,8 +93,9 @@ bool nb_order_delete_deliveries(nb_store *store, nb_delivery *deliveries, size_t
 
 nimbus_status nb_order_delete_delivery(nb_store *store, nb_delivery *delivery); /* of one */
 
-/* As nb_store_delete_delivery, whatever has become of the message. */
+/* As nb_store_delete_delivery, whatever has become of the message; otherwise: with an order, too. */
 nimbus_status nb_store_delete_specially(nb_store *store, nb_delivery *delivery);
+nimbus_status nb_store_delete_otherwise(nb_store *store, nb_delivery *delivery);
 
 /* ------------------------------------------------------------------------------------------------------------ */
 
@@ -316,6 +317,7 @@ uint32_t nb_store_take_ordered(nb_store *store, const char *group, uint32_t max,
                                const nb_moment *at);
 /* How many may be taken, by the limit of messages in flight; exact under the lock if the limit is near. */
 uint32_t nb_store_allowance(nb_store *store, uint32_t max);
+void nb_store_move_one(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word); /* a claimed slot, to the dead letter; no lock */
 void nb_store_add_moves_locked(nb_store *store, const nb_aside *aside);
 void nb_store_run_moves(nb_store *store); /* without the lock */
 

@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "base/number.h"
-#include "store/inside.h"
 #include "store/order.h"
+#include "store/plain.h"
 
 bool nb_bytes_reserve(nb_store *store, size_t size)
 {
@@ -208,14 +208,15 @@ static nimbus_status no_slot(nb_store *store, size_t size, bool counted, nimbus_
 static nimbus_status put_in(nb_store *store, const nb_parcel *parcel, int64_t due, size_t size, bool counted, nb_offered *ret)
 {
     uint64_t flags = counted ? NB_COUNTED : 0, word;
-    uint32_t index = nb_slot_get(store);
+    nb_slots *chunk = NULL;
+    uint32_t index = nb_slot_get(store, &chunk);
     nb_slot *slot;
     int64_t key;
 
     if (index == NB_NO_SLOT) {
         return no_slot(store, size, counted, &ret->bound);
     }
-    slot = nb_slot_at(store, index);
+    slot = nb_slot_in(chunk, index);
     if (parcel->letter != NULL && !nb_slot_set_past(store, index, &flags, parcel->letter, NULL)) {
         nb_slot_put(store, slot, index, nb_load_relaxed(&slot->word));
         return no_slot(store, size, counted, &ret->bound);
@@ -240,42 +241,12 @@ static nimbus_status put_in(nb_store *store, const nb_parcel *parcel, int64_t du
     if (!counted && (nb_load_relaxed(&store->mode) & NB_MODE_BYTES) != 0) {
         nb_store_count_late(store, index, parcel->id.number);
     }
-    nb_key_note(store, index, due != 0 && due < key ? due : key);
+    nb_key_note_in(store, chunk, due != 0 && due < key ? due : key);
     return NIMBUS_OK;
 }
 
-/* The common case, straight: no delay, no past, nothing counted, and nobody comes between. False: nothing has happened. */
-static inline bool offer_plainly(nb_store *store, const nb_parcel *parcel, nb_offered *ret)
-{
-    uint64_t entered = nb_load_relaxed(&store->entered), word;
-    uint32_t index;
-    nb_slot *slot;
-
-    if (entered - nb_load_acquire(&store->left_seen) >= nb_load_relaxed(&store->settings.capacity_messages) ||
-        !nb_cas_strong_acq_rel(&store->entered, &entered, entered + 1)) { /* as in nb_store_take_places() */
-        return false; /* full, as far as was seen; closed (that is a large number, too); or changed meanwhile */
-    }
-    index = nb_slot_get(store);
-    if (index == NB_NO_SLOT) {
-        unreserve(store, 0, false);
-        return false;
-    }
-    slot = nb_slot_at(store, index);
-    word = nb_slot_fill(slot, parcel, 0);
-    if (ret != NULL) {
-        *ret = (nb_offered){ .place = nb_place_of(store, index, word) };
-    }
-    nb_slot_make_ready(store, slot, index, word);
-    nb_fence_seq_cst(); /* see the head */
-    if ((nb_load_relaxed(&store->mode) & NB_MODE_BYTES) != 0) {
-        nb_store_count_late(store, index, parcel->id.number);
-    }
-    nb_key_note(store, index, nb_expiry(store, parcel->enqueued));
-    nb_store_look_around(store, NB_WATCH_WAITERS | NB_WATCH_BELL);
-    return true;
-}
-
-static nimbus_status offer_specially(nb_store *store, const nb_parcel *parcel, int64_t delay, bool redriven, nb_offered *ret)
+static __attribute__((noinline)) nimbus_status offer_specially(nb_store *store, const nb_parcel *parcel, int64_t delay, bool redriven,
+                                                               nb_offered *ret)
 {
     bool counted = (nb_load_acquire(&store->mode) & NB_MODE_BYTES) != 0;
     size_t size = counted ? nb_message_size(parcel->message) : 0;
@@ -315,7 +286,12 @@ static nimbus_status offer_specially(nb_store *store, const nb_parcel *parcel, i
 
 nimbus_status nb_store_offer(nb_store *store, const nb_parcel *parcel, int64_t delay, bool redriven, nb_offered *ret)
 {
-    if (delay <= 0 && !redriven && parcel->letter == NULL && nb_load_acquire(&store->mode) == 0 && offer_plainly(store, parcel, ret)) {
+    nimbus_receipt place;
+
+    if (delay <= 0 && !redriven && parcel->letter == NULL && nb_store_offer_plainly(store, parcel, &place)) {
+        if (ret != NULL) {
+            *ret = (nb_offered){ .place = place };
+        }
         return NIMBUS_OK;
     }
     return offer_specially(store, parcel, delay, redriven, ret);

@@ -141,12 +141,13 @@ nimbus_status nb_order_join(nb_store *store, const nb_parcel *parcel, uint32_t i
 /* A place and a slot for it; NB_NO_SLOT: not so simply, and nothing is taken. */
 static inline uint32_t reserve_one(nb_store *store)
 {
+    nb_slots *chunk;
     uint32_t index;
 
     if (nb_store_take_places(store, 1) != NIMBUS_OK) {
         return NB_NO_SLOT;
     }
-    index = nb_slot_get(store);
+    index = nb_slot_get(store, &chunk);
     if (index == NB_NO_SLOT) {
         nb_store_give_up_places(store, 1);
     }

@@ -53,7 +53,7 @@ static void take_fairly(nb_taking *t, uint32_t max, const char *group)
         }
         worn = t->max_receives != 0 && nb_load_relaxed(&slot->own_receives) >= t->max_receives;
         store->order->taken++;
-        nb_fair_taken_locked(store, index, t->at.now, !worn && !t->at_once);
+        nb_fair_taken_locked(store, index, t->how.at.now, !worn && !t->at_once);
         if (worn) {
             nb_taking_set_aside(t, slot, index, word);
         } else {
@@ -132,11 +132,11 @@ static bool take_straight(nb_store *store, uint32_t max, int64_t timeout, nb_del
     uint32_t allowed;
     uint64_t moved;
     bool all = true;
+    nb_moment at;
 
-    t.at.now = nb_clock_coarse(&store->nb->clock, &t.at.wall);
-    t.due = nb_add_time(nb_add_time(t.at.now, nb_clock_tick(&store->nb->clock)), timeout);
-    t.visible_at = nb_add_time(t.at.wall, timeout);
-    nb_store_enter_at(store, t.at.now);
+    at.now = nb_clock_coarse(&store->nb->clock, &at.wall);
+    t.how = nb_store_handing(store, timeout, &at);
+    nb_store_enter_at(store, at.now);
     if ((nb_load_acquire(&store->mode) & NB_MODE_ENDED) != 0 || store->stuck != 0 || store->moving != 0) {
         nb_store_leave(store);
         return false;

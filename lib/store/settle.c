@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/number.h"
-#include "store/inside.h"
 #include "store/order.h"
+#include "store/plain.h"
 
 /* What a receipt says of a slot that was found with this word. birth: the generation with which the message came. */
 static nimbus_status judge(uint64_t word, uint64_t birth, uint64_t generation)
@@ -148,22 +148,14 @@ nimbus_status nb_store_delete_specially(nb_store *store, nb_delivery *delivery)
     return status == NIMBUS_E_NO_MESSAGE ? NIMBUS_OK : status;
 }
 
+nimbus_status nb_store_delete_otherwise(nb_store *store, nb_delivery *delivery)
+{
+    return store->order != NULL ? nb_order_delete_delivery(store, delivery) : nb_store_delete_specially(store, delivery);
+}
+
 nimbus_status nb_store_delete_delivery(nb_store *store, nb_delivery *delivery)
 {
-    nimbus_message *message = delivery->message;
-    nb_slot *slot;
-    uint64_t word;
-
-    if (!nb_store_claim_plainly(store, delivery->receipt, &slot, &word)) {
-        return store->order != NULL ? nb_order_delete_delivery(store, delivery) : nb_store_delete_specially(store, delivery);
-    }
-    delivery->message = NULL; /* first: a free function may look. It has no letter, as the slot has no past */
-    nb_slot_put(store, slot, nb_index_of(delivery->receipt), word);
-    nb_count_deleted(store, 1, 1);
-    nb_fence_after_rmw(); /* see the head */
-    nb_store_look_around(store, NB_WATCH_SENDERS | NB_WATCH_BELL | NB_WATCH_WAITERS);
-    nb_message_release_n(message, 2); /* the slot's reference and the delivery's, at once */
-    return NIMBUS_OK;
+    return nb_store_delete_plainly(store, delivery) ? NIMBUS_OK : nb_store_delete_otherwise(store, delivery);
 }
 
 nimbus_status nb_store_discard(nb_store *store, nimbus_receipt receipt)

@@ -154,7 +154,7 @@ static bool grow(nb_store *store)
     return true;
 }
 
-uint32_t nb_slot_get_slowly(nb_store *store)
+uint32_t nb_slot_get_slowly(nb_store *store, nb_slots **ret_chunk)
 {
     uint32_t index;
 
@@ -168,6 +168,7 @@ uint32_t nb_slot_get_slowly(nb_store *store)
             return NB_NO_SLOT;
         }
     }
+    *ret_chunk = nb_slots_of(store, index);
     return index;
 }
 

@@ -101,9 +101,14 @@ static inline nb_slots *nb_slots_of(nb_store *store, uint32_t index)
     return nb_load_acquire(&store->chunks)[index >> NB_CHUNK_SHIFT];
 }
 
+static inline nb_slot *nb_slot_in(nb_slots *chunk, uint32_t index)
+{
+    return &chunk->slots[index & (NB_CHUNK - 1)];
+}
+
 static inline nb_slot *nb_slot_at(nb_store *store, uint32_t index)
 {
-    return &nb_slots_of(store, index)->slots[index & (NB_CHUNK - 1)];
+    return nb_slot_in(nb_slots_of(store, index), index);
 }
 
 /* The word, once nobody has the slot claimed. */
@@ -129,27 +134,29 @@ static inline void nb_slot_publish(nb_slot *slot, uint64_t word)
 
 /* ------------------------------------------------------------------------------- getting and giving back */
 
-uint32_t nb_slot_get_slowly(nb_store *store);
+uint32_t nb_slot_get_slowly(nb_store *store, nb_slots **ret_chunk);
 
 /*
- * A free slot, which is the caller's alone, with room for its entry in the ready ring; NB_NO_SLOT: out of memory.
+ * A free slot and its chunk, which is the caller's alone, with room for its entry in the ready ring; NB_NO_SLOT: out of memory.
  *
  * The stack of free slots is linked through own_receives. Its head has a tag that every change raises, so that a pop which was stopped
  * between reading the next one and its CAS fails if anything happened meanwhile: else it could put a slot that is in use at the head.
  */
-static inline uint32_t nb_slot_get(nb_store *store)
+static inline uint32_t nb_slot_get(nb_store *store, nb_slots **ret_chunk)
 {
     uint64_t head = nb_load_acquire(&store->free); /* pairs with the release of whoever put the slot there */
 
     if ((uint32_t)head != 0) {
         uint32_t index = (uint32_t)head - 1;
-        uint32_t next = nb_load_relaxed(&nb_slot_at(store, index)->own_receives); /* a guess: the CAS fails if it was not free any more */
+        nb_slots *chunk = nb_slots_of(store, index);
+        uint32_t next = nb_load_relaxed(&nb_slot_in(chunk, index)->own_receives); /* a guess: the CAS fails if it was not free any more */
 
         if (nb_cas_strong_acquire(&store->free, &head, ((head >> 32) + 1) << 32 | next)) {
+            *ret_chunk = chunk;
             return index;
         }
     }
-    return nb_slot_get_slowly(store);
+    return nb_slot_get_slowly(store, ret_chunk);
 }
 
 /* Gives back a slot that is the caller's alone (claimed, or just taken from the stack); generation + 1. */

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/number.h"
-#include "store/inside.h"
+#include "store/plain.h"
 #include "store/taking.h"
 
 #define RUN 16u /* entries popped at once */
@@ -16,60 +16,18 @@
 
 /* -------------------------------------------------------------------------------------------- handing out */
 
-/* Few have one. */
-static NB_APART nb_letter *letter_of(nb_store *store, uint32_t index, uint64_t word)
+nb_letter *nb_slot_letter(nb_store *store, uint32_t index, uint64_t word)
 {
     return nb_letter_retain(nb_slot_past(store, index, word).letter);
-}
-
-/*
- * A claimed slot is handed out; word: what it will be published with. The slot has a reference to the message, the delivery gets another;
- * with the slot claimed nobody else can raise a count of 1.
- */
-static inline void give(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word, const nb_moment *at, int64_t visible_at,
-                        nb_delivery *to)
-{
-    uint32_t own_receives = nb_load_relaxed(&slot->own_receives) + 1;
-    nimbus_time first_received = slot->first_received;
-
-    nb_plain_write(&slot->message);
-    nb_store_release(&slot->own_receives, own_receives); /* see slot.h */
-    slot->receive_count++;
-    slot->taken_at = at->now;
-    if (first_received == 0) {
-        slot->first_received = first_received = at->wall;
-    }
-    nb_message_retain_n(slot->message, 1);
-    to->message = slot->message; /* one by one: as a whole it would be cleared first */
-    to->letter = (word & NB_HAS_PAST) == 0 ? NULL : letter_of(store, index, word);
-    to->source = store->owner;
-    to->call = NULL;
-    to->source_name = store->name;
-    to->receipt = (nimbus_receipt){ (uint64_t)store->number << 32 | index, nb_generation_of(word) };
-    to->id = (nimbus_id){ store->nonce, nb_load_relaxed(&slot->id) };
-    to->sent = slot->sent;
-    to->first_received = first_received;
-    to->visible_at = visible_at;
-    to->receive_count = slot->receive_count;
-    to->own_receives = own_receives;
-    to->enqueued = nb_load_relaxed(&slot->enqueued);
-    to->sequence = 0;
-    to->mark = 0;
-    to->failed = (word & NB_FAILED) != 0;
-}
-
-static uint64_t taken_word(uint64_t word)
-{
-    return nb_with_state(word, NB_IN_FLIGHT) + NB_ONE_GENERATION;
 }
 
 /* What comes back at once is published later: it is not taken twice (SQS-R11). */
 static inline void hand_out(nb_taking *t, nb_slot *slot, uint32_t index, uint64_t word)
 {
-    give(t->store, slot, index, taken_word(word), &t->at, t->visible_at, &t->to[t->count++]);
+    nb_slot_give(t->store, slot, index, nb_taken_word(word), &t->how, &t->to[t->count++]);
     if (!t->at_once) {
-        nb_store_relaxed(&slot->due, t->due);
-        nb_slot_publish(slot, taken_word(word));
+        nb_store_relaxed(&slot->due, t->how.due);
+        nb_slot_publish(slot, nb_taken_word(word));
     }
 }
 
@@ -189,18 +147,17 @@ static void count_in(nb_taking *t, bool locked)
     for (uint32_t i = 0; i < t->count; i++) {
         int64_t expiry = nb_expiry(store, t->to[i].enqueued);
 
-        note(t, i, expiry < t->due ? expiry : t->due, locked, &noted);
+        note(t, i, expiry < t->how.due ? expiry : t->how.due, locked, &noted);
     }
 }
 
 nb_taking nb_taking_begin(nb_store *store, int64_t visibility, nb_delivery *slots, nb_aside *aside, const nb_moment *at)
 {
     int64_t timeout = visibility == NB_STORE_VISIBILITY ? nb_load_relaxed(&store->settings.visibility) : visibility;
-    nb_taking t = { .store = store, .to = slots, .aside = aside, .at = *at, .at_once = timeout == 0 };
+    nb_taking t = { .store = store, .to = slots, .aside = aside, .at_once = timeout == 0 };
 
+    t.how = nb_store_handing(store, timeout, at);
     t.max_receives = nb_load_relaxed(&store->settings.max_receives);
-    t.due = nb_add_time(nb_add_time(at->now, nb_clock_tick(&store->nb->clock)), timeout);
-    t.visible_at = nb_add_time(at->wall, timeout);
     return t;
 }
 
@@ -243,18 +200,6 @@ uint32_t nb_store_allowance(nb_store *store, uint32_t max)
     size_t left = left_in_flight(store);
 
     return left < max ? (uint32_t)left : max;
-}
-
-/* Far from the limit nobody reserves; near it a take is done under the lock. */
-static inline bool near_limit(nb_store *store, uint32_t max)
-{
-    return left_in_flight(store) < 64 * (size_t)max + 1024;
-}
-
-static inline bool needs_order(nb_store *store, uint32_t max, int64_t now)
-{
-    return near_limit(store, max) || nb_load_relaxed(&store->next_key) <= now ||
-           (nb_load_relaxed(&store->watch) & (NB_WATCH_RETURNED | NB_WATCH_STUCK | NB_WATCH_BELL)) != 0;
 }
 
 static inline bool ended(nb_store *store)
@@ -322,12 +267,12 @@ static NB_APART nimbus_status take_with_care(nb_store *store, uint32_t max, int6
         nb_store_relaxed(&store->claims, 0); /* whoever was notified and comes now finds what is left, and waits again if it is nothing */
     }
     at.now = nb_clock_coarse(&store->nb->clock, &at.wall);
-    status = needs_order(store, max, at.now) ? take_in_order(store, max, visibility, slots, ret_count, ret_more)
+    status = nb_take_needs_order(store, max, at.now) ? take_in_order(store, max, visibility, slots, ret_count, ret_more)
                                              : take_beside(store, max, visibility, slots, &at, ret_count, ret_more);
     return status;
 }
 
-static NB_APART void move_one(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word)
+void nb_store_move_one(nb_store *store, nb_slot *slot, uint32_t index, uint64_t word)
 {
     nb_aside aside = { 0, 0 };
 
@@ -337,55 +282,14 @@ static NB_APART void move_one(nb_store *store, nb_slot *slot, uint32_t index, ui
     nb_store_leave(store);
 }
 
-/* The plain case, straight: one message, without the lock, to be hidden for a while. False: none was taken. */
-static inline bool take_plainly(nb_store *store, int64_t visibility, nb_delivery *to)
-{
-    int64_t timeout = visibility == NB_STORE_VISIBILITY ? nb_load_relaxed(&store->settings.visibility) : visibility, due, expiry;
-    uint32_t index, max_receives = nb_load_relaxed(&store->settings.max_receives);
-    nb_moment at;
-    nb_slot *slot;
-    uint64_t word;
-
-    if (ended(store) || timeout <= 0 || nb_load_relaxed(&store->claims) != 0) {
-        return false;
-    }
-    at.now = nb_clock_coarse(&store->nb->clock, &at.wall);
-    if (needs_order(store, 1, at.now)) {
-        return false;
-    }
-    do {
-        if (!nb_index_ring_pop_one(&store->ready, &index)) {
-            return false;
-        }
-        slot = nb_slot_at(store, index);
-        word = nb_slot_claim_popped(store, slot, index);
-        if (word == 0) {
-            nb_tally(&store->tally.unreceived, 1);
-        } else if (max_receives != 0 && nb_load_relaxed(&slot->own_receives) >= max_receives) {
-            move_one(store, slot, index, word);
-            word = 0;
-        }
-    } while (word == 0);
-    word = taken_word(word);
-    expiry = nb_expiry(store, nb_load_relaxed(&slot->enqueued));
-    due = nb_add_time(nb_add_time(at.now, nb_clock_tick(&store->nb->clock)), timeout);
-    give(store, slot, index, word, &at, nb_add_time(at.wall, timeout), to);
-    nb_store_relaxed(&slot->due, due);
-    nb_slot_publish(slot, word);
-    nb_object_pin(store->owner);
-    nb_add_acq_rel(&store->flow, 1);
-    nb_fence_after_rmw(); /* deadline.h */
-    nb_key_note(store, index, expiry < due ? expiry : due);
-    nb_store_look_around(store, NB_WATCH_WAITERS); /* more may be ready than we took */
-    return true;
-}
-
 nimbus_status nb_store_take(nb_store *store, uint32_t max, int64_t visibility, nb_delivery *slots, uint32_t *ret_count, bool *ret_more)
 {
     if (store->order != NULL) {
         return nb_store_take_from_groups(store, NULL, max, visibility, slots, ret_count, ret_more);
     }
-    if (max == 1 && ret_more == NULL && take_plainly(store, visibility, slots)) {
+    if (max == 1 && ret_more == NULL &&
+        nb_store_take_plainly(store, visibility == NB_STORE_VISIBILITY ? nb_load_relaxed(&store->settings.visibility) : visibility,
+                              slots)) {
         *ret_count = 1;
         return NIMBUS_OK;
     }

@@ -4,15 +4,14 @@
 #ifndef NB_STORE_TAKING_H
 #define NB_STORE_TAKING_H
 
-#include "store/inside.h"
+#include "store/plain.h"
 
 /* One take. */
 typedef struct nb_taking {
     nb_store *store;
     nb_delivery *to;
     nb_aside *aside;
-    nb_moment at;
-    int64_t due, visible_at;
+    nb_handing how;
     uint32_t count;        /* handed out */
     uint32_t back;         /* of these: back at once, for their visibility is 0 */
     uint32_t max_receives;
