@@ -103,31 +103,32 @@ nimbus_status nimbus_delivery_delete(nimbus_delivery *delivery)
     return status;
 }
 
-/* How many from the first on are of one live queue; 0: the first one is not. */
-static size_t of_one_queue(nimbus_delivery *deliveries, size_t count)
+/* How many from the first on are of one live queue; 0: the first one is not. They are cut off from it: their pins are the caller's. */
+static size_t of_one_queue(nb_delivery *deliveries, size_t count, nb_object *source)
 {
-    nb_delivery *first = received(deliveries);
     size_t n = 0;
 
-    if (first != NULL && !nb_object_ended(first->source)) {
-        while (n < count && received(&deliveries[n]) != NULL && nb_delivery_of(&deliveries[n])->source == first->source) {
-            n++;
-        }
+    while (n < count && deliveries[n].source == source && deliveries[n].message != NULL && deliveries[n].call == NULL) {
+        deliveries[n++].source = NULL;
     }
     return n;
 }
 
-static bool delete_run(nimbus_delivery *deliveries, size_t count, nimbus_status *ret)
+/* Deletes as many as go together. Returns how many; 0: the first one has to be looked at alone. */
+static size_t delete_run(nimbus_delivery *deliveries, size_t count, nimbus_status *ret, bool *good)
 {
-    nb_delivery *slots = nb_delivery_of(deliveries);
-    nb_object *source = slots[0].source;
-    bool good = nb_store_delete_deliveries(store_of(slots), slots, count, ret);
+    nb_delivery *first = received(deliveries);
+    nb_object *source;
+    size_t run;
 
-    for (size_t i = 0; i < count; i++) {
-        slots[i].source = NULL;
+    if (first == NULL || nb_object_ended(first->source)) {
+        return 0;
     }
-    nb_object_unpin_many(source, (uint32_t)count);
-    return good;
+    source = first->source;
+    run = of_one_queue(first, count < UINT16_MAX ? count : UINT16_MAX, source);
+    *good = nb_store_delete_deliveries(&nb_queue_of(source)->store, first, run, ret) && *good;
+    nb_object_unpin_many(source, (uint32_t)run);
+    return run;
 }
 
 nimbus_status nimbus_delivery_delete_batch(nimbus_delivery *deliveries, size_t count, nimbus_status *ret)
@@ -141,10 +142,8 @@ nimbus_status nimbus_delivery_delete_batch(nimbus_delivery *deliveries, size_t c
     for (size_t i = 0; i < count; i += run) {
         nimbus_status *to = ret != NULL ? &ret[i] : NULL, one;
 
-        run = of_one_queue(&deliveries[i], count - i < UINT16_MAX ? count - i : UINT16_MAX);
-        if (run > 0) {
-            good = delete_run(&deliveries[i], run, to) && good;
-        } else {
+        run = delete_run(&deliveries[i], count - i, to, &good);
+        if (run == 0) {
             run = 1;
             one = nimbus_delivery_delete(&deliveries[i]);
             good = !nimbus_failed(one) && good;

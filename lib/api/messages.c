@@ -2,11 +2,10 @@
 #include <string.h>
 
 #include "api/handle.h"
+#include "base/rare.h"
 #include "queue/async.h"
 #include "queue/queue.h"
 #include "store/plain.h"
-
-#define NB_APART __attribute__((noinline)) /* kept out of a function that is called for each message */
 
 /* The first lines of every batch call. */
 static nimbus_status check_batch(nimbus_queue *queue, const void *entries, size_t count)
@@ -68,19 +67,32 @@ static bool send_run(nimbus_queue *queue, const nimbus_entry *entries, const nb_
     return good;
 }
 
-nimbus_status nimbus_queue_send_batch(nimbus_queue *queue, const nimbus_entry *entries, size_t count, nimbus_sent *ret)
+/* Whether all entries are plain and, together, not too long. */
+static inline bool all_plain(const nimbus_queue *queue, const nimbus_entry *entries, size_t count)
 {
-    nimbus_status status = nb_accepting(queue != NULL ? &queue->object : NULL);
-    size_t total = 0, size = 0, max;
+    size_t max = queue->object.runtime->limits.max_message_size, total = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (!nb_queue_plain(queue, &entries[i])) {
+            return false;
+        }
+        total += entries[i].body.size; /* none is above SIZE_MAX / 4, nor is max */
+        if (total > max) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* More entries than go at once, more than bytes, or something is wrong. */
+static NB_APART nimbus_status send_batch_checked(nimbus_queue *queue, const nimbus_entry *entries, size_t count, nimbus_sent *ret)
+{
+    size_t total = 0, size = 0, max = queue->object.runtime->limits.max_message_size;
     bool partial = false, plain = true, incomplete = false;
+    nimbus_status status = NIMBUS_OK;
     nb_checked checked[NB_BATCH_RUN];
     uint32_t run;
 
-    if (status != NIMBUS_OK) {
-        return status;
-    }
-    status = check_batch(queue, entries, count);
-    max = queue->object.runtime->limits.max_message_size;
     for (size_t i = 0; status == NIMBUS_OK && i < count; i++) {
         if (nb_queue_plain(queue, &entries[i])) {
             size = entries[i].body.size;
@@ -101,6 +113,19 @@ nimbus_status nimbus_queue_send_batch(nimbus_queue *queue, const nimbus_entry *e
                   partial;
     }
     return status == NIMBUS_OK && partial ? NIMBUS_PARTIAL : status;
+}
+
+nimbus_status nimbus_queue_send_batch(nimbus_queue *queue, const nimbus_entry *entries, size_t count, nimbus_sent *ret)
+{
+    nimbus_status status = nb_accepting(queue != NULL ? &queue->object : NULL);
+
+    status = status == NIMBUS_OK ? nb_batch_shape(entries, count, queue->object.runtime->limits.max_batch) : status;
+    if (status != NIMBUS_OK) {
+        return status;
+    }
+    return count <= NB_BATCH_RUN && all_plain(queue, entries, count) && nb_queue_send_run(queue, entries, (uint32_t)count, ret)
+               ? NIMBUS_OK
+               : send_batch_checked(queue, entries, count, ret);
 }
 
 /* The part of a receive's arguments that both forms share. */

@@ -14,7 +14,7 @@
 
 #include "memory/cache.h"
 
-/* size bytes, at least those of a pointer. NULL: nb_block_failure() says why. cache: this thread's, or NULL. */
+/* size bytes, at least a pointer's. NULL: nb_block_failure() says why. cache: this thread's, or NULL. */
 static inline void *nb_block_get_in(nb_cache *cache, nb_heap *heap, size_t size)
 {
     if (cache != NULL && size <= NB_BLOCK_MAX && !NB_BLOCKS_ALONE) {
@@ -49,38 +49,65 @@ static inline void *nb_block_get_zero(nb_heap *heap, size_t size)
 }
 
 /*
- * From any thread; also after the close of the instance, and while it closes.
+ * Gives blocks back to this thread's cache for the heap of one of them: begin, put (false: this block does not go there), end. In between
+ * nothing but puts, since a close waits for the end. begin and put read the way home of a block that is still its owner's.
  *
  * Ordering. The store of busy, the light fence and the look at the slot's owner pair with nb_slabs_close(): it clears the owner, then the
  * heavy fence, then looks at busy. So either this sees that the cache is no longer its own, or the close sees busy and waits until the
- * release store below, with which all that was done to the cache comes before what the close does with it.
+ * release store at the end, with which all that was done to the cache comes before what the close does with it.
  */
-static inline void nb_block_put(void *object)
+typedef struct nb_keeping {
+    nb_self *self;
+    uint64_t serial;
+    nb_cache *cache; /* NULL: there is none */
+} nb_keeping;
+
+static inline void nb_keeping_begin(nb_keeping *keeping, const void *object)
+{
+    keeping->self = nb_self_get();
+    keeping->serial = ((const nb_block *)object)->home->serial;
+    nb_store_relaxed(&keeping->self->memory_busy, 1);
+    nb_fence_light();
+    keeping->cache = nb_cache_of(keeping->self, keeping->serial);
+}
+
+static inline bool nb_keeping_put(nb_keeping *keeping, void *object)
 {
     nb_block *block = object;
     nb_chunk *chunk = block->home;
-    nb_self *self = nb_self_get();
-    uint32_t class = chunk->class;
-    nb_cache *cache;
+    nb_cached *cached;
 
-    nb_store_relaxed(&self->memory_busy, 1);
-    nb_fence_light();
-    cache = nb_cache_of(self, chunk->serial);
-    if (cache != NULL) {
-        nb_cached *cached = &cache->classes[class];
-
-        nb_plain_write(&cached->list);
-        nb_poison_free(block, nb_class_size(class));
-        block->next = cached->list;
-        cached->list = block;
-        if (++cached->count >= cached->limit) {
-            nb_cache_spill(cache, class);
-        }
-        nb_store_release(&self->memory_busy, 0);
-        return;
+    if (keeping->cache == NULL || chunk->serial != keeping->serial) {
+        return false;
     }
-    nb_store_release(&self->memory_busy, 0);
-    nb_block_put_slowly(block);
+    cached = &keeping->cache->classes[chunk->class];
+    nb_plain_write(&cached->list);
+    nb_poison_free(block, nb_class_size(chunk->class));
+    block->next = cached->list;
+    cached->list = block;
+    if (++cached->count >= cached->limit) {
+        nb_cache_spill(keeping->cache, chunk->class);
+    }
+    return true;
+}
+
+static inline void nb_keeping_end(nb_keeping *keeping)
+{
+    nb_store_release(&keeping->self->memory_busy, 0);
+}
+
+/* From any thread; also after the close of the instance, and while it closes. */
+static inline void nb_block_put(void *object)
+{
+    nb_keeping keeping;
+    bool kept;
+
+    nb_keeping_begin(&keeping, object);
+    kept = nb_keeping_put(&keeping, object);
+    nb_keeping_end(&keeping);
+    if (!kept) {
+        nb_block_put_slowly(object);
+    }
 }
 
 static inline nb_heap *nb_block_heap(const void *object)

@@ -6,7 +6,6 @@
 #include "platform/parker.h"
 
 #define PATIENCE 64u /* calls */
-#define NUMBERS 64u  /* set aside by a thread */
 #define SPINS 100
 
 static _Atomic uint64_t last_serial; /* relaxed: each number is given once, that is all */
@@ -214,7 +213,7 @@ void nb_block_put_slowly(nb_block *block)
     }
 }
 
-uint64_t nb_number_next_slowly(nb_heap *heap, _Atomic uint64_t *counter)
+uint64_t nb_number_next_slowly(nb_heap *heap, _Atomic uint64_t *counter, uint32_t count)
 {
     uint64_t serial = heap->serial;
     nb_cache *cache = nb_cache_of(nb_self_get(), serial);
@@ -223,13 +222,14 @@ uint64_t nb_number_next_slowly(nb_heap *heap, _Atomic uint64_t *counter)
         cache = make_cache(nb_self_get(), heap->slabs, serial);
     }
     if (cache == NULL) {
-        return nb_add_relaxed(counter, 1) + 1; /* relaxed, here and below: only the number counts */
+        return nb_add_relaxed(counter, count) + 1; /* relaxed, here and below: only the number counts */
     }
-    if (cache->next_number == cache->end_number) {
-        cache->next_number = nb_add_relaxed(counter, NUMBERS);
-        cache->end_number = cache->next_number + NUMBERS;
+    if (cache->end_number - cache->next_number < count) {
+        cache->next_number = nb_add_relaxed(counter, NB_NUMBERS_MOST);
+        cache->end_number = cache->next_number + NB_NUMBERS_MOST;
     }
-    return ++cache->next_number;
+    cache->next_number += count;
+    return cache->next_number - count + 1;
 }
 
 /* ------------------------------------------------------------------------------------------ open and close */

@@ -57,7 +57,9 @@ void nb_slabs_close(nb_heap *heap);
 void *nb_block_get_slowly(nb_heap *heap, size_t size);
 void nb_block_put_slowly(nb_block *block);
 void nb_cache_spill(nb_cache *cache, uint32_t class);
-uint64_t nb_number_next_slowly(nb_heap *heap, _Atomic uint64_t *counter);
+#define NB_NUMBERS_MOST 64u /* set aside by a thread */
+
+uint64_t nb_number_next_slowly(nb_heap *heap, _Atomic uint64_t *counter, uint32_t count);
 
 /*
  * The next number of a counter that all threads share, from a handful that this thread has set aside. In one thread they rise; no two are
@@ -66,7 +68,17 @@ uint64_t nb_number_next_slowly(nb_heap *heap, _Atomic uint64_t *counter);
  */
 static inline uint64_t nb_number_next_in(nb_cache *cache, nb_heap *heap, _Atomic uint64_t *counter)
 {
-    return cache != NULL && cache->next_number != cache->end_number ? ++cache->next_number : nb_number_next_slowly(heap, counter);
+    return cache != NULL && cache->next_number != cache->end_number ? ++cache->next_number : nb_number_next_slowly(heap, counter, 1);
+}
+
+/* The first of count in a row, at most NB_NUMBERS_MOST. What is left of a handful that is too small is never used. */
+static inline uint64_t nb_numbers_next_in(nb_cache *cache, nb_heap *heap, _Atomic uint64_t *counter, uint32_t count)
+{
+    if (cache == NULL || cache->end_number - cache->next_number < count) {
+        return nb_number_next_slowly(heap, counter, count);
+    }
+    cache->next_number += count;
+    return cache->next_number - count + 1;
 }
 
 static inline uint64_t nb_number_next(nb_heap *heap, _Atomic uint64_t *counter)

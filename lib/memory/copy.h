@@ -16,7 +16,7 @@ static inline nimbus_status nb_message_copy_in(nb_cache *cache, nb_heap *heap, c
 {
     nimbus_message *message;
 
-    if (size > SIZE_MAX / 4) {
+    if (size > NB_BLOCK_MAX && size > SIZE_MAX / 4) { /* the first for the compiler: it asks that anyway */
         return NIMBUS_E_TOO_LARGE;
     }
     message = nb_block_get_in(cache, heap, sizeof *message + size + more);
@@ -26,7 +26,7 @@ static inline nimbus_status nb_message_copy_in(nb_cache *cache, nb_heap *heap, c
     message->body_size = size;
     message->flags = 0;
     nb_atomic_init(&message->references, 1);
-    if (size > 0 && data != NULL) {
+    if (data != NULL) {
         memcpy(message + 1, data, size);
     }
     *ret = message;

@@ -344,6 +344,27 @@ void nb_message_dispose(nimbus_message *message)
     }
 }
 
+/* Blocks together; then those that are more than a block, each alone, as their free functions may do anything. */
+void nb_messages_release(nimbus_message *const *messages, uint32_t count, uint32_t n)
+{
+    nimbus_message *rest[NB_MESSAGES_RUN];
+    nb_keeping keeping;
+    uint32_t left = 0;
+
+    nb_keeping_begin(&keeping, messages[0]);
+    for (uint32_t i = 0; i < count; i++) {
+        nimbus_message *message = messages[i];
+
+        if (nb_message_lower(message, n) && ((message->flags & (ADOPTED | SHARED)) != 0 || !nb_keeping_put(&keeping, message))) {
+            rest[left++] = message;
+        }
+    }
+    nb_keeping_end(&keeping);
+    for (uint32_t i = 0; i < left; i++) {
+        nb_message_dispose(rest[i]);
+    }
+}
+
 void nb_message_release(nimbus_message *message)
 {
     nb_message_release_n(message, 1);

@@ -112,6 +112,10 @@ static inline void nb_message_release_n(nimbus_message *message, uint32_t n) /* 
     }
 }
 
+/* Gives n references of each of up to NB_MESSAGES_RUN messages back. */
+#define NB_MESSAGES_RUN 16u
+void nb_messages_release(nimbus_message *const *messages, uint32_t count, uint32_t n);
+
 /* Takes a message back that nobody else has seen: an adopted body is its owner's again. */
 void nb_message_unmake(nimbus_message *message);
 

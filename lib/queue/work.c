@@ -5,14 +5,13 @@
 
 #include "base/check.h"
 #include "base/number.h"
+#include "base/rare.h"
 #include "exec/context.h"
 #include "memory/attribute.h"
 #include "memory/copy.h"
 #include "queue/queue.h"
 #include "queue/text.h"
 #include "store/plain.h"
-
-#define NB_APART __attribute__((noinline)) /* kept out of a function that is called for each message */
 
 static bool body_valid(const nimbus_body *body)
 {
@@ -101,7 +100,7 @@ nimbus_status nb_queue_offer_patiently(nimbus_queue *queue, const nb_parcel *par
     return status;
 }
 
-static NB_APART nimbus_status no_message(nimbus_status status, nimbus_sent *ret)
+static NB_SELDOM nimbus_status no_message(nimbus_status status, nimbus_sent *ret)
 {
     if (ret != NULL) {
         *ret = (nimbus_sent){ .status = status, .bound = status == NIMBUS_E_FULL ? NIMBUS_BOUND_MEMORY : NIMBUS_BOUND_NONE };
@@ -167,21 +166,22 @@ nimbus_status nb_queue_send_plain(nimbus_queue *queue, const nimbus_entry *entry
     return NIMBUS_OK;
 }
 
-/* Makes parcels of plain entries. Returns how many there was memory for. */
+/* Makes parcels of plain entries: message and number, and the moment of the first. Returns how many there was memory for. */
 static inline uint32_t wrap_all(nimbus_queue *queue, const nimbus_entry *entries, uint32_t count, nb_parcel *parcels)
 {
     nimbus_runtime *nb = queue->object.runtime;
-    int64_t sent, now = nb_clock_coarse(&nb->clock, &sent);
     nb_cache *cache = nb_cache_of(nb_self_get(), nb->heap->serial);
+    uint64_t number = nb_numbers_next_in(cache, nb->heap, &nb->last_id, count);
     uint32_t made = 0;
 
+    parcels->enqueued = nb_clock_coarse(&nb->clock, &parcels->sent);
     for (; made < count; made++) {
-        nb_parcel *parcel = &parcels[made];
+        const nimbus_body *body = &entries[made].body;
 
-        if (nb_message_copy_in(cache, nb->heap, entries[made].body.data, entries[made].body.size, 0, &parcel->message) != NIMBUS_OK) {
+        if (NB_RARE(nb_message_copy_in(cache, nb->heap, body->data, body->size, 0, &parcels[made].message) != NIMBUS_OK)) {
             break;
         }
-        wrap(parcel, nb->nonce, nb_number_next_in(cache, nb->heap, &nb->last_id), sent, now);
+        parcels[made].id.number = number + made;
     }
     return made;
 }
@@ -190,6 +190,7 @@ bool nb_queue_send_run(nimbus_queue *queue, const nimbus_entry *entries, uint32_
 {
     nb_parcel parcels[NB_BATCH_RUN];
     nimbus_receipt places[NB_BATCH_RUN];
+    const nimbus_runtime *nb = queue->object.runtime;
     uint32_t made;
     bool stored;
 
@@ -202,7 +203,7 @@ bool nb_queue_send_run(nimbus_queue *queue, const nimbus_entry *entries, uint32_
         nb_message_unmake(parcels[i].message);
     }
     for (uint32_t i = 0; stored && ret != NULL && i < made; i++) {
-        ret[i] = (nimbus_sent){ .status = NIMBUS_OK, .id = parcels[i].id, .place = places[i] };
+        ret[i] = (nimbus_sent){ .status = NIMBUS_OK, .id = { nb->nonce, parcels[i].id.number }, .place = places[i] };
     }
     return stored;
 }

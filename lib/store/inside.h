@@ -309,9 +309,8 @@ typedef struct nb_moment {
     int64_t now, wall;
 } nb_moment;
 
-/* Hands out up to max messages; locked: the caller has the lock (needed while something was given back to the front). */
-uint32_t nb_store_take_some(nb_store *store, uint32_t max, int64_t visibility, nb_delivery *slots, nb_aside *aside, const nb_moment *at,
-                            bool locked);
+/* Hands out up to max messages, under the lock: what was given back to the front goes first. */
+uint32_t nb_store_take_some(nb_store *store, uint32_t max, int64_t visibility, nb_delivery *slots, nb_aside *aside, const nb_moment *at);
 /* The same in a store with an order, under the lock; group: NULL: of any. */
 uint32_t nb_store_take_ordered(nb_store *store, const char *group, uint32_t max, int64_t visibility, nb_delivery *slots, nb_aside *aside,
                                const nb_moment *at);

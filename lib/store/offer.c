@@ -86,7 +86,7 @@ static void unreserve(nb_store *store, size_t size, bool counted)
 }
 
 /* Drops the oldest ready message. False: there is none. */
-static bool drop_oldest(nb_store *store)
+static NB_SELDOM bool drop_oldest(nb_store *store)
 {
     nb_gone gone = { .why = NIMBUS_TRACE_DROPPED };
     uint32_t index;
@@ -109,7 +109,7 @@ static bool drop_oldest(nb_store *store)
  * Whether there would be room if the ready ones went: a message that cannot be stored drops nobody. Looked at only where one drop may not
  * do; what others change meanwhile is seen by the offer itself.
  */
-static bool dropping_helps(nb_store *store, size_t size, bool counted)
+static NB_SELDOM bool dropping_helps(nb_store *store, size_t size, bool counted)
 {
     size_t capacity = nb_load_relaxed(&store->settings.capacity_messages), max = nb_load_relaxed(&store->settings.capacity_bytes);
     uint64_t places = nb_store_places(store), bytes = counted ? nb_load_relaxed(&store->bytes) : 0, at = 0;
@@ -147,7 +147,7 @@ static bool dropping_helps(nb_store *store, size_t size, bool counted)
 }
 
 /* No room at first: what is over its time goes, then perhaps the oldest. */
-static nimbus_status make_room(nb_store *store, size_t size, bool counted, nimbus_bound *bound)
+static NB_SELDOM nimbus_status make_room(nb_store *store, size_t size, bool counted, nimbus_bound *bound)
 {
     nimbus_status status;
 
@@ -195,7 +195,7 @@ static void publish(nb_store *store, nb_slot *slot, uint32_t index, uint64_t wor
 }
 
 /* No memory for a slot: the place is given up. */
-static nimbus_status no_slot(nb_store *store, size_t size, bool counted, nimbus_bound *bound)
+static NB_SELDOM nimbus_status no_slot(nb_store *store, size_t size, bool counted, nimbus_bound *bound)
 {
     nimbus_status status = nb_heap_failure(store->owner->heap, sizeof(nb_slots));
 
@@ -245,7 +245,7 @@ static nimbus_status put_in(nb_store *store, const nb_parcel *parcel, int64_t du
     return NIMBUS_OK;
 }
 
-static __attribute__((noinline)) nimbus_status offer_specially(nb_store *store, const nb_parcel *parcel, int64_t delay, bool redriven,
+static NB_APART nimbus_status offer_specially(nb_store *store, const nb_parcel *parcel, int64_t delay, bool redriven,
                                                                nb_offered *ret)
 {
     bool counted = (nb_load_acquire(&store->mode) & NB_MODE_BYTES) != 0;

@@ -8,9 +8,8 @@
 #ifndef NB_STORE_PLAIN_H
 #define NB_STORE_PLAIN_H
 
+#include "base/rare.h"
 #include "store/inside.h"
-
-#define NB_RARE(condition) __builtin_expect((condition), 0)
 
 /* ------------------------------------------------------------------------------------------------ coming */
 
@@ -174,21 +173,33 @@ static inline bool nb_store_take_plainly(nb_store *store, int64_t timeout, nb_de
 /* -------------------------------------------------------------------------------------------------- leaving */
 
 /*
- * In flight under the delivery's receipt, with nothing special. The delivery was taken from this store, so its receipt is one of this
- * store; it has no letter, as the slot has no past. It is emptied, but for its source.
+ * Claims the slot of a delivery that is in flight under its receipt, with nothing special, and empties the delivery, but for its source. It
+ * was taken from this store, so its receipt is one of this store; it has no letter, as the slot has no past.
  */
-static inline bool nb_store_delete_plainly(nb_store *store, nb_delivery *delivery)
+static inline bool nb_store_claim_delivered(nb_store *store, nb_delivery *delivery, nb_slot **ret_slot, uint64_t *ret_word)
 {
-    uint32_t index = nb_index_of(delivery->receipt);
-    nb_slot *slot = nb_slot_at(store, index);
+    nb_slot *slot = nb_slot_at(store, nb_index_of(delivery->receipt));
     uint64_t word = delivery->receipt.generation << NB_GENERATION_SHIFT | NB_IN_FLIGHT;
-    nimbus_message *message = delivery->message;
 
     if ((nb_load_acquire(&store->mode) & NB_MODE_ENDED) != 0 || nb_load_relaxed(&slot->word) != word || !nb_slot_claim(slot, word)) {
         return false;
     }
     delivery->message = NULL; /* first: a free function may look */
-    nb_slot_put(store, slot, index, word);
+    *ret_slot = slot;
+    *ret_word = word;
+    return true;
+}
+
+static inline bool nb_store_delete_plainly(nb_store *store, nb_delivery *delivery)
+{
+    nimbus_message *message = delivery->message;
+    nb_slot *slot;
+    uint64_t word;
+
+    if (!nb_store_claim_delivered(store, delivery, &slot, &word)) {
+        return false;
+    }
+    nb_slot_put(store, slot, nb_index_of(delivery->receipt), word);
     nb_count_deleted(store, 1, 1);
     nb_fence_after_rmw(); /* see the head of settle.c */
     nb_store_look_around(store, NB_WATCH_SENDERS | NB_WATCH_BELL | NB_WATCH_WAITERS);

@@ -214,7 +214,8 @@ nimbus_status nb_store_offer(nb_store *store, const nb_parcel *parcel, int64_t d
 
 #define NB_BATCH_RUN 16u
 
-/* Up to NB_BATCH_RUN fresh messages without delay, in order: all of them, with their references, or (false) none; then one by one.
+/* Up to NB_BATCH_RUN fresh messages without delay, in order: all of them, with their references, or (false) none; then one by one. Sent at
+ * the moment of the first; of each parcel's other members only message and the id's number are looked at.
  * places: count of them, written with true; NULL: not wanted. */
 bool nb_store_offer_many(nb_store *store, const nb_parcel *parcels, uint32_t count, nimbus_receipt *places);
 

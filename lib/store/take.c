@@ -8,12 +8,11 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "base/rare.h"
 #include "store/plain.h"
 #include "store/taking.h"
 
 #define RUN 16u /* entries popped at once */
-#define NB_APART __attribute__((noinline)) /* kept out of a function that is called for each message */
-
 /* -------------------------------------------------------------------------------------------- handing out */
 
 nb_letter *nb_slot_letter(nb_store *store, uint32_t index, uint64_t word)
@@ -22,7 +21,7 @@ nb_letter *nb_slot_letter(nb_store *store, uint32_t index, uint64_t word)
 }
 
 /* What comes back at once is published later: it is not taken twice (SQS-R11). */
-static inline void hand_out(nb_taking *t, nb_slot *slot, uint32_t index, uint64_t word)
+void nb_taking_hand_out(nb_taking *t, nb_slot *slot, uint32_t index, uint64_t word)
 {
     nb_slot_give(t->store, slot, index, nb_taken_word(word), &t->how, &t->to[t->count++]);
     if (!t->at_once) {
@@ -38,17 +37,12 @@ static void set_aside(nb_store *store, nb_aside *aside, nb_slot *slot, uint32_t 
     nb_slot_set_aside(store, aside, slot, index, word);
 }
 
-void nb_taking_hand_out(nb_taking *t, nb_slot *slot, uint32_t index, uint64_t word)
-{
-    hand_out(t, slot, index, word);
-}
-
 void nb_taking_set_aside(nb_taking *t, nb_slot *slot, uint32_t index, uint64_t word)
 {
     set_aside(t->store, t->aside, slot, index, word);
 }
 
-static inline void take_entry(nb_taking *t, uint32_t index)
+static void take_entry(nb_taking *t, uint32_t index)
 {
     nb_store *store = t->store;
     nb_slot *slot = nb_slot_at(store, index);
@@ -59,7 +53,7 @@ static inline void take_entry(nb_taking *t, uint32_t index)
     } else if (t->max_receives != 0 && nb_load_relaxed(&slot->own_receives) >= t->max_receives) {
         set_aside(store, t->aside, slot, index, word);
     } else {
-        hand_out(t, slot, index, word);
+        nb_taking_hand_out(t, slot, index, word);
     }
 }
 
@@ -77,7 +71,7 @@ static void take_returned(nb_taking *t, uint32_t max)
         if (t->max_receives != 0 && nb_load_relaxed(&slot->own_receives) >= t->max_receives) {
             set_aside(store, t->aside, slot, index, word);
         } else {
-            hand_out(t, slot, index, word);
+            nb_taking_hand_out(t, slot, index, word);
         }
     }
     nb_watch_set_locked(store, NB_WATCH_RETURNED, store->returned != 0);
@@ -96,6 +90,72 @@ static void take_ready(nb_taking *t, uint32_t max)
             take_entry(t, run[i]);
         }
     }
+}
+
+/* Chunks of which one run of entries was handed out, each with the earliest key. */
+typedef struct touched {
+    nb_slots *chunk;
+    int64_t key;
+} touched;
+
+/* Counts a run in and notes its keys, as count_in() does for all: one addition, which is the fence, and a look at the bounds of a chunk. */
+static inline void count_run(nb_store *store, uint32_t count, const touched *noted, uint32_t chunks)
+{
+    nb_object_pin_many(store->owner, count);
+    nb_add_acq_rel(&store->flow, count);
+    nb_fence_after_rmw(); /* deadline.h */
+    for (uint32_t i = 0; i < chunks; i++) {
+        nb_key_note_in(store, noted[i].chunk, noted[i].key);
+    }
+}
+
+/* A run beside the lock, to be hidden for a while. False: no entries are left. */
+static bool take_run(nb_taking *t, uint32_t max)
+{
+    nb_store *store = t->store;
+    nb_handing how = t->how; /* a copy: it stays as it is, whatever is stored in between */
+    nb_delivery *to = &t->to[t->count], *end = to;
+    uint32_t run[RUN], entries = nb_index_ring_pop(&store->ready, run, max < RUN ? max : RUN), chunks = 0;
+    nb_slots **array = nb_load_acquire(&store->chunks), *before = NULL; /* as in nb_slots_of(), for all that were popped */
+    touched noted[RUN];
+
+    for (uint32_t i = 0; i < entries; i++) {
+        nb_slots *chunk = array[run[i] >> NB_CHUNK_SHIFT];
+        nb_slot *slot = nb_slot_in(chunk, run[i]);
+        uint64_t word = nb_slot_claim_popped(store, slot, run[i]);
+        int64_t key;
+
+        if (NB_RARE(word == 0)) {
+            nb_tally(&store->tally.unreceived, 1);
+            continue;
+        }
+        if (NB_RARE(t->max_receives != 0) && nb_load_relaxed(&slot->own_receives) >= t->max_receives) {
+            set_aside(store, t->aside, slot, run[i], word);
+            continue;
+        }
+        key = nb_expiry(store, nb_load_relaxed(&slot->enqueued));
+        key = key < how.due ? key : how.due;
+        nb_slot_give(store, slot, run[i], nb_taken_word(word), &how, end++);
+        nb_store_relaxed(&slot->due, how.due);
+        nb_slot_publish(slot, nb_taken_word(word));
+        if (chunk != before) {
+            noted[chunks++] = (touched){ before = chunk, key };
+        } else if (NB_RARE(key < noted[chunks - 1].key)) {
+            noted[chunks - 1].key = key;
+        }
+    }
+    if (end != to) {
+        t->count += (uint32_t)(end - to);
+        count_run(store, (uint32_t)(end - to), noted, chunks);
+    }
+    return entries > 0;
+}
+
+static uint32_t take_runs(nb_taking *t, uint32_t max)
+{
+    while (t->count < max && take_run(t, max - t->count)) {
+    }
+    return t->count;
 }
 
 static inline void note(const nb_taking *t, uint32_t at, int64_t key, bool locked, nb_noted *noted)
@@ -174,16 +234,15 @@ uint32_t nb_taking_end(nb_taking *t, bool locked)
     return t->count;
 }
 
-uint32_t nb_store_take_some(nb_store *store, uint32_t max, int64_t visibility, nb_delivery *slots, nb_aside *aside, const nb_moment *at,
-                            bool locked)
+uint32_t nb_store_take_some(nb_store *store, uint32_t max, int64_t visibility, nb_delivery *slots, nb_aside *aside, const nb_moment *at)
 {
     nb_taking t = nb_taking_begin(store, visibility, slots, aside, at);
 
-    if (locked && store->returned != 0) {
+    if (store->returned != 0) {
         take_returned(&t, max);
     }
     take_ready(&t, max);
-    return nb_taking_end(&t, locked);
+    return nb_taking_end(&t, true);
 }
 
 /* ------------------------------------------------------------------------------------------------- take */
@@ -219,7 +278,7 @@ static nimbus_status take_in_order(nb_store *store, uint32_t max, int64_t visibi
     nb_store_enter(store);
     at.now = nb_clock_coarse(&store->nb->clock, &at.wall);
     allowed = nb_store_allowance(store, max);
-    *ret_count = allowed > 0 ? nb_store_take_some(store, allowed, visibility, slots, &aside, &at, true) : 0;
+    *ret_count = allowed > 0 ? nb_store_take_some(store, allowed, visibility, slots, &aside, &at) : 0;
     nb_store_add_moves_locked(store, &aside);
     store->move_again = store->move_again || store->stuck != 0; /* each receive gives those that could not be moved another chance */
     if (ret_more != NULL) {
@@ -235,9 +294,15 @@ static nimbus_status take_beside(nb_store *store, uint32_t max, int64_t visibili
                                  uint32_t *ret_count, bool *ret_more)
 {
     nb_aside aside = { 0, 0 };
+    nb_taking t = nb_taking_begin(store, visibility, slots, &aside, at);
     uint32_t index;
 
-    *ret_count = nb_store_take_some(store, max, visibility, slots, &aside, at, false);
+    if (t.at_once) {
+        take_ready(&t, max);
+        *ret_count = nb_taking_end(&t, false);
+    } else {
+        *ret_count = take_runs(&t, max);
+    }
     if (ret_more != NULL) {
         *ret_more = nb_index_ring_peek(&store->ready, &index);
     }

@@ -41,7 +41,7 @@ static void hand_over(nb_store *store, nb_waiter *waiter, nb_aside *aside, const
 
     waiter->count = store->order != NULL
                         ? nb_store_take_ordered(store, waiter->group, max, waiter->visibility, waiter->slots, aside, at)
-                        : nb_store_take_some(store, max, waiter->visibility, waiter->slots, aside, at, true);
+                        : nb_store_take_some(store, max, waiter->visibility, waiter->slots, aside, at);
 }
 
 /* Whether something can be taken that this one waits for. */

@@ -128,29 +128,28 @@ void nb_index_ring_push_slowly(nb_index_ring *ring, uint32_t index)
     }
 }
 
-/* The cell behind one, and its turn. */
-static inline void step(const nb_index_part *part, uint64_t *cell, uint32_t *turn)
+/* How many cells lie from position to the end of its lap: up to there they are side by side, and of one turn. */
+static inline uint64_t left_of_lap(const nb_index_part *part, uint64_t position)
 {
-    *cell = (*cell + 1) & part->mask;
-    *turn += *cell == 0 ? 2 : 0;
+    return part->mask + 1 - (position & part->mask);
 }
 
 void nb_index_ring_push_many(nb_index_ring *ring, const uint32_t *indices, uint32_t count)
 {
     nb_index_part *part = nb_load_acquire(&ring->pushed);
-    uint64_t position = nb_load_relaxed(&part->tail), cell = position & part->mask;
+    uint64_t position = nb_load_relaxed(&part->tail), full;
+    _Atomic uint64_t *cells = &part->cells[position & part->mask];
     uint32_t turn = nb_index_turn(part, position), empty = 0;
 
-    while ((position & NB_INDEX_CLOSED) == 0 && empty < count && turn_of(nb_load_acquire(&part->cells[cell])) == turn) { /* (2) */
-        empty++;
-        step(part, &cell, &turn);
+    if ((position & NB_INDEX_CLOSED) == 0 && count <= left_of_lap(part, position)) {
+        while (empty < count && turn_of(nb_load_acquire(&cells[empty])) == turn) { /* (2) */
+            empty++;
+        }
     }
     if (empty == count && nb_cas_strong_release(&part->tail, &position, position + count)) { /* (3) */
-        cell = position & part->mask;
-        turn = nb_index_turn(part, position);
+        full = nb_index_cell(turn + 1, 0);
         for (uint32_t i = 0; i < count; i++) {
-            nb_store_release(&part->cells[cell], nb_index_cell(turn + 1, indices[i])); /* (1) */
-            step(part, &cell, &turn);
+            nb_store_release(&cells[i], full | indices[i]); /* (1) */
         }
         return;
     }
@@ -181,23 +180,21 @@ static nb_index_part *current(nb_index_ring *ring)
     return part;
 }
 
-/* How many cells from position on are full, with their indices. */
+/* How many cells from position on are full, with their indices; not beyond the end of the lap. max: at least 1. */
 static inline uint32_t full_cells(nb_index_part *part, uint64_t position, uint32_t *indices, uint32_t max, bool *ret_passed)
 {
-    uint64_t at = position & part->mask;
-    uint32_t turn = nb_index_turn(part, position), count = 0;
+    _Atomic uint64_t *cells = &part->cells[position & part->mask];
+    uint32_t full = nb_index_turn(part, position) + 1, count = 0;
+    uint64_t left = left_of_lap(part, position), cell;
 
-    *ret_passed = false;
-    while (count < max) {
-        uint64_t cell = nb_load_acquire(&part->cells[at]); /* (1) */
-
-        if (turn_of(cell) != turn + 1) {
-            *ret_passed = count == 0 && (int32_t)(turn_of(cell) - turn - 1) > 0; /* somebody has popped it since */
+    max = left < max ? (uint32_t)left : max;
+    while (cell = nb_load_acquire(&cells[count]), turn_of(cell) == full) { /* (1) */
+        indices[count++] = (uint32_t)cell;
+        if (count == max) {
             break;
         }
-        indices[count++] = (uint32_t)cell;
-        step(part, &at, &turn);
     }
+    *ret_passed = count == 0 && (int32_t)(turn_of(cell) - full) > 0; /* somebody has popped it since */
     return count;
 }
 
@@ -212,12 +209,11 @@ uint32_t nb_index_ring_pop(nb_index_ring *ring, uint32_t *indices, uint32_t max)
         position = nb_load_relaxed(&part->head);
         count = full_cells(part, position, indices, max, &passed);
         if (count > 0 && nb_cas_weak_relaxed(&part->head, &position, position + count)) { /* (3) */
-            uint64_t cell = position & part->mask;
-            uint32_t turn = nb_index_turn(part, position);
+            _Atomic uint64_t *cells = &part->cells[position & part->mask];
+            uint64_t empty = nb_index_cell(nb_index_turn(part, position) + 2, 0);
 
             for (uint32_t i = 0; i < count; i++) {
-                nb_store_release(&part->cells[cell], nb_index_cell(turn + 2, 0)); /* (2) */
-                step(part, &cell, &turn);
+                nb_store_release(&cells[i], empty); /* (2) */
             }
             return count;
         }

@@ -57,7 +57,7 @@ void nb_index_ring_fini(nb_index_ring *ring);
 /* Room for count indices at least; under the owner's lock. False: out of memory, nothing has changed. */
 bool nb_index_ring_grow(nb_index_ring *ring, uint64_t count);
 
-/* Up to max indices, in order; 0: the first cell is empty, or its push has not ended. */
+/* Up to max (at least 1) indices, in order; 0: the first cell is empty, or its push has not ended. Fewer where a lap ends. */
 uint32_t nb_index_ring_pop(nb_index_ring *ring, uint32_t *indices, uint32_t max);
 
 /* Looks at the first index. False: as pop answers 0. */

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define NB_APART __attribute__((noinline)) /* seldom taken: kept out of the loop */
+#include "base/rare.h"
 
 void nb_walk_stamp(nb_walk *walk)
 {

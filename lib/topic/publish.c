@@ -8,14 +8,12 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/rare.h"
 #include "memory/attribute.h"
 #include "memory/copy.h"
 #include "target/walk.h"
 
 #define MAX_SUBJECT 99
-
-/* Kept out of a function that is called for each message. */
-#define NB_APART __attribute__((noinline))
 
 /* One route, the long way; *envelope is made when the first one asks for it. */
 static void deliver(nimbus_topic *topic, nb_walk *walk, const nb_hop *hop, nb_picks picks[2], nimbus_message **envelope)

@@ -337,7 +337,7 @@ static const char *const covers[] = {
     "lib/store/explain.c", "lib/store/inside.h",
     "lib/store/life.c", "lib/store/look.c", "lib/store/move.c", "lib/store/offer.c", "lib/store/order.c",
     "lib/store/fair.c", "lib/store/order_take.c", "lib/store/order_offer.c", "lib/store/order_leave.c", "lib/store/back.c",
-    "lib/store/settle.c",
+    "lib/store/plain.h", "lib/store/settle.c",
     "lib/store/slot.c", "lib/store/slot.h", "lib/store/store.c", "lib/store/take.c", "lib/store/wait.c", NULL,
 };
 static const explore_excuse excuses[] = {
