@@ -58,14 +58,14 @@ uint32_t nimbus_delivery_receive_count(const nimbus_delivery *delivery)
 {
     const nb_delivery *d = held(delivery);
 
-    return d != NULL ? d->receive_count : 0;
+    return d == NULL ? 0 : nb_walk_unstamped(d) ? 1 : d->receive_count;
 }
 
 nimbus_receipt nimbus_delivery_receipt(const nimbus_delivery *delivery)
 {
     const nb_delivery *d = held(delivery);
 
-    return d != NULL ? d->receipt : (nimbus_receipt){ 0, 0 };
+    return d == NULL || nb_walk_unstamped(d) ? (nimbus_receipt){ 0, 0 } : d->receipt;
 }
 
 /* ------------------------------------------------------------------------------- ending a received one */

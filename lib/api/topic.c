@@ -66,7 +66,7 @@ const char *nimbus_topic_name(const nimbus_topic *topic)
 
 nimbus_status nimbus_topic_publish(nimbus_topic *topic, const nimbus_entry *entry, nimbus_published *ret)
 {
-    return topic != NULL && entry != NULL ? nb_topic_publish(topic, entry, 1, ret) : NIMBUS_E_INVALID;
+    return topic != NULL && entry != NULL ? nb_topic_publish(topic, entry, ret) : NIMBUS_E_INVALID;
 }
 
 nimbus_status nimbus_topic_publish_batch(nimbus_topic *topic, const nimbus_entry *entries, size_t count, nimbus_published *ret)
@@ -86,7 +86,7 @@ nimbus_status nimbus_topic_publish_batch(nimbus_topic *topic, const nimbus_entry
     if (status != NIMBUS_OK) {
         return status;
     }
-    return nb_topic_publish(topic, entries, count, ret) != NIMBUS_OK ? NIMBUS_PARTIAL : NIMBUS_OK;
+    return nb_topic_publish_batch(topic, entries, count, ret) != NIMBUS_OK ? NIMBUS_PARTIAL : NIMBUS_OK;
 }
 
 nimbus_status nimbus_topic_subscribe(nimbus_topic *topic, nimbus_target target, const nimbus_delivery_options *options, nimbus_error *err,

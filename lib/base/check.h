@@ -2,7 +2,7 @@
 #ifndef NB_BASE_CHECK_H
 #define NB_BASE_CHECK_H
 
-#include <nimbus/base.h>
+#include <nimbus/message.h>
 
 /* 1 to max bytes, each a letter, a digit or one of extra. */
 bool nb_name_valid(const char *name, size_t max, const char *extra);
@@ -30,6 +30,16 @@ static inline bool nb_duration_argument(nimbus_duration *duration)
         *duration = 0;
     }
     return *duration >= 0 && !nb_forgotten_unit(*duration);
+}
+
+/* Whether an entry is a body, perhaps with a wait, and nothing else: one test for all that is nearly never there. */
+static inline bool nb_entry_bare(const nimbus_entry *entry)
+{
+    uint64_t others = (uint64_t)entry->delay | entry->attribute_count | entry->reserved_[0] | entry->reserved_[1] |
+                      (uintptr_t)entry->group_id | (uintptr_t)entry->deduplication_id | (uintptr_t)entry->attributes |
+                      (uintptr_t)entry->subject;
+
+    return others == 0;
 }
 
 /*

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/rare.h"
 #include "memory/attribute.h"
 #include "memory/copy.h"
 
@@ -175,7 +176,7 @@ static void take_body(nimbus_message *message, const nimbus_body *body)
 }
 
 /* A message with an extra part: one pass to count, one to fill. Kept out of line, so that a plain message does not pay for it. */
-static __attribute__((noinline)) nimbus_status make_whole(nb_heap *heap, const nb_message_spec *spec, nimbus_message **ret)
+static NB_APART nimbus_status make_whole(nb_heap *heap, const nb_message_spec *spec, nimbus_message **ret)
 {
     layout at = { NULL, 0, false };
     size_t adopted = spec->body.kind == NIMBUS_BODY_ADOPT ? spec->body.size : 0;
@@ -329,13 +330,13 @@ static nimbus_message *dispose(nimbus_message *message)
 }
 
 /* Kept out of line, so that a message without parts does not pay for it. */
-static __attribute__((noinline)) void dispose_whole(nimbus_message *message)
+static NB_APART void dispose_whole(nimbus_message *message)
 {
     while ((message = dispose(message)) != NULL && nb_message_lower(message, 1)) { /* a chain of shares may be long: no recursion */
     }
 }
 
-void nb_message_dispose(nimbus_message *message)
+NB_APART void nb_message_dispose(nimbus_message *message)
 {
     if ((message->flags & (ADOPTED | SHARED)) == 0) {
         nb_block_put(message);

@@ -41,7 +41,8 @@ static inline void nb_barrier_full(void)
 #endif
 }
 
-extern bool nb_barrier_asymmetric; /* set by nb_barrier_init, before there is a second thread of an instance */
+/* Set by nb_barrier_init, before there is a second thread of an instance. Hidden: read where it lies, not by way of a table. */
+extern bool nb_barrier_asymmetric __attribute__((visibility("hidden")));
 
 /* Finds out what the system can do; called by whoever makes an instance or a matcher. Any number of times, from any thread. */
 void nb_barrier_init(void);

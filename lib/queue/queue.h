@@ -69,11 +69,8 @@ nimbus_status nb_queue_offer_patiently(nimbus_queue *queue, const nb_parcel *par
 static inline bool nb_queue_plain(const nimbus_queue *queue, const nimbus_entry *entry)
 {
     const nimbus_body *body = &entry->body;
-    uint64_t others = (uint64_t)entry->delay | entry->attribute_count | entry->reserved_[0] | entry->reserved_[1] |
-                      (uintptr_t)entry->group_id | (uintptr_t)entry->deduplication_id | (uintptr_t)entry->attributes |
-                      (uintptr_t)entry->subject;
 
-    return others == 0 && body->kind == NIMBUS_BODY_COPY && body->data != NULL &&
+    return nb_entry_bare(entry) && body->kind == NIMBUS_BODY_COPY && body->data != NULL &&
            body->size - 1 < nb_load_relaxed(&queue->plain_size) && /* 0 is a large number then */
            (entry->wait == 0 || entry->wait >= 1000);
 }

@@ -21,7 +21,7 @@ nb_letter *nb_slot_letter(nb_store *store, uint32_t index, uint64_t word)
 }
 
 /* What comes back at once is published later: it is not taken twice (SQS-R11). */
-void nb_taking_hand_out(nb_taking *t, nb_slot *slot, uint32_t index, uint64_t word)
+NB_APART void nb_taking_hand_out(nb_taking *t, nb_slot *slot, uint32_t index, uint64_t word)
 {
     nb_slot_give(t->store, slot, index, nb_taken_word(word), &t->how, &t->to[t->count++]);
     if (!t->at_once) {
@@ -58,7 +58,7 @@ static void take_entry(nb_taking *t, uint32_t index)
 }
 
 /* What was given back to the front goes first. Under the lock. */
-static void take_returned(nb_taking *t, uint32_t max)
+static NB_SELDOM void take_returned(nb_taking *t, uint32_t max)
 {
     nb_store *store = t->store;
     uint32_t index;
@@ -77,7 +77,7 @@ static void take_returned(nb_taking *t, uint32_t max)
     nb_watch_set_locked(store, NB_WATCH_RETURNED, store->returned != 0);
 }
 
-static void take_ready(nb_taking *t, uint32_t max)
+static NB_APART void take_ready(nb_taking *t, uint32_t max)
 {
     uint32_t run[RUN], count;
 
@@ -170,7 +170,7 @@ static inline void note(const nb_taking *t, uint32_t at, int64_t key, bool locke
 }
 
 /* They were handed out with a visibility of 0: ready again, behind all others. */
-static void bring_back(nb_taking *t, bool locked)
+static NB_SELDOM void bring_back(nb_taking *t, bool locked)
 {
     nb_noted noted = { NULL, 0 };
     nb_store *store = t->store;

@@ -2,21 +2,25 @@
 
 #include <string.h>
 
-#include "base/rare.h"
+void nb_walk_fill(nb_walk *walk)
+{
+    const nb_parcel *parcel = walk->parcel;
+    nb_delivery *slot = nb_delivery_of(&walk->slot);
+
+    *slot = (nb_delivery){ .message = parcel->message, .letter = parcel->letter, .call = &walk->call, .source_name = walk->source,
+                           .id = parcel->id, .sent = parcel->sent, .receive_count = 1 };
+}
 
 void nb_walk_stamp(nb_walk *walk)
 {
     nb_parcel *parcel = walk->parcel;
-    nb_delivery *slot = nb_delivery_of(&walk->slot);
 
     if (!walk->stamped) {
-        parcel->id = nb_new_id(walk->nb);
+        *parcel = (nb_parcel){ .message = parcel->message, .id = nb_new_id(walk->nb) };
         parcel->enqueued = nb_clock_coarse(&walk->nb->clock, &parcel->sent);
         walk->stamped = true;
         if (walk->ready) {
-            slot->id = parcel->id;
-            slot->sent = parcel->sent;
-            slot->enqueued = 0;
+            nb_walk_fill(walk);
         }
     }
 }
@@ -43,58 +47,8 @@ static void tally(nb_walk *walk, nb_delivered what)
 
 /* ------------------------------------------------------------------------------------- inline handlers */
 
-/* Made once for all; everything but the reason's text, of which the first byte says that there is none. */
-static inline void make_ready(nb_walk *walk)
-{
-    const nb_parcel *parcel = walk->parcel;
-    nb_delivery *slot = nb_delivery_of(&walk->slot);
-    nb_call *call = &walk->call;
-
-    /* One by one: compilers clear a struct by an instruction that takes longer than all the rest of a publish. A parcel that is not stamped
-       is new: it has no more than a message, and what was written a moment ago is not read again. */
-    slot->message = parcel->message;
-    if (walk->stamped) {
-        slot->letter = parcel->letter;
-        slot->id = parcel->id;
-        slot->sent = parcel->sent;
-        slot->enqueued = 0;
-    } else {
-        slot->letter = NULL;
-        slot->id.instance = slot->id.number = 0;
-        slot->sent = 0;
-        slot->enqueued = NB_WALK_UNSTAMPED;
-    }
-    slot->source = NULL;
-    slot->call = call;
-    slot->source_name = walk->source;
-    slot->receipt.place = slot->receipt.generation = 0;
-    slot->first_received = slot->visible_at = 0;
-    slot->receive_count = 1;
-    slot->own_receives = 0;
-    slot->mark = slot->failed = 0;
-    call->nb = walk->nb;
-    call->owner = walk;
-    call->subscription = NULL;
-    call->lock = NULL;
-    call->kept = NULL;
-    call->function_call = NULL;
-    call->reply = NULL;
-    call->reason[0] = '\0';
-    walk->ready = true;
-}
-
-/* Off the handlers, to do something that is not theirs: a destroy function, a trace hook. */
-static void step_out(nb_walk *walk, nb_frame *frame, nb_route *before)
-{
-    nb_seat_point(walk->seat, NULL);
-    nb_frame_leave(frame);
-    if (nb_route_closed(before)) {
-        nb_route_left(before);
-    }
-}
-
 /* A call that said something, or did not answer DONE. */
-static NB_APART void look_closer(nb_walk *walk, nb_frame *frame, nb_route *route, nimbus_outcome outcome)
+void nb_walk_look_closer(nb_walk *walk, nb_frame *frame, nb_route *route, nimbus_outcome outcome)
 {
     nb_failure why = nb_failure_rejected;
     char reason[NB_REASON_SIZE];
@@ -111,17 +65,17 @@ static NB_APART void look_closer(nb_walk *walk, nb_frame *frame, nb_route *route
         walk->call.reason[0] = '\0';
         why.reason = reason;
     }
-    step_out(walk, frame, route);
+    nb_walk_step_out(walk, frame, route);
     nb_walk_stamp(walk);
     tally(walk, nb_route_fail(route, walk->parcel, &why));
     nb_frame_enter(frame, walk->nb, walk);
 }
 
 /* One of two routes is closed: the one before, whose call is over, or the one that is next, which is not to be called. */
-static NB_APART bool turn_away(nb_walk *walk, nb_frame *frame, nb_route *before, nb_route *route)
+bool nb_walk_turn_away(nb_walk *walk, nb_frame *frame, nb_route *before, nb_route *route)
 {
     if (before != route && nb_route_closed(before)) {
-        step_out(walk, frame, before);
+        nb_walk_step_out(walk, frame, before);
         nb_frame_enter(frame, walk->nb, walk);
         nb_seat_point(walk->seat, route);
     }
@@ -132,42 +86,9 @@ static NB_APART bool turn_away(nb_walk *walk, nb_frame *frame, nb_route *before,
     return false;
 }
 
-void nb_walk_inline(nb_walk *walk, const nb_hop *hop, size_t count)
+NB_APART void nb_walk_inline(nb_walk *walk, const nb_hop *hop, size_t count)
 {
-    const nb_hop *end = hop + count;
-    nb_seat *seat = walk->seat;
-    nb_call *call = &walk->call;
-    nb_route *before = hop->route;
-    uint32_t done = 0;
-    nb_frame frame;
-
-    if (!walk->ready) {
-        make_ready(walk);
-    }
-    if (walk->source == NULL) {
-        nb_delivery_of(&walk->slot)->source_name = before->dead_letter.source;
-    }
-    nb_frame_enter(&frame, walk->nb, walk);
-    for (; hop != end; hop++) {
-        nb_route *route = hop->route;
-        nimbus_outcome outcome;
-
-        nb_seat_point(seat, route);
-        if ((nb_route_closed(before) || nb_route_closed(route)) && turn_away(walk, &frame, before, route)) {
-            before = route;
-            continue;
-        }
-        before = route;
-        call->subscription = route;
-        outcome = hop->handler(&walk->slot, hop->user);
-        if (outcome == NIMBUS_DONE && call->reply == NULL && call->reason[0] == '\0') {
-            done++;
-        } else {
-            look_closer(walk, &frame, route, outcome);
-        }
-    }
-    walk->delivered += done;
-    step_out(walk, &frame, before);
+    nb_walk_run(walk, hop, count);
 }
 
 /* ----------------------------------------------------------------------------------------- other targets */

@@ -70,20 +70,22 @@ static NB_APART void fan_out_by_kind(nimbus_topic *topic, nb_walk *walk, const n
     nb_message_release(envelope);
 }
 
-/* To everybody who is subscribed now (SNS-P5). */
-static inline void fan_out(nimbus_topic *topic, nb_walk *walk)
+/* To everybody who is subscribed now (SNS-P5). straight: handlers are called from here, else out of line. */
+static inline __attribute__((always_inline)) void fan_out(nimbus_topic *topic, nb_walk *walk, bool straight)
 {
     nb_seat *seat = walk->seat;
     const nb_roster *roster = nb_roster_of(nb_seat_pass(&topic->rosters, seat));
 
-    if (roster->plain != roster->count) {
+    if (NB_RARE(roster->plain != roster->count)) {
         fan_out_by_kind(topic, walk, roster);
+    } else if (roster->count > 0 && straight) {
+        nb_walk_run(walk, roster->hops, roster->count);
     } else if (roster->count > 0) {
         nb_walk_inline(walk, roster->hops, roster->count);
     }
     nb_seat_add(seat, NB_TOPIC_PUBLISHED, 1);
     nb_seat_add(seat, NB_TOPIC_DELIVERED, walk->delivered);
-    if ((walk->pending | walk->failed) != 0) {
+    if (NB_RARE((walk->pending | walk->failed) != 0)) {
         nb_seat_add(seat, NB_TOPIC_PENDING, walk->pending);
         nb_seat_add(seat, NB_TOPIC_FAILED, walk->failed);
     }
@@ -133,10 +135,8 @@ nimbus_status nb_topic_check(const nimbus_topic *topic, const nimbus_entry *entr
 /* Nothing but bytes that are within the bounds. */
 static inline bool only_bytes(const nimbus_topic *topic, const nimbus_entry *e)
 {
-    return (e->body.kind == NIMBUS_BODY_COPY || e->body.kind == NIMBUS_BODY_ADOPT) && e->attribute_count == 0 && e->subject == NULL &&
-           e->body.data != NULL &&
-           e->body.size - 1 < topic->max_message_size && e->delay == 0 && e->wait == 0 &&
-           e->group_id == NULL && e->deduplication_id == NULL && (e->reserved_[0] | e->reserved_[1]) == 0;
+    return nb_entry_bare(e) && e->wait == 0 && (e->body.kind == NIMBUS_BODY_COPY || e->body.kind == NIMBUS_BODY_ADOPT) &&
+           e->body.data != NULL && e->body.size - 1 < topic->max_message_size;
 }
 
 static NB_APART nimbus_status check_and_make(nimbus_topic *topic, const nimbus_entry *entry, nimbus_message **ret)
@@ -149,9 +149,24 @@ static NB_APART nimbus_status check_and_make(nimbus_topic *topic, const nimbus_e
     return status == NIMBUS_OK ? nb_message_make(topic->object.heap, &spec, ret) : status;
 }
 
+static NB_APART void answer(nb_walk *walk, nimbus_published *ret)
+{
+    nb_walk_stamp(walk);
+    *ret = (nimbus_published){ .status = NIMBUS_OK, .id = walk->parcel->id, .delivered = walk->delivered, .pending = walk->pending,
+                               .failed = walk->failed, .matched = walk->delivered + walk->pending + walk->failed };
+}
+
+static NB_APART nimbus_status refuse(nimbus_status status, nimbus_published *ret)
+{
+    if (ret != NULL) {
+        *ret = (nimbus_published){ .status = status };
+    }
+    return status;
+}
+
 /* On a seat, inside a nest. */
 static inline __attribute__((always_inline)) nimbus_status publish(nimbus_topic *topic, nb_seat *seat, const nimbus_entry *entry,
-                                                                   nimbus_published *ret)
+                                                                   nimbus_published *ret, bool straight)
 {
     nimbus_runtime *nb = topic->object.runtime;
     nimbus_status status = nb_object_ended(&topic->object) ? NIMBUS_E_DELETED : nb_intake(nb);
@@ -159,35 +174,25 @@ static inline __attribute__((always_inline)) nimbus_status publish(nimbus_topic 
     nb_walk walk;
 
     if (status == NIMBUS_OK) {
-        status = !only_bytes(topic, entry)                 ? check_and_make(topic, entry, &parcel.message)
+        status = NB_RARE(!only_bytes(topic, entry)) ? check_and_make(topic, entry, &parcel.message)
                  : entry->body.kind == NIMBUS_BODY_COPY
                      ? nb_message_copy(topic->object.heap, entry->body.data, entry->body.size, &parcel.message)
                      : nb_message_adopt(topic->object.heap, &entry->body, &parcel.message);
     }
-    if (status != NIMBUS_OK) {
-        return status;
+    if (NB_RARE(status != NIMBUS_OK)) {
+        return refuse(status, ret);
     }
-    parcel.letter = NULL;
-    parcel.id.instance = parcel.id.number = 0;
-    parcel.sent = parcel.first_received = parcel.enqueued = 0;
-    parcel.receive_count = 0;
-    parcel.dedup = NULL;
     nb_walk_begin(&walk, nb, &topic->rosters, seat, &parcel, false, topic->text);
-    fan_out(topic, &walk);
+    fan_out(topic, &walk, straight);
     if (ret != NULL) {
-        nb_walk_stamp(&walk);
-        ret->id = parcel.id;
-        ret->delivered = walk.delivered;
-        ret->pending = walk.pending;
-        ret->failed = walk.failed;
-        ret->matched = walk.delivered + walk.pending + walk.failed;
+        answer(&walk, ret);
     }
     nb_message_release_n(parcel.message, walk.spare + 1);
     return NIMBUS_OK;
 }
 
 /* Too deep, or out of memory for a seat: after the other checks. */
-static nimbus_status refuse(const nimbus_topic *topic, const nb_seat *seat, const nimbus_entry *entry)
+static NB_SELDOM nimbus_status cannot(nimbus_topic *topic, nb_seat *seat, const nimbus_entry *entry, nimbus_published *ret)
 {
     nimbus_status status = nb_object_ended(&topic->object) ? NIMBUS_E_DELETED : nb_intake(topic->object.runtime);
     size_t size;
@@ -195,26 +200,38 @@ static nimbus_status refuse(const nimbus_topic *topic, const nb_seat *seat, cons
     if (status == NIMBUS_OK) {
         status = nb_topic_check(topic, entry, &size);
     }
-    return status != NIMBUS_OK ? status : seat != NULL ? NIMBUS_E_TOO_DEEP : nb_heap_failure(topic->object.heap, sizeof *seat);
+    status = status != NIMBUS_OK ? status : seat != NULL ? NIMBUS_E_TOO_DEEP : nb_heap_failure(topic->object.heap, sizeof *seat);
+    return refuse(status, ret);
 }
 
-nimbus_status nb_topic_publish(nimbus_topic *topic, const nimbus_entry *entries, size_t count, nimbus_published *ret)
+nimbus_status nb_topic_publish(nimbus_topic *topic, const nimbus_entry *entry, nimbus_published *ret)
 {
     nb_seat *seat = nb_seat_take(&topic->rosters); /* first of all: from here on the close waits for us */
+    nimbus_status status;
+
+    if (NB_RARE(seat == NULL)) {
+        return cannot(topic, NULL, entry, ret);
+    }
+    if (NB_RARE(!nb_nest_enter())) {
+        status = cannot(topic, seat, entry, ret);
+    } else {
+        status = publish(topic, seat, entry, ret, true);
+        nb_nest_leave();
+    }
+    nb_seat_leave(&topic->rosters, seat);
+    return status;
+}
+
+nimbus_status nb_topic_publish_batch(nimbus_topic *topic, const nimbus_entry *entries, size_t count, nimbus_published *ret)
+{
+    nb_seat *seat = nb_seat_take(&topic->rosters); /* for all of them: a topic that is closed in between stays until the end */
     bool nested = seat != NULL && nb_nest_enter();
     nimbus_status worst = NIMBUS_OK;
 
     for (size_t i = 0; i < count; i++) {
         nimbus_published *to = ret != NULL ? &ret[i] : NULL;
-        nimbus_status status;
+        nimbus_status status = nested ? publish(topic, seat, &entries[i], to, false) : cannot(topic, seat, &entries[i], to);
 
-        if (to != NULL) {
-            memset(to, 0, sizeof *to);
-        }
-        status = nested ? publish(topic, seat, &entries[i], to) : refuse(topic, seat, &entries[i]);
-        if (to != NULL) {
-            to->status = status;
-        }
         worst = status != NIMBUS_OK ? status : worst;
     }
     if (nested) {
@@ -242,7 +259,7 @@ nb_verdict nb_topic_offer(nb_object *object, const nb_parcel *parcel)
     seat = nb_seat_take(&topic->rosters);
     if (seat != NULL) {
         nb_walk_begin(&walk, object->runtime, &topic->rosters, seat, &mine, true, topic->text);
-        fan_out(topic, &walk);
+        fan_out(topic, &walk, false);
         nb_walk_end(&walk, false);
         nb_seat_leave(&topic->rosters, seat);
     }

@@ -36,8 +36,11 @@ nimbus_topic *nb_topic_create(nimbus_runtime *nb, const char *name, const nimbus
 /* publish.c: NIMBUS_OK, or what is wrong with the entry; *ret_size: body and attributes, also if something else is wrong. */
 nimbus_status nb_topic_check(const nimbus_topic *topic, const nimbus_entry *entry, size_t *ret_size);
 
+/* ret (NULL: not wanted): written in any case. */
+nimbus_status nb_topic_publish(nimbus_topic *topic, const nimbus_entry *entry, nimbus_published *ret);
+
 /* One after the other, ret (NULL: not wanted) getting one answer each. The status of the last one that failed, or NIMBUS_OK. */
-nimbus_status nb_topic_publish(nimbus_topic *topic, const nimbus_entry *entries, size_t count, nimbus_published *ret);
+nimbus_status nb_topic_publish_batch(nimbus_topic *topic, const nimbus_entry *entries, size_t count, nimbus_published *ret);
 
 /* A rule, or a function's destination, publishes here. */
 nb_verdict nb_topic_offer(nb_object *object, const nb_parcel *parcel);
