@@ -63,12 +63,17 @@ uint32_t nb_slots_pop(nb_store *store, uint32_t *indices, uint32_t max)
     uint32_t count, next;
 
     do {
-        uint32_t slots = nb_load_acquire(&store->slot_count);
+        uint32_t slots = nb_load_acquire(&store->slot_count), at = UINT32_MAX;
+        nb_slots *chunk = NULL; /* that of the slot before, mostly: it is not looked up between one slot and the next */
 
         next = (uint32_t)head;
         for (count = 0; count < max && next != 0 && next <= slots; count++) { /* a guess, too: the CAS fails if anything has changed */
+            if ((next - 1) >> NB_CHUNK_SHIFT != at) {
+                at = (next - 1) >> NB_CHUNK_SHIFT;
+                chunk = nb_slots_of(store, next - 1);
+            }
             indices[count] = next - 1;
-            next = nb_load_relaxed(&nb_slot_at(store, next - 1)->own_receives);
+            next = nb_load_relaxed(&nb_slot_in(chunk, next - 1)->own_receives);
         }
     } while (count > 0 && !nb_cas_weak_acq_rel_acquire(&store->free, &head, ((head >> 32) + 1) << 32 | next));
     return count;
