@@ -1,11 +1,13 @@
 /*
  * dedup_buckets.c - how an entry is found: buckets of one line each.
  *
- * A slot leads to an entry by the low half of its number, and has the low half of the hash, so that neither a look-up nor a split reads an
- * entry that it does not need. What has found all slots in use is in a chain.
+ * A slot leads to an entry by the low half of its number, and has the low half of the hash (its tag), so that neither a look-up nor a split
+ * reads an entry that it does not need. What has found all slots in use is in a chain; traces of the tags in it keep most look-ups of other
+ * ids out of it.
  *
  * A number's low half comes again after 2^32 entries. Then a slot that was not used since leads to some other entry: a look-up compares
- * the whole hash, and so does whoever puts what is in a slot into a chain. Chains are by whole numbers: what is gone stays gone.
+ * the whole hash, and so does whoever puts what is in a slot into a chain. Chains begin by 48 bits, which come again after nine years of a
+ * million entries a second, and go on by steps between entries that live: what is gone stays gone.
  */
 #include "queue/dedup_inside.h"
 
@@ -14,8 +16,10 @@
 typedef struct bucket {
     uint32_t tags[SLOTS];
     uint32_t numbers[SLOTS];
-    uint64_t more; /* the newest of the chain; of none: 0, or one that is gone */
+    uint64_t more; /* low 48 bits: of the number of the newest of the chain; of none: of one that is gone. Above: traces of its tags */
 } bucket;
+
+#define NUMBER_MASK ((UINT64_C(1) << 48) - 1)
 
 _Static_assert(sizeof(bucket) == NB_DEDUP_LINE, "a bucket is a line");
 
@@ -112,14 +116,38 @@ static void set_behind(nb_dedup *table, uint64_t number, uint64_t older)
     to->steps[number % NB_DEDUP_CHUNK] = older != 0 ? (uint32_t)(number - older) : 0;
 }
 
-/* To the end of a chain whose last one is *last (0: it is empty). */
-static void append(nb_dedup *table, bucket *to, uint64_t number, uint64_t *last)
+/* A bit for each sixteenth of all tags: without it in `more` none of these is in the chain, which need not be read then. What was in a
+ * chain that is over may have left some behind. */
+static uint64_t trace_of(uint32_t tag)
+{
+    return UINT64_C(1) << (48 + (tag >> 28));
+}
+
+/* The newest of the chain, unless that is gone. */
+static uint64_t newest(const nb_dedup *table, const bucket *of)
+{
+    return table->first + ((of->more - table->first) & NUMBER_MASK);
+}
+
+static void lead_to(bucket *from, uint64_t number)
+{
+    from->more = (from->more & ~NUMBER_MASK) | (number & NUMBER_MASK);
+}
+
+static void unchain(const nb_dedup *table, bucket *from)
+{
+    from->more = (table->first - 1) & NUMBER_MASK;
+}
+
+/* To the end of a chain whose last one is *last (0: it is empty). trace: of its tag, unless that is there. */
+static void append(nb_dedup *table, bucket *to, uint64_t number, uint64_t trace, uint64_t *last)
 {
     if (*last == 0) {
-        to->more = number;
+        lead_to(to, number);
     } else {
         set_behind(table, *last, number);
     }
+    to->more |= trace;
     set_behind(table, number, 0);
     *last = number;
 }
@@ -127,7 +155,7 @@ static void append(nb_dedup *table, bucket *to, uint64_t number, uint64_t *last)
 /* To its place in the chain, unless it is there; nothing if it is not the one that the tag is of. */
 static void insert(nb_dedup *table, bucket *to, uint32_t tag, uint64_t number)
 {
-    uint64_t before = 0, older = to->more;
+    uint64_t before = 0, older = newest(table, to);
 
     if ((uint32_t)nb_dedup_entry_at(table, number)->hash[0] != tag) {
         return;
@@ -143,7 +171,18 @@ static void insert(nb_dedup *table, bucket *to, uint32_t tag, uint64_t number)
     if (before != 0) {
         set_behind(table, before, number);
     } else {
-        to->more = number;
+        lead_to(to, number);
+    }
+    to->more |= trace_of(tag);
+}
+
+/* The bucket that will be dealt out next: the newest of its chain is on its way to the cache. */
+static void expect_split(nb_dedup *table, uint64_t number)
+{
+    uint64_t first = newest(table, bucket_at(table, number));
+
+    if (nb_dedup_lives(table, first)) {
+        __builtin_prefetch(nb_dedup_entry_at(table, first));
     }
 }
 
@@ -152,7 +191,7 @@ static void split(nb_dedup *table)
 {
     uint64_t buckets = bucket_count(table), last = buckets - 1, from = last - power_below(last), ends[2] = { 0, 0 };
     bucket *stay = bucket_at(table, from), *go = bucket_at(table, last);
-    uint64_t number = stay->more;
+    uint64_t number = newest(table, stay);
 
     for (unsigned i = 0; i < SLOTS; i++) {
         if (slot_lives(table, stay, i) && bucket_of(stay->tags[i], buckets) == last) {
@@ -160,16 +199,17 @@ static void split(nb_dedup *table)
             stay->numbers[i] = (uint32_t)table->first - 1;
         }
     }
-    stay->more = 0;
+    unchain(table, stay);
     while (nb_dedup_lives(table, number)) {
         uint64_t older = behind(table, number), hash = nb_dedup_entry_at(table, number)->hash[0];
         bool goes = bucket_of(hash, buckets) == last;
 
         if (!put_in_slot(table, goes ? go : stay, (uint32_t)hash, number)) {
-            append(table, goes ? go : stay, number, &ends[goes]);
+            append(table, goes ? go : stay, number, trace_of((uint32_t)hash), &ends[goes]);
         }
         number = older;
     }
+    expect_split(table, from + 1);
 }
 
 /* One more bucket. False: *status says why. */
@@ -189,7 +229,7 @@ static bool add_bucket(nb_dedup *table, nimbus_status *status)
     }
     nb_store_relaxed(&table->buckets, number + 1);
     new = bucket_at(table, number);
-    new->more = 0;
+    unchain(table, new);
     for (unsigned i = 0; i < SLOTS; i++) {
         new->tags[i] = 0;
         new->numbers[i] = (uint32_t)table->first - 1;
@@ -227,14 +267,15 @@ static void drop_bucket(nb_dedup *table)
 {
     uint64_t last = bucket_count(table) - 1, end = 0;
     bucket *into = bucket_at(table, last - power_below(last)), *from = bucket_at(table, last);
-    uint64_t one = into->more, other = from->more;
+    uint64_t one = newest(table, into), other = newest(table, from), traces = (into->more | from->more) & ~NUMBER_MASK;
 
-    into->more = 0;
+    unchain(table, into);
+    into->more |= traces;
     while (nb_dedup_lives(table, one) || nb_dedup_lives(table, other)) {
         uint64_t *newer = nb_dedup_lives(table, one) && (!nb_dedup_lives(table, other) || one > other) ? &one : &other, number = *newer;
 
         *newer = behind(table, number);
-        append(table, into, number, &end);
+        append(table, into, number, 0, &end);
     }
     for (unsigned i = 0; i < SLOTS; i++) {
         if (slot_lives(table, from, i) && !put_in_slot(table, into, from->tags[i], number_in(table, from, i))) {
@@ -293,7 +334,10 @@ const nb_dedup_entry *nb_dedup_find(nb_dedup *table, const uint64_t hash[2], int
             }
         }
     }
-    for (uint64_t number = in->more; nb_dedup_lives(table, number); number = behind(table, number)) {
+    if ((in->more & trace_of(tag)) == 0) {
+        return NULL;
+    }
+    for (uint64_t number = newest(table, in); nb_dedup_lives(table, number); number = behind(table, number)) {
         const nb_dedup_entry *entry = nb_dedup_entry_at(table, number);
 
         if (entry->end <= now) {
@@ -308,11 +352,19 @@ const nb_dedup_entry *nb_dedup_find(nb_dedup *table, const uint64_t hash[2], int
 
 void nb_dedup_link(nb_dedup *table)
 {
-    uint64_t number = table->next;
+    uint64_t number = table->next, older;
     bucket *to = table->found;
+    uint32_t tag = (uint32_t)nb_dedup_entry_at(table, number)->hash[0];
 
-    if (!put_in_slot(table, to, (uint32_t)nb_dedup_entry_at(table, number)->hash[0], number)) {
-        set_behind(table, number, nb_dedup_lives(table, to->more) ? to->more : 0);
-        to->more = number;
+    if (!put_in_slot(table, to, tag, number)) {
+        older = newest(table, to);
+        if (nb_dedup_lives(table, older)) {
+            set_behind(table, number, older);
+        } else {
+            set_behind(table, number, 0);
+            to->more = 0;
+        }
+        lead_to(to, number);
+        to->more |= trace_of(tag);
     }
 }
