@@ -509,8 +509,8 @@ typedef enum nimbus_why {
 /** What nimbus_queue_explain found. */
 typedef struct nimbus_queue_explanation {
     nimbus_why why NIMBUS_0;
-    nimbus_time until NIMBUS_0; /**< wall time at which it changes by itself: a delay or a visibility ends, a move is tried again; 0: not by
-                                     itself, or it is receivable */
+    nimbus_time until NIMBUS_0; /**< wall time at which it changes by itself: a delay or a visibility ends, a move is tried again; over the
+                                     limit: one is not in flight any more; 0: not by itself, or it is receivable */
     uint64_t ready NIMBUS_0, delayed NIMBUS_0, in_flight NIMBUS_0;
     uint64_t locked NIMBUS_0;  /**< of the ready ones: behind one in flight of their group */
     nimbus_id holder NIMBUS_0; /**< the message whose delay or visibility ends at until; number 0: none */

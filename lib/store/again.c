@@ -61,10 +61,28 @@ static void hide(nb_store *store, nb_held *held, const nb_moment *at, int64_t ti
     nb_store_relaxed(&slot->due, held->due);
 }
 
+/* Hidden for no time: ready again at once (SQS-R10), or on its way to the dead letter, if the store is eager. */
+static void bring_back_locked(nb_store *store, const nb_held *held, nb_aside *aside)
+{
+    uint32_t index = (uint32_t)held->receipt.place;
+    nb_slot *slot = nb_slot_at(store, index);
+    int64_t key = nb_slot_key(store, slot, NB_READY);
+
+    if (nb_slot_goes_at_once(store, slot)) {
+        nb_slot_set_aside(store, aside, slot, index, held->word);
+    } else {
+        nb_slot_return(store, slot, index, held->word);
+    }
+    nb_sub_acq_rel(&store->flow, 1);
+    nb_fence_seq_cst(); /* deadline.h; the waiters are served by who has the lock, when he leaves */
+    nb_key_note_locked(store, index, key);
+}
+
 nimbus_status nb_store_take_again(nb_store *store, nb_held *held, uint32_t count, int64_t visibility, nb_delivery *slots)
 {
     int64_t timeout = visibility == NB_STORE_VISIBILITY ? nb_load_relaxed(&store->settings.visibility) : visibility;
     nimbus_status status;
+    nb_aside aside = { 0, 0 };
     nb_moment at;
     uint32_t claimed = 0;
     nb_slot *slot;
@@ -83,14 +101,21 @@ nimbus_status nb_store_take_again(nb_store *store, nb_held *held, uint32_t count
 
         if (status == NIMBUS_OK) {
             slots[i] = deliver(store, &held[i], nb_add_time(at.wall, timeout));
+        }
+        if (status == NIMBUS_OK && timeout > 0) {
             hide(store, &held[i], &at, timeout);
         }
-        nb_slot_restore_locked(store, nb_slot_at(store, index), index, held[i].word);
+        if (status == NIMBUS_OK && timeout == 0) {
+            bring_back_locked(store, &held[i], &aside);
+        } else {
+            nb_slot_restore_locked(store, nb_slot_at(store, index), index, held[i].word);
+        }
         nb_store_settled_locked(store, index);
     }
     if (status == NIMBUS_OK) {
         nb_object_pin_many(store->owner, count);
     }
+    nb_store_add_moves_locked(store, &aside);
     nb_store_leave(store);
     return status;
 }

@@ -16,6 +16,7 @@ typedef struct search {
     nb_store *store;
     int64_t due;
     uint64_t id;
+    bool landing; /* what ends a flight: only that helps who is over the limit */
 } search;
 
 static void look_into(search *s, nb_slots *chunk)
@@ -23,12 +24,17 @@ static void look_into(search *s, nb_slots *chunk)
     for (uint32_t i = 0; i < NB_CHUNK; i++) {
         nb_slot *slot = &chunk->slots[i];
         nb_state state = nb_state_of(nb_load_acquire(&slot->word));
-        int64_t due = nb_load_relaxed(&slot->due);
+        int64_t due = nb_load_relaxed(&slot->due), expiry = nb_expiry(s->store, nb_load_relaxed(&slot->enqueued));
 
-        if ((state == NB_DELAYED || state == NB_IN_FLIGHT) && due < s->due &&
-            due < nb_expiry(s->store, nb_load_relaxed(&slot->enqueued))) { /* else it expires, and is never received again */
+        if (s->landing ? state != NB_IN_FLIGHT : state != NB_DELAYED && state != NB_IN_FLIGHT) {
+            continue;
+        }
+        if (due < s->due && due < expiry) {
             s->due = due;
             s->id = nb_load_relaxed(&slot->id);
+        } else if (s->landing && expiry < s->due && expiry <= due) { /* it expires, and is never received again, but makes room */
+            s->due = expiry;
+            s->id = 0;
         }
     }
 }
@@ -96,14 +102,15 @@ static nimbus_why judge(nb_store *store, const nb_store_counts *counts)
 
 static void explain_lane(nb_store *store, nb_reason *ret)
 {
-    search s = { store, INT64_MAX, 0 };
+    search s = { store, INT64_MAX, 0, false };
 
     ret->why = judge(store, &ret->counts);
+    s.landing = ret->why == NIMBUS_WHY_OVER_LIMIT;
     if (ret->why != NIMBUS_WHY_RECEIVABLE) {
         find_first(&s);
     }
     if (ret->why == NIMBUS_WHY_MOVING && store->stuck_due < s.due) {
-        s = (search){ store, store->stuck_due, 0 };
+        s = (search){ store, store->stuck_due, 0, false };
     }
     ret->until = s.due;
     ret->holder = (nimbus_id){ s.id != 0 ? store->nonce : 0, s.id };

@@ -18,7 +18,7 @@ typedef struct verdict {
     bool takeable, worn, moving; /* it has a head that can be handed out; that is to be moved; that is being moved */
     int64_t until;
     uint64_t holder;
-    int64_t in_flight_until; /* the first to come back, wherever it stands */
+    int64_t in_flight_until; /* the first that is not in flight any more, wherever it stands: it comes back, or expires */
     uint64_t in_flight_holder;
 } verdict;
 
@@ -60,11 +60,14 @@ static void look_before(verdict *v, nb_slot *slot, nb_state state)
 
 static void look_at_slot(verdict *v, nb_slot *slot, nb_state state)
 {
+    int64_t due = nb_load_relaxed(&slot->due), expiry = nb_expiry(v->store, nb_load_relaxed(&slot->enqueued));
+    int64_t end = due < expiry ? due : expiry;
+
     v->delayed += state == NB_DELAYED;
     v->in_flight += state == NB_IN_FLIGHT || state == NB_DOOMING;
-    if (state == NB_IN_FLIGHT && nb_load_relaxed(&slot->due) < v->in_flight_until) {
-        v->in_flight_until = nb_load_relaxed(&slot->due);
-        v->in_flight_holder = nb_load_relaxed(&slot->id);
+    if (state == NB_IN_FLIGHT && end < v->in_flight_until) {
+        v->in_flight_until = end;
+        v->in_flight_holder = due < expiry ? nb_load_relaxed(&slot->id) : 0;
     }
     v->ready += state == NB_READY || state == NB_MOVING || state == NB_STUCK || state == NB_CARRIED;
 }
@@ -138,7 +141,8 @@ void nb_order_explain_locked(nb_store *store, const char *only, nb_reason *ret)
     if (ret->why == NIMBUS_WHY_MOVING) {
         note(&v, store->stuck_due, 0);
     } else if (ret->why == NIMBUS_WHY_OVER_LIMIT) {
-        note(&v, v.in_flight_until, v.in_flight_holder);
+        v.until = v.in_flight_until; /* nothing else makes room for another one */
+        v.holder = v.in_flight_holder;
     }
     ret->locked = v.locked;
     ret->until = ret->why == NIMBUS_WHY_RECEIVABLE ? INT64_MAX : v.until;

@@ -78,6 +78,28 @@ static void sqs_f24_the_same_messages_and_receipts(void **state)
     COUNTS(queue, 1, 0, 0);
 }
 
+/* Hidden for no time it is ready at once (SQS-R10), and behind what was ready before. */
+static void sqs_f24_repeated_for_no_time(void **state)
+{
+    world *w = *state;
+    nimbus_queue *queue = filled(w);
+    nimbus_delivery got[3] = { 0 };
+    nimbus_receive_options options = { .attempt_id = "try", .visibility_timeout = NIMBUS_ZERO };
+    size_t count = 0;
+
+    OK(attempt(queue, "try", got, 2, &count));
+    OK(nimbus_queue_receive(queue, 0, &options, got, 2, &count));
+    EQ(count, 2);
+    COUNTS(queue, 3, 0, 0);
+    IS(attempt(queue, "try", got, 2, &count), NIMBUS_E_ATTEMPT); /* it is in flight no more */
+    OK(attempt(queue, "other", got, 3, &count));
+    EQ(count, 3);
+    CHECK(bytes_are(nimbus_delivery_body(&got[0]), "c"));
+    CHECK(bytes_are(nimbus_delivery_body(&got[1]), "a"));
+    CHECK(bytes_are(nimbus_delivery_body(&got[2]), "b"));
+    let_go(got, 3);
+}
+
 static void sqs_f24_another_id_is_another_receive(void **state)
 {
     world *w = *state;
@@ -240,6 +262,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         DRIVEN(sqs_f24_the_same_messages_and_receipts),
+        DRIVEN(sqs_f24_repeated_for_no_time),
         DRIVEN(sqs_f24_another_id_is_another_receive),
         DRIVEN(sqs_f24_with_a_visibility_of_its_own),
         DRIVEN(sqs_f25_settled_changed_or_lapsed),

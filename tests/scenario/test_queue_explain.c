@@ -121,6 +121,27 @@ static void over_the_limit_of_messages_in_flight(void **state)
     world_close(&w);
 }
 
+/* A delay that ends does not help who is over the limit; one in flight that expires does. */
+static void over_the_limit_until_one_is_not_in_flight_any_more(void **state)
+{
+    world w;
+    nimbus_queue *queue;
+    nimbus_queue_explanation e;
+    (void)state;
+
+    world_open(&w, &(nimbus_options){ .limits = { .max_in_flight = 1 } });
+    queue = QUEUE(&w, "q", .visibility_timeout = NIMBUS_SECONDS(90), .retention = NIMBUS_SECONDS(60));
+    SEND(queue, "a");
+    SEND(queue, "b");
+    (void)SEND_DELAYED(queue, "c", NIMBUS_SECONDS(5));
+    (void)TAKE(queue, "a");
+    e = explain(queue);
+    EQ(e.why, NIMBUS_WHY_OVER_LIMIT);
+    EQT(e.until, START_TIME + NIMBUS_SECONDS(60));
+    EQ(e.holder.number, 0); /* nobody comes back then */
+    world_close(&w);
+}
+
 static void exhausted_ones_go_with_the_next_receive(void **state)
 {
     world *w = *state;
@@ -214,6 +235,7 @@ int main(void)
         DRIVEN(in_flight_until_the_first_comes_back),
         DRIVEN(one_that_expires_first_is_not_waited_for),
         cmocka_unit_test(over_the_limit_of_messages_in_flight),
+        cmocka_unit_test(over_the_limit_until_one_is_not_in_flight_any_more),
         DRIVEN(exhausted_ones_go_with_the_next_receive),
         DRIVEN(a_dead_letter_queue_that_does_not_take_it),
         DRIVEN(the_first_of_many),

@@ -163,6 +163,16 @@ void act_peek(sim *s)
     }
 }
 
+void act_explain(sim *s)
+{
+    int number = any_queue(s);
+    uint32_t group = below(s, 2 * M_GROUPS);
+
+    if (number >= 0 && mq_held(&s->m.queues[number]) < 500) {
+        check_why(s, number, s->m.queues[number].options.fifo && group < M_GROUPS ? group : M_NONE);
+    }
+}
+
 void act_metrics(sim *s)
 {
     int number = any_queue(s);

@@ -11,8 +11,9 @@ static void end_one(sim *s, sim_async *async, nimbus_delivery *delivery, const m
     nimbus_status status, expected = NIMBUS_E_DELETED;
 
     switch (below(s, 4)) {
-    case 0:
-        return; /* is released */
+    case 0: /* is released */
+        let_go(s, async->number, delivery, &receipt, async->lease, async->otherwise);
+        return;
     case 1:
         status = nimbus_delivery_retry(delivery, 0);
         expected = gone ? expected : mq_change(&s->m, q, &receipt, 0, true);
@@ -62,7 +63,9 @@ void act_async(sim *s)
     sim_async *async = &s->async[below(s, SIM_WAITERS)];
     int64_t wait = chance(s, 10) ? NIMBUS_FOREVER : chance(s, 10) ? 0 : NIMBUS_SECONDS(1 + below(s, 30)) + ++s->unique;
     int64_t more = spread(s), visibility = chance(s, 70) ? -1 : NIMBUS_SECONDS(1 + below(s, 20)) + more;
-    nimbus_receive_options options = { .visibility_timeout = visibility < 0 ? 0 : visibility };
+    bool lease = chance(s, 15), grouped = chance(s, 25);
+    uint32_t group = grouped ? below(s, M_GROUPS) : M_NONE;
+    nimbus_receive_options options = { .visibility_timeout = visibility < 0 ? 0 : visibility, .heartbeat = lease };
     uint32_t max = 1 + below(s, chance(s, 50) ? 1 : M_BATCH);
     nimbus_status status;
 
@@ -76,7 +79,12 @@ void act_async(sim *s)
     async->sim = s;
     async->number = number;
     async->incarnation = s->m.queues[number].incarnation;
-    async->waiter = (m_waiter){ .max = max, .visibility = visibility, .until = wait == NIMBUS_FOREVER ? M_FOREVER : s->m.now + wait,
+    group = s->m.queues[number].options.fifo ? group : M_NONE;
+    options.group_id = group != M_NONE ? group_text(group) : NULL;
+    async->lease = lease;
+    async->otherwise = visibility < 0 ? s->m.queues[number].options.visibility : visibility;
+    visibility = lease ? m_lease(&s->m) : visibility;
+    async->waiter = (m_waiter){ .max = max, .group = group, .visibility = visibility, .until = wait == NIMBUS_FOREVER ? M_FOREVER : s->m.now + wait,
                                 .status = NIMBUS_EMPTY };
     mq_catch_up(&s->m, &s->m.queues[number]);
     calling(s);

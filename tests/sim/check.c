@@ -216,3 +216,37 @@ void check_peek(sim *s, int number)
     }
     digest(s, count < MAX_PEEK ? sum : count);
 }
+
+/* --------------------------------------------------------------------------------------------- explain */
+
+void check_why(sim *s, int number, uint32_t group)
+{
+    m_queue *q = &s->m.queues[number];
+    nimbus_queue_explanation found;
+    m_reason wanted;
+
+    s->m.now = nimbus_now(s->nb);
+    mq_explain(&s->m, q, group, &wanted);
+    calling(s);
+    HOLDS(I11, nimbus_queue_explain(s->queues[number], group != M_NONE ? group_text(group) : NULL, &found) == NIMBUS_OK,
+          "q%d: nothing is explained", number);
+    HOLDS(I11, found.why == wanted.why || found.why == wanted.or_why, "q%d: group %d: the reason is %d, the model says %d", number,
+          (int)group, (int)found.why, (int)wanted.why);
+    HOLDS(I11, found.ready == wanted.ready && found.delayed == wanted.delayed && found.in_flight == wanted.in_flight &&
+          found.locked == wanted.locked,
+          "q%d: group %d: %llu ready, %llu delayed, %llu in flight, %llu locked; the model says %llu, %llu, %llu, %llu", number, (int)group,
+          (unsigned long long)found.ready, (unsigned long long)found.delayed, (unsigned long long)found.in_flight,
+          (unsigned long long)found.locked, (unsigned long long)wanted.ready, (unsigned long long)wanted.delayed,
+          (unsigned long long)wanted.in_flight, (unsigned long long)wanted.locked);
+    HOLDS(I9, wanted.until == -1 || found.until == (wanted.until == M_FOREVER ? 0 : wanted.until),
+          "q%d: group %d, reason %d: it changes by itself at %lld, the model says %lld", number, (int)group, (int)found.why,
+          (long long)found.until, (long long)wanted.until);
+    if (found.holder.number != 0) {
+        uint32_t holder = of_id(&s->m, q, found.holder.number);
+
+        HOLDS(I11, holder == M_NONE || s->m.pool[holder].due == found.until, "q%d: id %llu holds it back, but until another moment", number,
+              (unsigned long long)found.holder.number);
+    }
+    cover(EV_WHY_RECEIVABLE + (sim_event)found.why);
+    digest(s, (uint64_t)found.why ^ (uint64_t)found.until);
+}

@@ -74,6 +74,24 @@
     X(NO_DEDUP, "refused: no deduplication id")                                                                                            \
     X(OWN_DELAY, "refused: a delay of its own in a FIFO queue")                                                                            \
     X(LATE_DELETE, "delete by a lapsed receipt of a FIFO queue")                                                                           \
+    X(LEASED, "ready -> in flight, for as long as it is held")                                                                             \
+    X(LEASE_ENDED, "lease -> ready, let go of late")                                                                                       \
+    X(LEASE_SHORTENED, "lease -> in flight, let go of early")                                                                              \
+    X(LEASE_CHANGED, "lease let go of whose end was changed")                                                                              \
+    X(ATTEMPT, "receive with a name")                                                                                                      \
+    X(ATTEMPT_REPEATED, "the same messages under the same receipts")                                                                       \
+    X(ATTEMPT_SPOILT, "refused: a receive that cannot be repeated")                                                                        \
+    X(OF_GROUP, "receive of one group")                                                                                                    \
+    X(SERVED_GROUP, "waiter for one group served")                                                                                         \
+    X(NOT_FIFO, "refused: group or name of a receive in a queue without groups")                                                           \
+    X(WHY_RECEIVABLE, "explained: receivable")                                                                                             \
+    X(WHY_EMPTY, "explained: empty")                                                                                                       \
+    X(WHY_DELAYED, "explained: delayed")                                                                                                   \
+    X(WHY_IN_FLIGHT, "explained: in flight")                                                                                               \
+    X(WHY_GROUP_LOCKED, "explained: groups are locked")                                                                                    \
+    X(WHY_OVER_LIMIT, "explained: over the limit")                                                                                         \
+    X(WHY_EXHAUSTED, "explained: received too often")                                                                                      \
+    X(WHY_MOVING, "explained: on its way to the dead letter")                                                                              \
     X(PEEKED, "message peeked")
 
 typedef enum sim_event {

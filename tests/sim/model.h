@@ -15,13 +15,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <nimbus/base.h>
+#include <nimbus/queue.h>
 
 #include "cover.h"
 
 #define M_NONE UINT32_MAX
 #define M_BATCH 10u
 #define M_FOREVER INT64_MAX
+
+static inline int64_t m_add(int64_t a, int64_t b)
+{
+    return a > INT64_MAX - b ? INT64_MAX : a + b;
+}
 
 typedef enum m_state { M_FREE, M_READY, M_DELAYED, M_FLIGHT, M_STUCK, M_MOVING } m_state;
 
@@ -73,8 +78,8 @@ typedef struct m_given {
 typedef struct m_waiter m_waiter;
 struct m_waiter {
     m_waiter *next;
-    uint32_t max, count;
-    int64_t visibility, until; /**< visibility -1: the queue's */
+    uint32_t max, count, group; /**< group M_NONE: any */
+    int64_t visibility, until;  /**< visibility -1: the queue's */
     bool over;
     nimbus_status status; /**< when it is over */
     m_given given[M_BATCH];
@@ -94,6 +99,22 @@ typedef struct m_seen {
     int64_t at;
 } m_seen;
 
+#define M_ATTEMPTS 6u
+
+/** Names a receive: the message's record and stay, and which receive it was. */
+typedef struct m_receipt {
+    uint64_t incarnation, arrival;
+    uint32_t index, own;
+} m_receipt;
+
+/** A receive that has a name (F24). */
+typedef struct m_attempt {
+    uint32_t count; /**< 0: it is not remembered */
+    int64_t until;
+    m_receipt receipts[M_BATCH];
+    int64_t due[M_BATCH]; /**< as it hid them */
+} m_attempt;
+
 typedef struct m_queue {
     int number; /**< of its name */
     bool live;
@@ -109,6 +130,7 @@ typedef struct m_queue {
     m_list groups[M_GROUPS];
     uint64_t sequence;
     m_seen seen[M_GROUPS][M_DEDUP];
+    m_attempt attempts[M_ATTEMPTS];
     bool refused_unsure; /**< a dead letter was refused for want of memory or of room */
     uint64_t traced_expired, traced_dropped, traced_discarded;
 } m_queue;
@@ -187,8 +209,8 @@ void mq_make_ready(model *m, m_queue *q, uint32_t index, int64_t at);
 /** One that was hidden is ready again; or, if the queue is eager and it was received often enough, on its way to the dead letter. */
 void mq_come_back(model *m, m_queue *q, uint32_t index, int64_t at);
 
-/** Receives up to max; visibility -1: the queue's. Returns how many. */
-uint32_t mq_take(model *m, m_queue *q, uint32_t max, int64_t visibility, int64_t at, m_given *ret);
+/** Receives up to max, of that group only unless it is M_NONE; visibility -1: the queue's. Returns how many. */
+uint32_t mq_take(model *m, m_queue *q, uint32_t group, uint32_t max, int64_t visibility, int64_t at, m_given *ret);
 
 /** What nimbus_queue_receive answers when it got nothing. */
 nimbus_status mq_nothing(const model *m, const m_queue *q, bool waits);
@@ -225,16 +247,17 @@ void mq_set_aside(model *m, m_queue *q, uint32_t index);
 void mq_give(model *m, m_queue *q, uint32_t index, int64_t visibility, int64_t at, m_given *ret);
 
 /** Whether something can be received, the limit in flight aside. */
-bool mq_receivable(const model *m, const m_queue *q);
+bool mq_receivable(const model *m, const m_queue *q, uint32_t group);
 
 /* ------------------------------------------------------------------------------------- model_fifo.c: FIFO */
 
 void mf_add(model *m, m_queue *q, uint32_t index);
 void mf_take(model *m, m_queue *q, uint32_t index);
-uint32_t mf_first(const model *m, const m_queue *q);
+uint32_t mf_first(const model *m, const m_queue *q, uint32_t only);
+uint32_t mf_head(const model *m, const m_list *group);
 void mf_count_groups(const model *m, const m_queue *q, uint64_t *ret_groups, uint64_t *ret_locked);
 bool mf_is_locked(const model *m, uint32_t index);
-uint32_t mf_receive(model *m, m_queue *q, uint32_t max, int64_t visibility, int64_t at, m_given *ret);
+uint32_t mf_receive(model *m, m_queue *q, uint32_t only, uint32_t max, int64_t visibility, int64_t at, m_given *ret);
 
 /** Whether that id was accepted less than 5 minutes ago; dedup M_DEDUP: one that is used once. */
 bool mf_duplicate(const model *m, m_queue *q, uint32_t group, uint32_t dedup, m_seen *ret);
@@ -243,12 +266,6 @@ void mf_forget(m_queue *q);
 
 /* --------------------------------------------------------------------------------- model_receipt.c: receipts */
 
-/** Names a receive: the message's record and stay, and which receive it was. */
-typedef struct m_receipt {
-    uint64_t incarnation, arrival;
-    uint32_t index, own;
-} m_receipt;
-
 nimbus_status mq_delete_message(model *m, m_queue *q, const m_receipt *receipt);
 /** Takes back what nobody has received (W14). */
 nimbus_status mq_cancel(model *m, m_queue *q, const m_receipt *place);
@@ -256,9 +273,30 @@ nimbus_status mq_cancel(model *m, m_queue *q, const m_receipt *place);
 /** early: a timeout that is out of range in any case is noticed first, whatever became of the message. */
 nimbus_status mq_change(model *m, m_queue *q, const m_receipt *receipt, int64_t timeout, bool early);
 
-static inline int64_t m_add(int64_t a, int64_t b)
+/** Hidden for as long as it is held. */
+static inline int64_t m_lease(const model *m)
 {
-    return a > INT64_MAX - b ? INT64_MAX : a + b;
+    return m->max_visibility + 1;
 }
+
+/** Who holds a lease lets go: the message comes back otherwise after its receive, at the earliest now; unless its end was changed. */
+void mq_end_lease(model *m, m_queue *q, const m_receipt *receipt, int64_t otherwise);
+
+/** A receive with a name once more: NIMBUS_OK: the same in ret; NIMBUS_E_ATTEMPT; NIMBUS_EMPTY: no receive of the name is remembered. */
+nimbus_status mq_repeat(model *m, m_queue *q, uint32_t name, uint32_t max, int64_t visibility, m_given *ret, uint32_t *ret_count);
+void mq_name_receive(const model *m, m_queue *q, uint32_t name, const m_given *given, uint32_t count);
+void mq_show(const m_message *message, uint32_t index, int64_t visible_at, m_given *ret);
+
+/* --------------------------------------------------------------------------------- model_explain.c: the reason */
+
+/** Why nothing is received. */
+typedef struct m_reason {
+    nimbus_why why, or_why; /**< either is right */
+    uint64_t ready, delayed, in_flight, locked;
+    int64_t until; /**< M_FOREVER: not by itself; -1: the model does not know */
+} m_reason;
+
+void mq_explain(model *m, m_queue *q, uint32_t group, m_reason *ret);
+
 
 #endif

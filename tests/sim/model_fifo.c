@@ -33,7 +33,7 @@ void mf_take(model *m, m_queue *q, uint32_t index)
 }
 
 /* The first of a group that is not delayed (F12). */
-static uint32_t head_of(const model *m, const m_list *group)
+uint32_t mf_head(const model *m, const m_list *group)
 {
     uint32_t index = group->first;
 
@@ -51,14 +51,14 @@ static bool ready_before(const m_message *a, const m_message *b)
 }
 
 /* Of all heads that are ready the one that has been so for longest; of one moment, the one that became ready first (F13). */
-uint32_t mf_first(const model *m, const m_queue *q)
+uint32_t mf_first(const model *m, const m_queue *q, uint32_t only)
 {
     uint32_t best = M_NONE;
 
     for (uint32_t g = 0; g < M_GROUPS; g++) {
-        uint32_t head = head_of(m, &q->groups[g]);
+        uint32_t head = mf_head(m, &q->groups[g]);
 
-        if (head != M_NONE && m->pool[head].state == M_READY &&
+        if (head != M_NONE && (only == M_NONE || only == g) && m->pool[head].state == M_READY &&
             (best == M_NONE || ready_before(&m->pool[head], &m->pool[best]))) {
             best = head;
         }
@@ -70,7 +70,7 @@ void mf_count_groups(const model *m, const m_queue *q, uint64_t *ret_groups, uin
 {
     *ret_groups = *ret_locked = 0;
     for (uint32_t g = 0; g < M_GROUPS; g++) {
-        uint32_t head = head_of(m, &q->groups[g]);
+        uint32_t head = mf_head(m, &q->groups[g]);
 
         *ret_groups += q->groups[g].count > 0;
         *ret_locked += head != M_NONE && m->pool[head].state != M_READY;
@@ -88,11 +88,11 @@ bool mf_is_locked(const model *m, uint32_t index)
 }
 
 /* As many as follow each other in the first group, then from the next (F6). One that goes to the dead letter keeps its group back. */
-uint32_t mf_receive(model *m, m_queue *q, uint32_t max, int64_t visibility, int64_t at, m_given *ret)
+uint32_t mf_receive(model *m, m_queue *q, uint32_t only, uint32_t max, int64_t visibility, int64_t at, m_given *ret)
 {
     uint32_t count = 0, index;
 
-    while (count < max && (index = mf_first(m, q)) != M_NONE) {
+    while (count < max && (index = mf_first(m, q, only)) != M_NONE) {
         for (; index != M_NONE && count < max; index = m->pool[index].behind) {
             m_message *message = &m->pool[index];
 

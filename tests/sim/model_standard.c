@@ -26,9 +26,9 @@ void mq_set_aside(model *m, m_queue *q, uint32_t index)
     m_list_add(m, &q->moving, index);
 }
 
-bool mq_receivable(const model *m, const m_queue *q)
+bool mq_receivable(const model *m, const m_queue *q, uint32_t group)
 {
-    return q->options.fifo ? mf_first(m, q) != M_NONE : q->ready.first != M_NONE;
+    return q->options.fifo ? mf_first(m, q, group) != M_NONE : q->ready.first != M_NONE;
 }
 
 void mq_come_back(model *m, m_queue *q, uint32_t index, int64_t at)
@@ -42,7 +42,7 @@ void mq_come_back(model *m, m_queue *q, uint32_t index, int64_t at)
     }
 }
 
-static void show(const m_message *message, uint32_t index, int64_t visible_at, m_given *ret)
+void mq_show(const m_message *message, uint32_t index, int64_t visible_at, m_given *ret)
 {
     *ret = (m_given){ .arrival = message->arrival, .tag = message->tag, .id = message->id, .index = index, .own = message->own,
                       .total = message->total, .size = message->size, .sent = message->sent,
@@ -67,10 +67,10 @@ void mq_give(model *m, m_queue *q, uint32_t index, int64_t visibility, int64_t a
     if (visibility > 0) {
         mq_heap_add(m, q, index);
     }
-    show(message, index, message->due, ret);
+    mq_show(message, index, message->due, ret);
 }
 
-uint32_t mq_take(model *m, m_queue *q, uint32_t max, int64_t visibility, int64_t at, m_given *ret)
+uint32_t mq_take(model *m, m_queue *q, uint32_t group, uint32_t max, int64_t visibility, int64_t at, m_given *ret)
 {
     uint64_t left = q->counts.in_flight < m->max_in_flight ? m->max_in_flight - q->counts.in_flight : 0;
     uint32_t count = 0;
@@ -78,7 +78,7 @@ uint32_t mq_take(model *m, m_queue *q, uint32_t max, int64_t visibility, int64_t
     visibility = visibility < 0 ? q->options.visibility : visibility;
     max = left < max ? (uint32_t)left : max;
     if (q->options.fifo) {
-        count = mf_receive(m, q, max, visibility, at, ret);
+        count = mf_receive(m, q, group, max, visibility, at, ret);
         max = count;
     }
     while (count < max && q->ready.first != M_NONE) {

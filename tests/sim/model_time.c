@@ -77,32 +77,46 @@ void mq_heap_take(model *m, m_queue *q, uint32_t index)
 
 /* --------------------------------------------------------------------------------------------- waiters */
 
-static m_waiter *first_off(m_queue *q)
+static void off(m_queue *q, m_waiter *waiter)
 {
-    m_waiter *waiter = q->waiters;
+    m_waiter **at = &q->waiters;
 
-    q->waiters = waiter->next;
-    if (q->waiters == NULL) {
-        q->waiters_end = &q->waiters;
+    while (*at != waiter) {
+        at = &(*at)->next;
+    }
+    *at = waiter->next;
+    if (waiter->next == NULL) {
+        q->waiters_end = at;
     }
     q->waiter_count--;
     waiter->over = true;
+}
+
+/* The first in the line for whom there is something. */
+static m_waiter *who_is_next(const model *m, const m_queue *q)
+{
+    m_waiter *waiter = q->waiters;
+
+    while (waiter != NULL && !mq_receivable(m, q, waiter->group)) {
+        waiter = waiter->next;
+    }
     return waiter;
 }
 
 void mq_serve(model *m, m_queue *q, int64_t at)
 {
-    while (q->waiters != NULL && mq_receivable(m, q) && q->counts.in_flight < m->max_in_flight) {
-        m_waiter *waiter = q->waiters;
-        uint32_t count = mq_take(m, q, waiter->max, waiter->visibility, at, waiter->given);
+    m_waiter *waiter;
+
+    while ((waiter = who_is_next(m, q)) != NULL && q->counts.in_flight < m->max_in_flight) {
+        uint32_t count = mq_take(m, q, waiter->group, waiter->max, waiter->visibility, at, waiter->given);
 
         if (count == 0) {
             break; /* all that was ready goes to the dead letter */
         }
         waiter->count = count;
         waiter->status = NIMBUS_OK;
-        first_off(q);
-        cover(EV_SERVED);
+        off(q, waiter);
+        cover(waiter->group == M_NONE ? EV_SERVED : EV_SERVED_GROUP);
     }
 }
 
@@ -120,17 +134,7 @@ void mq_wait(model *m, m_queue *q, m_waiter *waiter)
 
 void mq_dismiss(m_queue *q, m_waiter *waiter, nimbus_status status)
 {
-    m_waiter **at = &q->waiters;
-
-    while (*at != waiter) {
-        at = &(*at)->next;
-    }
-    *at = waiter->next;
-    if (waiter->next == NULL) {
-        q->waiters_end = at;
-    }
-    q->waiter_count--;
-    waiter->over = true;
+    off(q, waiter);
     waiter->count = 0;
     waiter->status = status;
     q->counts.empty_receives += status == NIMBUS_EMPTY;
@@ -139,8 +143,9 @@ void mq_dismiss(m_queue *q, m_waiter *waiter, nimbus_status status)
 void mq_dismiss_all(m_queue *q, nimbus_status status)
 {
     while (q->waiters != NULL) {
-        m_waiter *waiter = first_off(q);
+        m_waiter *waiter = q->waiters;
 
+        off(q, waiter);
         waiter->count = 0;
         waiter->status = status;
         cover(EV_DISMISSED);

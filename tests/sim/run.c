@@ -27,6 +27,7 @@ const sim_actor actors[] = {
     { "set-options", act_set_options, 2 },
     { "peek", act_peek, 1 },
     { "metrics", act_metrics, 2 },
+    { "explain", act_explain, 2 },
 };
 const uint32_t actor_count = sizeof actors / sizeof *actors;
 

@@ -79,6 +79,8 @@ typedef struct sim_held {
     nimbus_queue *queue;
     int number; /**< of the queue; -1: the place is empty */
     m_receipt receipt;
+    bool lease;        /**< hidden for as long as it is held */
+    int64_t otherwise; /**< and else for this long */
 } sim_held;
 
 /** A receipt that somebody has written down. */
@@ -98,6 +100,8 @@ typedef struct sim_async {
     uint64_t incarnation;
     nimbus_receive_task *task;
     m_waiter waiter;
+    bool lease;
+    int64_t otherwise;
 } sim_async;
 
 typedef struct sim {
@@ -246,6 +250,9 @@ void check_metrics(sim *s, int number);
 /** Compares what peek shows with the model, if it holds few. */
 void check_peek(sim *s, int number);
 
+/** Compares why a receive would return nothing. */
+void check_why(sim *s, int number, uint32_t group);
+
 /** After each call that may have moved dead letters. */
 void check_settled(sim *s, m_queue *q);
 
@@ -271,10 +278,22 @@ void body_of(uint64_t tag, uint32_t size, unsigned char *buffer);
 
 sim_actor_fn act_send, act_send_batch, act_burst, act_receive, act_consume, act_end_held, act_old_receipt, act_receipt_batch;
 sim_actor_fn act_async, act_cancel, act_take_back, act_ended;
-sim_actor_fn act_time, act_purge, act_delete, act_create, act_set_options, act_peek, act_metrics;
+sim_actor_fn act_time, act_purge, act_delete, act_create, act_set_options, act_peek, act_metrics, act_explain;
 
-/** Receives up to max; what came was compared. Returns how many. visibility -1: the queue's. */
-uint32_t receive(sim *s, int number, nimbus_delivery *got, m_given *given, uint32_t max, int64_t visibility, int64_t wait);
+/** How to receive. */
+typedef struct sim_how {
+    int64_t visibility, wait; /**< visibility -1: the queue's */
+    bool lease;
+    uint32_t group, name; /**< M_NONE: any, none */
+} sim_how;
+
+#define SIM_PLAINLY(visibility) (&(sim_how){ (visibility), 0, false, M_NONE, M_NONE })
+
+/** Receives up to max; what came was compared. Returns how many. */
+uint32_t receive(sim *s, int number, nimbus_delivery *got, m_given *given, uint32_t max, const sim_how *how);
+
+/** Lets go of a delivery, which ends a lease. */
+void let_go(sim *s, int number, nimbus_delivery *delivery, const m_receipt *receipt, bool lease, int64_t otherwise);
 
 /** The group id of that number. */
 const char *group_text(uint32_t group);

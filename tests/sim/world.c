@@ -285,7 +285,7 @@ static void take_all(sim *s, int number)
 
     memset(got, 0, sizeof got);
     do {
-        count = receive(s, number, got, given, M_BATCH, NIMBUS_HOURS(1), 0);
+        count = receive(s, number, got, given, M_BATCH, SIM_PLAINLY(NIMBUS_HOURS(1)));
         for (uint32_t i = 0; i < count; i++) {
             m_receipt receipt = receipt_of(q, &given[i]);
 
