@@ -181,6 +181,26 @@ static uint32_t of_id(const model *m, const m_queue *q, uint64_t id)
     return index;
 }
 
+/* A message that was moved got a new id, which nobody has told yet. */
+uint32_t of_peeked(sim *s, const m_queue *q, const nimbus_peeked *found)
+{
+    uint32_t index = of_id(&s->m, q, found->id.number);
+    nimbus_bytes body = nimbus_message_body(found->message);
+    uint64_t tag = 0;
+
+    if (index != M_NONE) {
+        return index;
+    }
+    memcpy(&tag, body.data, body.size < sizeof tag ? body.size : sizeof tag);
+    for (index = q->oldest; index != M_NONE && (s->m.pool[index].tag != tag || s->m.pool[index].id != 0);) {
+        index = s->m.pool[index].newer;
+    }
+    if (index != M_NONE) {
+        s->m.pool[index].id = found->id.number;
+    }
+    return index;
+}
+
 /* Ready ones in their order, then those that are hidden, in any. */
 void check_peek(sim *s, int number)
 {
@@ -205,7 +225,7 @@ void check_peek(sim *s, int number)
         uint32_t *next = stuck != M_NONE ? &stuck : &ready, index = *next;
 
         if (index == M_NONE || q->options.fifo) { /* in a FIFO queue the groups are shown one after the other */
-            index = of_id(&s->m, q, found[i].id.number);
+            index = of_peeked(s, q, &found[i]);
             HOLDS(I2, index != M_NONE, "q%d: peek shows id %llu, which is not there", number, (unsigned long long)found[i].id.number);
         } else {
             *next = s->m.pool[index].next;

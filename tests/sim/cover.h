@@ -92,6 +92,14 @@
     X(WHY_OVER_LIMIT, "explained: over the limit")                                                                                         \
     X(WHY_EXHAUSTED, "explained: received too often")                                                                                      \
     X(WHY_MOVING, "explained: on its way to the dead letter")                                                                              \
+    X(CARRIED, "ready -> another queue, by a move task")                                                                                   \
+    X(MOVE_LEFT, "left where it is by the filter of a move task")                                                                          \
+    X(MOVE_SPACED, "move task that waits for its rate")                                                                                    \
+    X(MOVE_FULL, "move task whose destination is full")                                                                                    \
+    X(MOVE_COMPLETED, "move task completed")                                                                                               \
+    X(MOVE_CANCELLED, "move task cancelled")                                                                                               \
+    X(MOVE_FAILED, "move task failed")                                                                                                     \
+    X(MOVE_REFUSED, "refused: a move task of what is no dead-letter queue")                                                                \
     X(PEEKED, "message peeked")
 
 typedef enum sim_event {

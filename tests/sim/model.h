@@ -228,6 +228,9 @@ typedef struct m_move {
 /** It must have been due. */
 void mq_trace_move(model *m, const m_move *move);
 
+/** A move task puts a message that is ready into another queue. NIMBUS_E_FULL, NIMBUS_E_TOO_LARGE: it stays. */
+nimbus_status mq_carry(model *m, m_queue *from, m_queue *to, uint32_t index, bool keep_id);
+
 /** Whether that message is there and not hidden. */
 bool mq_may_move(model *m, m_queue *q, uint64_t id);
 

@@ -250,3 +250,27 @@ void mq_set_options(model *m, m_queue *q, const m_options *options)
     }
     mq_serve(m, q, m->now);
 }
+
+/* ---------------------------------------------------------------------------------------------- move tasks */
+
+nimbus_status mq_carry(model *m, m_queue *from, m_queue *to, uint32_t index, bool keep_id)
+{
+    const m_message *message = &m->pool[index];
+    m_parcel parcel = { .tag = message->tag, .id = keep_id ? message->id : 0, .serial = keep_id ? message->serial : 0, .sent = m->now,
+                        .enqueued = m->now, .size = message->size, .group = message->group }; /* a new send (M8) */
+    bool bytes;
+
+    mq_catch_up(m, to);
+    if (parcel.size > to->options.max_size || parcel.size > to->options.capacity_bytes) {
+        return NIMBUS_E_TOO_LARGE;
+    }
+    if (!mq_has_room(m, to, parcel.size, &bytes)) {
+        to->counts.refused++;
+        return NIMBUS_E_FULL;
+    }
+    mq_make_room(m, to, parcel.size);
+    mq_remove(m, from, index, &from->counts.moved);
+    mq_arrive(m, to, &parcel, to->options.delay);
+    cover(EV_CARRIED);
+    return NIMBUS_OK;
+}

@@ -28,6 +28,7 @@ const sim_actor actors[] = {
     { "peek", act_peek, 1 },
     { "metrics", act_metrics, 2 },
     { "explain", act_explain, 2 },
+    { "move", act_move, 1 },
 };
 const uint32_t actor_count = sizeof actors / sizeof *actors;
 

@@ -250,6 +250,9 @@ void check_metrics(sim *s, int number);
 /** Compares what peek shows with the model, if it holds few. */
 void check_peek(sim *s, int number);
 
+/** The message that is peeked at; M_NONE: it should not be there. An id that was not told yet is learnt. */
+uint32_t of_peeked(sim *s, const m_queue *q, const nimbus_peeked *found);
+
 /** Compares why a receive would return nothing. */
 void check_why(sim *s, int number, uint32_t group);
 
@@ -278,7 +281,7 @@ void body_of(uint64_t tag, uint32_t size, unsigned char *buffer);
 
 sim_actor_fn act_send, act_send_batch, act_burst, act_receive, act_consume, act_end_held, act_old_receipt, act_receipt_batch;
 sim_actor_fn act_async, act_cancel, act_take_back, act_ended;
-sim_actor_fn act_time, act_purge, act_delete, act_create, act_set_options, act_peek, act_metrics, act_explain;
+sim_actor_fn act_time, act_purge, act_delete, act_create, act_set_options, act_peek, act_metrics, act_explain, act_move;
 
 /** How to receive. */
 typedef struct sim_how {

@@ -174,8 +174,8 @@ void world_trace(const nimbus_trace *trace, void *user)
         printf("    traced: kind %d, %s %s, id %llu, %llu\n", (int)trace->kind, trace->noun, trace->name,
                (unsigned long long)trace->id.number, (unsigned long long)trace->count);
     }
-    if (strcmp(trace->noun, "queue") != 0) {
-        return;
+    if (strcmp(trace->noun, "queue") != 0 || (trace->kind == NIMBUS_TRACE_MOVE_FAILED && trace->id.number == 0)) {
+        return; /* of a move task */
     }
     q = &s->m.queues[trace->name[1] - '0'];
     s->m.now = nimbus_now(s->nb);
