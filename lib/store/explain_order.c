@@ -48,7 +48,7 @@ static void look_before(verdict *v, nb_slot *slot, nb_state state)
     case NB_IN_FLIGHT:
         if (due < nb_expiry(v->store, nb_load_relaxed(&slot->enqueued))) { /* else it expires */
             note(v, due, nb_load_relaxed(&slot->id));
-        } else {
+        } else if (nb_order_is_fifo(v->store)) {
             note(v, nb_expiry(v->store, nb_load_relaxed(&slot->enqueued)), 0); /* which opens the group, too (SQS-T4) */
         }
         break;

@@ -57,6 +57,12 @@ static void called_back(nimbus_queue *queue, nimbus_status status, nimbus_delive
     s->busy = true;
 }
 
+/* What is left open: who is served between moves of a FIFO queue; and who of the waiters of a fair one. */
+static bool is_foretold(const m_options *o)
+{
+    return !o->fair && (!o->fifo || o->dead < 0);
+}
+
 void act_async(sim *s)
 {
     int number = any_queue(s);
@@ -69,7 +75,7 @@ void act_async(sim *s)
     uint32_t max = 1 + below(s, chance(s, 50) ? 1 : M_BATCH);
     nimbus_status status;
 
-    if (number < 0 || async->used || (s->m.queues[number].options.fifo && s->m.queues[number].options.dead >= 0)) { /* left open */
+    if (number < 0 || async->used || !is_foretold(&s->m.queues[number].options)) {
         return;
     }
     if (async->task != NULL) {
@@ -84,7 +90,8 @@ void act_async(sim *s)
     async->lease = lease;
     async->otherwise = visibility < 0 ? s->m.queues[number].options.visibility : visibility;
     visibility = lease ? m_lease(&s->m) : visibility;
-    async->waiter = (m_waiter){ .max = max, .group = group, .visibility = visibility, .until = wait == NIMBUS_FOREVER ? M_FOREVER : s->m.now + wait,
+    async->waiter = (m_waiter){ .max = max, .group = group, .visibility = visibility,
+                                .until = wait == NIMBUS_FOREVER ? M_FOREVER : s->m.now + wait,
                                 .status = NIMBUS_EMPTY };
     mq_catch_up(&s->m, &s->m.queues[number]);
     calling(s);

@@ -1,7 +1,7 @@
 /*
- * act_move.c - move tasks (M1 to M9) of standard queues: from start to end in one step, while nobody waits at either queue. With and without
- * a bound on moves a second, a filter and the old ids; cancelled on the way; into a queue that is full or too small for a message. What each
- * step of it does is foretold, and its status and both queues are compared.
+ * act_move.c - move tasks (M1 to M9) of standard queues: from start to end in one step, while nobody waits at either queue. With and
+ * without a bound on moves a second, a filter and the old ids; cancelled on the way; into a queue that is full or too small for a message.
+ * What each step of it does is foretold, and its status and both queues are compared.
  */
 #include <stdlib.h>
 
@@ -154,7 +154,8 @@ static bool is_dead_letter_queue(const sim *s, int number)
 
 static bool may_move(const sim *s, int from, int to)
 {
-    return from >= 0 && to >= 0 && from != to && !s->m.queues[from].options.fifo && !s->m.queues[to].options.fifo &&
+    return from >= 0 && to >= 0 && from != to && !s->m.queues[from].options.fifo && !s->m.queues[from].options.fair &&
+           !s->m.queues[to].options.fifo &&
            s->m.queues[from].waiters == NULL && s->m.queues[to].waiters == NULL && (s->faults & 1u << FAULT_BUDGET) == 0;
 }
 

@@ -68,12 +68,12 @@ uint32_t receive(sim *s, int number, nimbus_delivery *got, m_given *given, uint3
         expected = mq_repeat(&s->m, q, how->name, max, how->visibility, given, &wanted);
     }
     if (expected == NIMBUS_EMPTY) {
-        wanted = taken(s, q, given, max, how, false);
+        wanted = q->options.fair ? given_fairly(s, q, got, count, given, max, how) : taken(s, q, given, max, how, false);
         if (wanted == 0 && how->wait > 0 && q->options.fifo) { /* the wait gives what is stuck another chance */
             wanted = taken(s, q, given, max, how, true);
         }
         check_settled(s, q);
-        expected = wanted > 0 ? NIMBUS_OK : mq_nothing(&s->m, q, how->wait > 0);
+        expected = wanted > 0 ? NIMBUS_OK : mq_nothing(&s->m, q, how->group, how->wait > 0);
         q->counts.empty_receives += expected == NIMBUS_EMPTY;
         if (wanted == 0) {
             cover(expected == NIMBUS_EMPTY ? EV_NOTHING : expected == NIMBUS_E_OVER_LIMIT ? EV_OVER_LIMIT : EV_WOULD_BLOCK);
@@ -173,7 +173,7 @@ static sim_how draw_how(sim *s, const m_queue *q)
 {
     sim_how how = { .visibility = draw_visibility(s), .wait = 0, .lease = chance(s, 15), .group = M_NONE, .name = M_NONE };
 
-    if (q->options.fifo && chance(s, 25)) {
+    if ((q->options.fifo || q->options.fair) && chance(s, 25)) {
         how.group = below(s, M_GROUPS);
     }
     if (q->options.fifo && !how.lease && chance(s, 35)) {
@@ -211,7 +211,7 @@ void act_receive(sim *s)
     if (number < 0) {
         return;
     }
-    if (!s->m.queues[number].options.fifo && chance(s, 5)) {
+    if (!s->m.queues[number].options.fifo && !s->m.queues[number].options.fair && chance(s, 5)) {
         refused(s, number);
     }
     how = draw_how(s, &s->m.queues[number]);

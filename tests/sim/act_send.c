@@ -88,7 +88,12 @@ static void draw_entry(sim *s, const m_queue *q, outgoing *out, nimbus_entry *en
         entry->delay += entry->delay > 0 ? spread(s) : 0;
         out->delay = entry->delay == NIMBUS_ZERO ? 0 : entry->delay;
     }
-    out->group = 0;
+    out->group = M_NONE;
+    if (q->options.fair) { /* one tenant sends much */
+        out->group = chance(s, 60) ? 0 : below(s, M_GROUPS + 1);
+        out->group = out->group < M_GROUPS ? out->group : M_NONE;
+        entry->group_id = out->group != M_NONE ? group_text(out->group) : NULL;
+    }
     if (q->options.fifo) {
         draw_keys(s, q, out, entry, whole);
         if (entry->delay == NIMBUS_ZERO || whole || chance(s, 80)) { /* S7: an explicit 0 is the queue's delay */

@@ -224,7 +224,7 @@ void check_peek(sim *s, int number)
     for (size_t i = 0; i < count; i++) {
         uint32_t *next = stuck != M_NONE ? &stuck : &ready, index = *next;
 
-        if (index == M_NONE || q->options.fifo) { /* in a FIFO queue the groups are shown one after the other */
+        if (index == M_NONE || q->options.fifo || q->options.fair) { /* in a FIFO queue the groups are shown one after the other */
             index = of_peeked(s, q, &found[i]);
             HOLDS(I2, index != M_NONE, "q%d: peek shows id %llu, which is not there", number, (unsigned long long)found[i].id.number);
         } else {

@@ -100,6 +100,9 @@
     X(MOVE_CANCELLED, "move task cancelled")                                                                                               \
     X(MOVE_FAILED, "move task failed")                                                                                                     \
     X(MOVE_REFUSED, "refused: a move task of what is no dead-letter queue")                                                                \
+    X(FAIR, "fair queues: quiet tenants do not wait for noisy ones")                                                                       \
+    X(QUIET_FIRST, "message of a quiet tenant before one that was ready earlier")                                                          \
+    X(FEWEST_FIRST, "message of the noisy tenant with the fewest in flight")                                                               \
     X(PEEKED, "message peeked")
 
 typedef enum sim_event {

@@ -132,6 +132,9 @@ uint32_t mq_arrive(model *m, m_queue *q, const m_parcel *parcel, int64_t delay)
     }
     q->counts.accepted++;
     q->counts.redriven_in += parcel->redriven;
+    if (q->options.fair && parcel->group != M_NONE) {
+        q->sent_at[parcel->group] = m->now;
+    }
     q->counts.bytes += parcel->size;
     age_add(m, q, index);
     if (delay > 0) {
@@ -166,7 +169,7 @@ void mq_remove(model *m, m_queue *q, uint32_t index, uint64_t *counter)
         mq_heap_take(m, q, index);
         break;
     case M_FLIGHT:
-        q->counts.in_flight--;
+        mq_land(m, q, message);
         mq_heap_take(m, q, index);
         break;
     case M_FREE:

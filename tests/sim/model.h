@@ -61,7 +61,7 @@ typedef struct m_options {
     bool drop_oldest, eager; /**< eager: dead letters go when their last visibility ends */
     int dead; /**< number of a name; -1: none */
     uint32_t max_receives;
-    bool fifo, by_content, group_scope;
+    bool fifo, fair, by_content, group_scope;
 } m_options;
 
 /** One message as a receive must show it. */
@@ -131,6 +131,7 @@ typedef struct m_queue {
     uint64_t sequence;
     m_seen seen[M_GROUPS][M_DEDUP];
     m_attempt attempts[M_ATTEMPTS];
+    int64_t sent_at[M_GROUPS], landed_at[M_GROUPS]; /**< fair: the last send to that tenant, and the last end of a flight */
     bool refused_unsure; /**< a dead letter was refused for want of memory or of room */
     uint64_t traced_expired, traced_dropped, traced_discarded;
 } m_queue;
@@ -213,7 +214,7 @@ void mq_come_back(model *m, m_queue *q, uint32_t index, int64_t at);
 uint32_t mq_take(model *m, m_queue *q, uint32_t group, uint32_t max, int64_t visibility, int64_t at, m_given *ret);
 
 /** What nimbus_queue_receive answers when it got nothing. */
-nimbus_status mq_nothing(const model *m, const m_queue *q, bool waits);
+nimbus_status mq_nothing(const model *m, const m_queue *q, uint32_t group, bool waits);
 
 /** A dead letter that was traced. */
 typedef struct m_move {
@@ -251,6 +252,20 @@ void mq_give(model *m, m_queue *q, uint32_t index, int64_t visibility, int64_t a
 
 /** Whether something can be received, the limit in flight aside. */
 bool mq_receivable(const model *m, const m_queue *q, uint32_t group);
+
+/** Brings back those that were given for no time: behind what was ready; never twice in one response (R10, R11). */
+void mq_bring_back(model *m, m_queue *q, const m_given *given, uint32_t count, int64_t at);
+
+/* ---------------------------------------------------------------------------------------- model_fair.c: fair */
+
+/** One is not in flight any more. */
+void mq_land(const model *m, m_queue *q, const m_message *message);
+
+/** How many a receive gives; group M_NONE: of any. */
+uint32_t mq_fair_count(const model *m, const m_queue *q, uint32_t group, uint32_t max);
+
+/** What was given, one after the other: it must be that one's turn. */
+void mq_fair_give(model *m, m_queue *q, uint32_t only, uint64_t id, uint64_t tag, int64_t visibility, m_given *ret);
 
 /* ------------------------------------------------------------------------------------- model_fifo.c: FIFO */
 

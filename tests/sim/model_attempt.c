@@ -1,5 +1,5 @@
 /*
- * model_attempt.c - receives that are held by a lease (the header of the queue), and receives that have a name and may be repeated (F24, F25).
+ * model_attempt.c - receives that are held by a lease (the header of the queue), and those that have a name and may be repeated (F24, F25).
  */
 #include "model.h"
 
@@ -26,7 +26,7 @@ void mq_end_lease(model *m, m_queue *q, const m_receipt *receipt, int64_t otherw
     mq_heap_take(m, q, receipt->index);
     message->due = m_add(message->taken, otherwise);
     if (message->due <= m->now) {
-        q->counts.in_flight--;
+        mq_land(m, q, message);
         mq_come_back(m, q, receipt->index, m->now);
         cover(EV_LEASE_ENDED);
         mq_serve(m, q, m->now);

@@ -60,7 +60,7 @@ nimbus_status mq_change(model *m, m_queue *q, const m_receipt *receipt, int64_t 
     }
     mq_heap_take(m, q, receipt->index);
     if (timeout == 0) {
-        q->counts.in_flight--;
+        mq_land(m, q, message);
         mq_come_back(m, q, receipt->index, m->now);
         cover(EV_RETURNED);
         mq_serve(m, q, m->now);

@@ -70,6 +70,15 @@ void mq_give(model *m, m_queue *q, uint32_t index, int64_t visibility, int64_t a
     mq_show(message, index, message->due, ret);
 }
 
+void mq_bring_back(model *m, m_queue *q, const m_given *given, uint32_t count, int64_t at)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        q->counts.in_flight--;
+        mq_come_back(m, q, given[i].index, at);
+        cover(EV_TAKEN_FOR_NOTHING);
+    }
+}
+
 uint32_t mq_take(model *m, m_queue *q, uint32_t group, uint32_t max, int64_t visibility, int64_t at, m_given *ret)
 {
     uint64_t left = q->counts.in_flight < m->max_in_flight ? m->max_in_flight - q->counts.in_flight : 0;
@@ -90,19 +99,22 @@ uint32_t mq_take(model *m, m_queue *q, uint32_t group, uint32_t max, int64_t vis
             mq_give(m, q, index, visibility, at, &ret[count++]);
         }
     }
-    for (uint32_t i = 0; visibility == 0 && i < count; i++) { /* behind what was ready; never twice in one response (R10, R11) */
-        q->counts.in_flight--;
-        mq_come_back(m, q, ret[i].index, at);
-        cover(EV_TAKEN_FOR_NOTHING);
+    if (visibility == 0) {
+        mq_bring_back(m, q, ret, count, at);
     }
     return count;
 }
 
-nimbus_status mq_nothing(const model *m, const m_queue *q, bool waits)
+nimbus_status mq_nothing(const model *m, const m_queue *q, uint32_t group, bool waits)
 {
-    return waits                                                                           ? NIMBUS_E_WOULD_BLOCK
-           : !q->options.fifo && q->ready.first != M_NONE && q->counts.in_flight >= m->max_in_flight ? NIMBUS_E_OVER_LIMIT
-                                                                                           : NIMBUS_EMPTY;
+    uint32_t index = q->ready.first;
+
+    while (index != M_NONE && group != M_NONE && m->pool[index].group != group) {
+        index = m->pool[index].next;
+    }
+    return waits                                                                              ? NIMBUS_E_WOULD_BLOCK
+           : !q->options.fifo && index != M_NONE && q->counts.in_flight >= m->max_in_flight ? NIMBUS_E_OVER_LIMIT
+                                                                                              : NIMBUS_EMPTY;
 }
 
 /* -------------------------------------------------------------------------------------------- dead letters */

@@ -184,7 +184,7 @@ static void end_of_hiding(model *m, m_queue *q, uint32_t index, int64_t at)
         q->counts.delayed--;
         cover(EV_UNDELAYED);
     } else {
-        q->counts.in_flight--;
+        mq_land(m, q, message);
         cover(EV_LAPSED);
     }
     mq_come_back(m, q, index, message->due < at ? message->due : at); /* earlier: a shorter delay, looked back upon (S8) */

@@ -29,6 +29,7 @@ const sim_actor actors[] = {
     { "metrics", act_metrics, 2 },
     { "explain", act_explain, 2 },
     { "move", act_move, 1 },
+    { "slow", act_slow, 4 },
 };
 const uint32_t actor_count = sizeof actors / sizeof *actors;
 

@@ -115,6 +115,7 @@ typedef struct sim {
     const uint8_t *bytes; /**< the next one; NULL: numbers are drawn */
     size_t bytes_left;
     uint32_t weights[SIM_MAX_ACTORS], weight_sum;
+    uint32_t fair;   /**< bit n: the same for fair ones */
     uint32_t fifo;   /**< bit n: the queue of number n is FIFO whenever it is there */
     uint32_t faults; /**< bit n: kind n happens in this run */
     int queue_count;
@@ -281,7 +282,7 @@ void body_of(uint64_t tag, uint32_t size, unsigned char *buffer);
 
 sim_actor_fn act_send, act_send_batch, act_burst, act_receive, act_consume, act_end_held, act_old_receipt, act_receipt_batch;
 sim_actor_fn act_async, act_cancel, act_take_back, act_ended;
-sim_actor_fn act_time, act_purge, act_delete, act_create, act_set_options, act_peek, act_metrics, act_explain, act_move;
+sim_actor_fn act_time, act_purge, act_delete, act_create, act_set_options, act_peek, act_metrics, act_explain, act_move, act_slow;
 
 /** How to receive. */
 typedef struct sim_how {
@@ -294,6 +295,9 @@ typedef struct sim_how {
 
 /** Receives up to max; what came was compared. Returns how many. */
 uint32_t receive(sim *s, int number, nimbus_delivery *got, m_given *given, uint32_t max, const sim_how *how);
+
+/** Of a fair queue: as many as there are, each in its turn. */
+uint32_t given_fairly(sim *s, m_queue *q, const nimbus_delivery *got, size_t count, m_given *given, uint32_t max, const sim_how *how);
 
 /** Lets go of a delivery, which ends a lease. */
 void let_go(sim *s, int number, nimbus_delivery *delivery, const m_receipt *receipt, bool lease, int64_t otherwise);

@@ -19,7 +19,8 @@ static void dead_letter(sim *s, int number, m_options *ret, nimbus_queue_options
     int dead = any_queue(s);
 
     ret->dead = -1;
-    if (dead >= 0 && dead != number && (s->fifo >> dead & 1) == (s->fifo >> number & 1) && chance(s, 50)) { /* D2 */
+    if (dead >= 0 && dead != number && (s->fair >> number & 1) == 0 && (s->fifo >> dead & 1) == (s->fifo >> number & 1) &&
+        chance(s, 50)) { /* D2 */
         ret->dead = dead;
         ret->max_receives = 1 + below(s, chance(s, 80) ? 3 : 20);
         o->dead_letter_queue = s->queues[dead];
@@ -49,6 +50,10 @@ void world_options(sim *s, int number, m_options *ret, nimbus_queue_options *ret
         o.content_based_deduplication = ret->by_content = chance(s, 50);
         ret->group_scope = s->queues[number] != NULL ? q->options.group_scope : chance(s, 50); /* F21 */
         o.deduplication_scope = ret->group_scope ? NIMBUS_DEDUP_GROUP : NIMBUS_DEDUP_QUEUE;
+    }
+    if ((s->fair >> number & 1) != 0) {
+        o.fair = ret->fair = true;
+        o.overflow = NIMBUS_OVERFLOW_REFUSE;
     }
     o.capacity_messages = (s->faults & 1u << FAULT_FULL) == 0 || chance(s, 25) ? 0 : 1 + below(s, 40);
     o.capacity_bytes = (s->faults & 1u << FAULT_BYTES) == 0 || chance(s, 25) ? 0 : 100 + below(s, 4000);
@@ -267,6 +272,7 @@ void world_open(sim *s)
                NIMBUS_HOURS(12));
     s->queue_count = 2 + (int)below(s, 4);
     s->fifo = chance(s, 40) ? 0 : below(s, 1u << M_QUEUES);
+    s->fair = chance(s, 60) ? 0 : below(s, 1u << M_QUEUES) & ~s->fifo;
     for (int i = 0; i < s->queue_count; i++) {
         world_create(s, i);
         if (s->queues[i] == NULL) {
