@@ -33,11 +33,12 @@ typedef struct nimbus_pattern_options {
     const nimbus_allocator *allocator NIMBUS_0; /**< copied; it must work until the pattern is released; NULL: malloc and free. A matcher
                                                      and nimbus_pattern_check do not look at it */
     nimbus_profile profile NIMBUS_0;
-    size_t max_bytes NIMBUS_0;          /**< of the text. 0: 262,144; more: NIMBUS_E_TOO_LARGE */
-    uint32_t max_fields NIMBUS_0;       /**< paths of one combination of "$or". 0: 64, which is also the most; more: NIMBUS_E_TOO_LARGE */
-    uint32_t max_combinations NIMBUS_0; /**< 0: of "$or", 1,000 (EB-P3); in a filter policy of everything, 150 (SNS-F9). More:
-                                             NIMBUS_E_TOO_COMPLEX */
-    uint32_t max_wildcards NIMBUS_0;    /**< stars in one value that are followed by the same byte. 0: 4 (EB-P9); more:
+    size_t max_bytes NIMBUS_0;          /**< of the text, up to 536,870,911. 0: 262,144. A longer text is NIMBUS_E_TOO_LARGE */
+    uint32_t max_fields NIMBUS_0;       /**< paths of one combination of "$or", up to 64. 0: 64. A pattern with more is
+                                             NIMBUS_E_TOO_LARGE */
+    uint32_t max_combinations NIMBUS_0; /**< up to 1,000,000. 0: of "$or", 1,000 (EB-P3); in a filter policy of everything, 150 (SNS-F9).
+                                             A pattern with more is NIMBUS_E_TOO_COMPLEX */
+    uint32_t max_wildcards NIMBUS_0;    /**< stars in one value that are followed by the same byte. 0: 4 (EB-P9). A pattern with more is
                                              NIMBUS_E_TOO_COMPLEX. UINT32_MAX: no bound; matching stays linear */
     uint64_t reserved_[4] NIMBUS_0;
 } nimbus_pattern_options;
@@ -47,11 +48,11 @@ typedef struct nimbus_pattern_options {
  *
  * @param text     the pattern, JSON, ending in NUL; borrowed for the call; NULL: NIMBUS_E_INVALID
  * @param options  NULL: a rule of a bus, malloc and free
- * @param err      filled on failure, with the byte offset of what is wrong; if it holds a failure already, nothing is done; NULL: the
- *                 failure is not described
- * Returns: the pattern, to be released; NULL on failure, with nothing kept, and *err says NIMBUS_E_INVALID; NIMBUS_E_PATTERN: not JSON or
- * not a pattern, or an operator that the profile lacks; NIMBUS_E_TOO_LARGE, NIMBUS_E_TOO_COMPLEX: the limits of the options;
- * NIMBUS_E_NO_MEMORY.
+ * @param err      filled on failure, with the byte offset of what is wrong, the first in the text; if it holds a failure already, nothing
+ *                 is done; NULL: the failure is not described
+ * Returns: the pattern, to be released; NULL on failure, with nothing kept, and *err says NIMBUS_E_INVALID: an argument, or an option that
+ * is out of range; NIMBUS_E_PATTERN: not JSON or not a pattern, or an operator that the profile lacks; NIMBUS_E_TOO_LARGE,
+ * NIMBUS_E_TOO_COMPLEX: it is beyond a limit of the options; NIMBUS_E_NO_MEMORY.
  * Threads: any. Blocks: no. Allocates: yes.
  * Source: EB-P1 to EB-P12, SNS-F1 to SNS-F9.
  */
@@ -65,8 +66,8 @@ NIMBUS_API nimbus_pattern *nimbus_pattern_compile(const char *text, const nimbus
  * @param size       its bytes; 0: NIMBUS_E_JSON
  * @param ret_match  written on success; NULL: NIMBUS_E_INVALID
  * Returns: NIMBUS_OK; NIMBUS_E_JSON: malformed, nested more than 1,000 deep, or not an object (a filter policy over a body answers no match
- * instead); NIMBUS_E_NO_MEMORY: the event has so many values that the pattern names that the stack does not hold them; NIMBUS_E_INVALID.
- * Nothing is changed by it.
+ * instead); NIMBUS_E_NO_MEMORY: it has more values that the pattern names than fit on the stack, and there is no memory for the rest;
+ * NIMBUS_E_INVALID. Nothing is changed by it.
  * Threads: any, several at once with one pattern. Blocks: no. Allocates: only for an event with many values that the pattern names.
  * Source: EB-P1 to EB-P12.
  */
@@ -166,8 +167,9 @@ typedef struct nimbus_finding {
  * @param options   NULL: a rule of a bus
  * @param ret       room for `room` findings, in the order of the text; NULL: they are only counted
  * @param room      0: they are only counted
- * @param ret_count findings there are, which may be more than room; NULL: not wanted
- * Returns: NIMBUS_OK: it compiles, though there may be lints; else the status of the first error; NIMBUS_E_NO_MEMORY; NIMBUS_E_INVALID.
+ * @param ret_count findings there are, which may be more than room: then ret has the first of them; NULL: not wanted
+ * Returns: NIMBUS_OK: it compiles, though there may be lints; else the status of the first error, which nimbus_pattern_compile says, too;
+ * NIMBUS_E_NO_MEMORY: *ret_count is untouched, and what ret holds means nothing; NIMBUS_E_INVALID: nothing is written.
  * Threads: any. Blocks: no. Allocates: yes.
  * Source: EB-P1, EB-P4, EB-P8, EB-P9.
  */
@@ -215,7 +217,8 @@ typedef bool nimbus_matcher_visit_fn(const nimbus_matched *matched, void *user) 
  * @param options  NULL: the defaults
  * @param err      filled on failure; if it holds a failure already, nothing is done; NULL: the failure is not described
  * Returns: the matcher, to be released; NULL on failure, with nothing kept, and *err says NIMBUS_E_INVALID: an allocator without its
- * functions, or reserved_ is not zero; NIMBUS_E_FULL: the budget is too small for an empty matcher; NIMBUS_E_NO_MEMORY.
+ * functions, reserved_ is not zero, or an option of the patterns is out of range; NIMBUS_E_FULL: the budget is too small for an empty
+ * matcher; NIMBUS_E_NO_MEMORY.
  * Threads: any. Blocks: no. Allocates: yes.
  * Source: ours.
  */
@@ -245,7 +248,8 @@ NIMBUS_API nimbus_status nimbus_matcher_add(nimbus_matcher *matcher, const char 
  * @param matcher  NULL: NIMBUS_E_INVALID
  * @param id       the rule's name; NULL: NIMBUS_E_INVALID
  * Returns: NIMBUS_OK; below zero nothing was changed: NIMBUS_E_NOT_FOUND; NIMBUS_E_INVALID. It never fails for memory.
- * Threads: any, also from a visitor. Blocks: while another add or remove runs, never for a match. Allocates: yes.
+ * Threads: any, also from a visitor. Blocks: while another add or remove runs, never for a match. Allocates: now and then, to clear away
+ * what removed rules have left behind, which waits if there is no memory for it.
  * Source: ours.
  */
 NIMBUS_API nimbus_status nimbus_matcher_remove(nimbus_matcher *matcher, const char *id);

@@ -19,7 +19,7 @@
 
 #define NB_MAX_STEPS 1000u /* of a path: keys on the way, and dots in them */
 
-/* What a test asks of a value. The order is that of the operators' table in list.c only by accident. */
+/* What a test asks of a value. Those before NB_PRESENT are bits of nb_field.kinds: at most 32. */
 typedef enum nb_kind {
     NB_STRING,      /* data */
     NB_NUMBER,      /* low is its key */

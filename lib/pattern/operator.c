@@ -1,7 +1,8 @@
 /*
  * operator.c - operator objects: {"prefix":"a"}, {"anything-but":{"suffix":["a","b"]}}, and which of them a profile has.
  *
- * To add an operator: a row in `operators`, its test in draft.h, what it reads in operand.c, and where an index finds it in atom.c.
+ * To add an operator: a row in `operators`, its test in draft.h, what it reads in operand.c, where an index finds it in atom.c, and what
+ * fires it in fire.c. docs/guide/patterns.md goes through it step by step.
  */
 #include "pattern/draft.h"
 

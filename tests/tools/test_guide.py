@@ -3,9 +3,10 @@
 
 usage: test_guide.py CONFORMANCE_PATTERNS GUIDE
 
-Blocks are fenced by ```json KIND. `pattern` and `policy` are tried on the blocks that follow: `match` and `nomatch` hold an event, `attributes match` and
-`attributes nomatch` the attributes of a message. `invalid` holds a pattern that is refused. Any other kind is an error, so that no example
-is left out by a slip.
+Blocks are fenced by ```json KIND. `pattern` (of a bus), `policy` (of a topic) and `filter` (of a mapping) are tried on the blocks that
+follow: `match` and `nomatch` hold an event, `attributes match` and `attributes nomatch` the attributes of a message. `invalid` holds a
+pattern that is refused, `invalid policy` and `invalid filter` one of these. Any other kind is an error, so that no example is left out by a
+slip.
 """
 import json
 import os
@@ -19,6 +20,7 @@ program, guide = sys.argv[1:3]
 with open(guide, encoding='utf-8') as source:
     text = source.read()
 
+scopes = {'policy': {'scope': 'MessageAttributes'}, 'filter': {'scope': 'Mapping'}}
 vectors = []
 pattern = None
 tried = True
@@ -26,9 +28,10 @@ for block in re.finditer(r'^```(.*)\n((?:.*\n)*?)```$', text, re.MULTILINE):
     kind, body = block.group(1), block.group(2).strip()
     line = text.count('\n', 0, block.start()) + 1
     vector = {'id': f'line {line}'}
-    if kind == 'json invalid':
+    if kind in ('json invalid', 'json invalid policy', 'json invalid filter'):
         vector.update(pattern_raw=body, expect='invalid_pattern')
-    elif kind in ('json pattern', 'json policy'):
+        vector.update(scopes.get(kind.split()[-1], {}))
+    elif kind in ('json pattern', 'json policy', 'json filter'):
         if not tried:
             sys.exit(f'{guide}:{line}: the pattern before this one is not tried on anything')
         pattern, tried = (kind, body), False
@@ -40,6 +43,7 @@ for block in re.finditer(r'^```(.*)\n((?:.*\n)*?)```$', text, re.MULTILINE):
             vector.update(attributes=json.loads(body), scope='MessageAttributes')
         else:
             vector.update(event_raw=body)
+            vector.update(scopes.get(pattern[0].split()[-1], {}))
     else:
         sys.exit(f'{guide}:{line}: a block of an unknown kind, or before any pattern: {kind}')
     vectors.append(vector)
