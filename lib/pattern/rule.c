@@ -38,16 +38,6 @@ static nb_atom *part_of(nb_atom *atom, uint32_t i)
     return atom->kind == NB_ANY ? nb_atom_parts(atom)[i] : atom;
 }
 
-static bool takes_absence(nb_atom *atom)
-{
-    for (uint32_t i = 0; i < part_count(atom); i++) {
-        if (part_of(atom, i)->kind == NB_ABSENT) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* ------------------------------------------------------------------------------------------------ hanging */
 
 static bool enlist(nb_index *index, _Atomic(nb_link *) *list, nb_atom *atom)
@@ -136,7 +126,7 @@ static uint16_t choose(const nb_conjunction *conjunction)
 
     for (uint16_t i = 0; i < conjunction->count; i++) {
         nb_atom *atom = nb_conjunction_atom(conjunction, i);
-        uint64_t cost = takes_absence(atom) ? UINT64_MAX : cost_of(atom);
+        uint64_t cost = nb_atom_takes_absence(atom) ? UINT64_MAX : cost_of(atom);
 
         if (cost != UINT64_MAX && cost <= best) { /* of equal ones the last: paths go from the general to the special */
             best = cost;
@@ -191,7 +181,7 @@ static nb_conjunction *make_conjunction(nb_index *index, nb_atom *const *atoms, 
     *conjunction = (nb_conjunction){ .count = (uint16_t)count, .shared = shared };
     for (uint32_t i = 0; i < count; i++) {
         conjunction->items[i] = atoms[i];
-        conjunction->absent |= takes_absence(atoms[i]);
+        conjunction->absent |= nb_atom_takes_absence(atoms[i]);
     }
     find_shared(atoms, count, conjunction->items + count);
     conjunction->hung = choose(conjunction);
