@@ -25,6 +25,7 @@ typedef struct rule {
 typedef struct rule_list {
     rule **all; /* each stays where it is: the matcher has pointers to them */
     size_t count;
+    size_t twins; /* that took the place of another */
 } rule_list;
 
 typedef enum wanted { NAMES, COUNT, EVENTS } wanted;
@@ -47,6 +48,22 @@ static long read_line(FILE *file, char **line, size_t *room)
     return (long)size;
 }
 
+/** Whether reading ended because it failed: a folder, a disk that is gone. */
+static bool has_failed(FILE *file, const char *name)
+{
+    if (!ferror(file))
+        return false;
+    fprintf(stderr, "match_events: %s: %s\n", name, strerror(errno));
+    return true;
+}
+
+/** Whether the rule that was added last took the place of one. */
+static bool was_there(nimbus_matcher *matcher, size_t before)
+{
+    nimbus_matcher_metrics metrics;
+    return !nimbus_failed(nimbus_matcher_get_metrics(matcher, &metrics)) && metrics.rules == before;
+}
+
 static bool add_rule(nimbus_matcher *matcher, rule_list *rules, char *line, const char *file, unsigned long number)
 {
     nimbus_error err = { 0 };
@@ -63,9 +80,13 @@ static bool add_rule(nimbus_matcher *matcher, rule_list *rules, char *line, cons
     } else if (nimbus_failed(nimbus_matcher_add(matcher, name, tab + 1, new_rule, &err))) {
         fprintf(stderr, "match_events: %s:%lu: %s: %s at byte %zu of the pattern\n", file, number, name, err.reason, err.offset);
     } else {
+        bool twice = was_there(matcher, rules->count - rules->twins);
+        if (twice)
+            fprintf(stderr, "match_events: %s:%lu: %s: a rule of this name stood above, and no longer counts\n", file, number, name);
         *new_rule = (rule){ name, 0 };
         rules->all[rules->count++] = new_rule;
-        return true;
+        rules->twins += twice;
+        return !twice;
     }
     free(new_rule);
     free(name);
@@ -85,6 +106,8 @@ static bool read_rules(nimbus_matcher *matcher, rule_list *rules, const char *na
         if (size > 0)
             ok = add_rule(matcher, rules, line, name, number) && ok;
     }
+    if (file != NULL && has_failed(file, name))
+        ok = false;
     free(line);
     if (file != NULL)
         fclose(file);
@@ -130,6 +153,8 @@ static bool match_all(nimbus_matcher *matcher, FILE *file, const char *name, wan
                 puts(line);
         }
     }
+    if (has_failed(file, name))
+        ok = false;
     free(line);
     return ok;
 }
@@ -165,7 +190,7 @@ int main(int argc, char **argv)
             fclose(file);
         return 2;
     }
-    rule_list rules = { NULL, 0 };
+    rule_list rules = { NULL, 0, 0 };
     bool any = false;
     bool ok = read_rules(matcher, &rules, argv[at]);
     ok = match_all(matcher, file, name, output, trusted, &any) && ok;
@@ -179,5 +204,9 @@ int main(int argc, char **argv)
     free(rules.all);
     if (file != stdin)
         fclose(file);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "match_events: cannot write: %s\n", strerror(errno));
+        ok = false;
+    }
     return !ok ? 2 : any ? 0 : 1;
 }

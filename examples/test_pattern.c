@@ -32,10 +32,17 @@ static char *text_of(const char *argument)
         size += got;
         text[size] = '\0';
     }
+    if (file == NULL || ferror(file)) {
+        fprintf(stderr, "test_pattern: %s: %s\n", argument + 1, strerror(errno));
+        free(text);
+        text = NULL;
+    } else if (text != NULL && strlen(text) != size) {
+        fprintf(stderr, "test_pattern: %s: it has a zero byte, which is no JSON\n", argument + 1);
+        free(text);
+        text = NULL;
+    }
     if (file != NULL)
         fclose(file);
-    else
-        fprintf(stderr, "test_pattern: %s: %s\n", argument + 1, strerror(errno));
     return text;
 }
 

@@ -57,6 +57,17 @@ def test_match_events(folder):
         out.write('bad\t{"a":1}\nnotab\n')
     status, out, err = run(match_events, rules, events)
     expect('a bad rule does not stop it', (status, out, ':5: bad: ' in err, ':6: no tab' in err), (2, names, True, True))
+    with open(rules, 'w') as out:
+        out.write(RULES + 'big\t{"source":["bank"]}\n')
+    status, out, err = run(match_events, rules, events)
+    expect('a name twice', (status, out, ':5: big: ' in err), (2, '1\torders\n2\tbig\n3\torders\tfiles\n', True))
+    status, out, err = run(match_events, rules, folder)
+    expect('a folder of events', (status, out, folder + ': Is a directory' in err), (2, '', True))
+    expect('a folder of rules', run(match_events, folder, events)[0], 2)
+    if os.path.exists('/dev/full'):
+        with open('/dev/full', 'w') as full:
+            done = subprocess.run([match_events, rules, events], stdout=full, stderr=subprocess.PIPE, check=False)
+            expect('a full disk', (done.returncode, b'cannot write' in done.stderr), (2, True))
     expect('no such file', run(match_events, rules + 'x', events)[0], 2)
     expect('no such events', run(match_events, rules, events + 'x')[0], 2)
     expect('no arguments', run(match_events)[0], 2)
@@ -85,6 +96,10 @@ def test_test_pattern(folder):
     status, out, _ = run(test_pattern, '@' + path, '{}')
     lines = out.split('\n')
     expect('the line of a file', (status, lines[1], lines[2]), (2, '    "b": "oops"', '    ^'))
+    with open(path, 'w') as out_file:
+        out_file.write('{"a":["x"]}\0{')
+    expect('a zero byte', run(test_pattern, '@' + path, '{}')[0], 2)
+    expect('a folder', run(test_pattern, '@' + folder)[0], 2)
     expect('no such file', run(test_pattern, '@' + path + 'x', '{}')[0], 2)
     expect('no arguments', run(test_pattern)[0], 2)
 
