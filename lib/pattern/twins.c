@@ -3,8 +3,9 @@
  *
  * Then the lists at or below one node may be served by two arrays, each by the element that suits the other, and the best element of each
  * alone (consistency.c) need not be among the right choices. So here a scope is a family: everything that a choice of elements may serve,
- * without what another choice serves better in every way. A family is bounded; what goes beyond serves less than what is kept, and has to
- * do with more than six lists below one array. It is only looked at when consistency.c says no.
+ * without what another choice serves better in every way. A family is bounded, or an event could make matching as slow as it likes: of
+ * more choices those that serve most are kept. So with more than six lists below one array a match may be missed, which
+ * docs/guide/patterns.md says. It is only looked at when consistency.c says no.
  */
 #include "pattern/play.h"
 
