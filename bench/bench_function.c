@@ -1,4 +1,7 @@
-/* bench_function.c - functions on one worker: asynchronous invocations, and the synchronous round trip, beside thread pools. */
+/*
+ * bench_function.c - functions on one worker: asynchronous invocations and the synchronous round trip, beside thread pools; and
+ * asynchronous delivery, beside whatever else a program would use to hand a message to another thread.
+ */
 #include "peers/peers.h"
 
 #include <nimbus/nimbus.h>
@@ -73,6 +76,24 @@ static const bench_subject pools[] = {
     { .name = "GThreadPool", .run = bench_run_pool, .impl = &peer_gthreadpool },
 };
 
+/* The peers have no acknowledgement, no retries, and mostly no bound. */
+#define DELIVERIES(target_1k)                                                                                                            \
+    { .name = "nimbus_invoke_async", .run = bench_run_pool, .impl = &ours_pool, .target = target_1k },                                   \
+        { .name = "eventpp EventQueue", .run = bench_run_threads, .impl = &peer_eventpp, .target = BENCH_AT_LEAST(1) },                  \
+        { .name = "mutex list, drain all", .run = bench_run_threads, .impl = &peer_drain_list, .target = BENCH_AT_LEAST(1) },            \
+        { .name = "uv_async + mutex list", .run = bench_run_threads, .impl = &peer_uv_async, .target = BENCH_AT_LEAST(1) },              \
+        { .name = "mutex+cond ring", .run = bench_run_threads, .impl = &peer_mutex_ring, .target = BENCH_AT_LEAST(2) },                  \
+        { .name = "TBB bounded queue", .run = bench_run_threads, .impl = &peer_tbb, .target = BENCH_AT_LEAST(2) },                       \
+        { .name = "zmq inproc PUSH/PULL", .run = bench_run_threads, .impl = &peer_zmq, .target = BENCH_AT_LEAST(2) },                    \
+        { .name = "GAsyncQueue", .run = bench_run_threads, .impl = &peer_gasyncqueue, .target = BENCH_AT_LEAST(2) },                     \
+        { .name = "nanomsg inproc push/pull", .run = bench_run_threads, .impl = &peer_nanomsg, .target = BENCH_AT_LEAST(2) },            \
+        { .name = "nng inproc push/pull", .run = bench_run_threads, .impl = &peer_nng, .target = BENCH_AT_LEAST(2) },                    \
+        { .name = "uv_queue_work", .run = bench_run_pool, .impl = &peer_uv, .target = BENCH_AT_LEAST(2) },                               \
+        { .name = "GThreadPool", .run = bench_run_pool, .impl = &peer_gthreadpool, .target = BENCH_AT_LEAST(2) },
+
+static const bench_subject deliveries[] = { DELIVERIES({ 0 }) };
+static const bench_subject deliveries_1k[] = { DELIVERIES(BENCH_MAX_NS(250)) };
+
 static const bench_subject round_trips[] = {
     { .name = "nimbus_invoke", .run = ours_invoke },
     { .name = "nimbus_invoke_async, semaphore", .run = bench_run_round_trip, .impl = &ours_pool },
@@ -82,11 +103,14 @@ static const bench_subject round_trips[] = {
 };
 
 #define POOLS .subjects = pools, .subject_count = BENCH_COUNT(pools)
+#define DELIVERY(list) .subjects = (list), .subject_count = BENCH_COUNT(list), .producers = 1, .consumers = 1
 #define ROUND_TRIPS .subjects = round_trips, .subject_count = BENCH_COUNT(round_trips)
 
 static const bench_case cases[] = {
     { .name = "asynchronous invoke to run, 1 worker, 64 B", .size = 64, POOLS },
     { .name = "asynchronous invoke to run, 1 worker, 1 KiB", .size = 1024, POOLS },
+    { .name = "asynchronous delivery to 1 thread, 64 B", .size = 64, DELIVERY(deliveries) },
+    { .name = "asynchronous delivery to 1 thread, 1 KiB", .size = 1024, DELIVERY(deliveries_1k) },
     { .name = "synchronous round trip, 1 worker, 64 B", .size = 64, ROUND_TRIPS },
 };
 

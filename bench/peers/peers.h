@@ -9,6 +9,9 @@
 extern const bench_transport peer_mutex_list; /**< one mutex: list, heap of visibilities, receipts: what a queue does, done plainly */
 extern const bench_transport peer_mutex_groups; /**< one mutex: groups, their lists, the open ones, heap of visibilities: a FIFO queue */
 extern const bench_transport peer_mutex_ring; /**< mutex, two conditions, ring of pointers: no acknowledgement */
+extern const bench_transport peer_drain_list; /**< mutex, condition, list without a bound; the receiver takes all of it at once */
+extern const bench_transport peer_eventpp;    /**< EventQueue: never there, Debian does not package it */
+extern const bench_transport peer_uv_async;   /**< a list under a mutex, uv_async_send to the receiver's loop */
 extern const bench_transport peer_gasyncqueue;
 extern const bench_transport peer_zmq;    /**< inproc PUSH/PULL */
 extern const bench_transport peer_nng;    /**< inproc push/pull */
