@@ -120,6 +120,8 @@ struct nimbus_function {
     uint32_t limit;
     nb_list stays;                     /* nb_stay: workers in a place */
     int64_t typical;                   /* a call's duration that was measured lately */
+    uint32_t patience;                 /* of invokers who wait for an answer: see invoke.c */
+    uint32_t hurried;                  /* how many did not look for it, since the last one who did */
     nb_list calls;                     /* nb_sync that wait for a place */
     nb_list started;                   /* nb_sync whose handler runs, or which are kept */
     nb_list feeds;                     /* nb_feed; the next to be looked at first */

@@ -17,13 +17,52 @@ void nb_sync_release(nb_sync *sync)
     }
 }
 
+/*
+ * An answer that comes within the time of a wake-up is looked for, and costs neither side one: the invoker looks as often as an idle worker
+ * does before it sleeps. Whether that pays shows when it is tried: each answer that was found so is PATIENCE more tries, and when they have
+ * all been in vain, as where both threads share a processor, one call in IMPATIENCE tries again. Inside a handler nobody looks: a worker
+ * that waits is to be replaced at once.
+ */
+#define PATIENCE 8u
+#define IMPATIENCE 64u
+#define WORTH_LOOKING 20000 /* ns: who waits no longer than that does not look */
+
+/* Whether this call is to look. */
+static bool may_look_locked(nimbus_function *function, int64_t wait)
+{
+    const nimbus_runtime *nb = function->object.runtime;
+
+    if (nb->exec.looks == 0 || nb->driven || wait < WORTH_LOOKING || nb_inside(nb)) {
+        return false;
+    }
+    if (function->patience > 0 || ++function->hurried == IMPATIENCE) {
+        function->hurried = 0;
+        return true;
+    }
+    return false;
+}
+
+static bool looked_and_found(nb_sync *sync)
+{
+    bool set = nb_parker_is_set(&sync->parker);
+
+    for (uint32_t i = 0; i < sync->exec->looks && !set; i++) {
+        nb_pause();
+        set = nb_parker_is_set(&sync->parker);
+    }
+    return set;
+}
+
 /* The invoker stops waiting. NIMBUS_OK: there is a result. */
-static nimbus_status stop_waiting(nimbus_function *function, nb_sync *sync, nb_slept slept)
+static nimbus_status stop_waiting(nimbus_function *function, nb_sync *sync, nb_slept slept, bool looked, bool found)
 {
     nimbus_status status;
     bool withdrawn = false;
 
     nb_lock_acquire(&function->lock);
+    if (looked) {
+        function->patience = found ? PATIENCE : function->patience - (function->patience > 0);
+    }
     if (sync->waiting) {
         sync->waiting = false;
         withdrawn = !sync->started;
@@ -80,8 +119,9 @@ nimbus_status nb_function_invoke(nimbus_function *function, nimbus_message *mess
 {
     nimbus_runtime *nb = function->object.runtime;
     nimbus_status status = may_invoke(function);
+    nb_slept slept = NB_SLEPT_SET;
+    bool look, found;
     nb_sync *sync;
-    nb_slept slept;
 
     if (status != NIMBUS_OK) {
         return status;
@@ -95,9 +135,13 @@ nimbus_status nb_function_invoke(nimbus_function *function, nimbus_message *mess
     nb_list_push(&function->calls, &sync->link);
     nb_function_note_locked(function);
     nb_function_wake_locked(function);
+    look = may_look_locked(function, wait);
     nb_lock_release(&function->lock);
-    slept = nb_exec_sleep(&nb->exec, &sync->parker, nb_add_time(nb_clock_elapsed(&nb->clock), wait));
-    status = stop_waiting(function, sync, slept);
+    found = look && looked_and_found(sync);
+    if (!found) {
+        slept = nb_exec_sleep(&nb->exec, &sync->parker, nb_add_time(nb_clock_elapsed(&nb->clock), wait));
+    }
+    status = stop_waiting(function, sync, slept, look, found);
     nb_waiting_end(nb);
     if (status == NIMBUS_OK && ret != NULL) {
         memset(ret, 0, sizeof *ret);
