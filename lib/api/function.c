@@ -167,28 +167,30 @@ nimbus_status nimbus_function_set_concurrency(nimbus_function *function, int32_t
 
 /* ----------------------------------------------------------------------------------------------- invoke */
 
-/* The payload as a message. An empty one is allowed. */
-static nimbus_status make_payload(nimbus_function *function, nimbus_body body, nimbus_message **ret)
+static nimbus_status make_other_payload(nimbus_function *function, const nimbus_body *body, nimbus_message **ret)
 {
-    const nimbus_limits *limits = &function->object.runtime->limits;
-    nb_message_spec spec;
-    size_t size;
+    nb_message_spec spec = { .body = *body };
+    size_t size = body->kind == NIMBUS_BODY_SHARE && body->message != NULL ? nb_message_body(body->message).size : body->size;
 
-    if (body.kind == NIMBUS_BODY_COPY && body.data != NULL && body.size <= limits->max_message_size) { /* most are so */
-        return nb_message_copy(function->object.heap, body.data, body.size, ret);
-    }
-    spec = (nb_message_spec){ .body = body };
-    size = body.kind == NIMBUS_BODY_SHARE && body.message != NULL ? nb_message_body(body.message).size : body.size;
-    if ((unsigned)body.kind > NIMBUS_BODY_SHARE || (body.kind != NIMBUS_BODY_SHARE && body.size > 0 && body.data == NULL)) {
+    if ((unsigned)body->kind > NIMBUS_BODY_SHARE || (body->kind != NIMBUS_BODY_SHARE && body->size > 0 && body->data == NULL)) {
         return NIMBUS_E_INVALID;
     }
-    if (size > limits->max_message_size) {
+    if (size > function->object.runtime->limits.max_message_size) {
         return NIMBUS_E_TOO_LARGE;
     }
-    if (body.kind == NIMBUS_BODY_NONE) {
+    if (body->kind == NIMBUS_BODY_NONE) {
         spec.body = (nimbus_body){ .kind = NIMBUS_BODY_COPY };
     }
     return nb_message_make(function->object.heap, &spec, ret);
+}
+
+/* The payload as a message. An empty one is allowed. */
+static inline nimbus_status make_payload(nimbus_function *function, const nimbus_body *body, nimbus_message **ret)
+{
+    if (body->kind == NIMBUS_BODY_COPY && body->data != NULL && body->size <= function->object.runtime->limits.max_message_size) {
+        return nb_message_copy(function->object.heap, body->data, body->size, ret); /* most are so */
+    }
+    return make_other_payload(function, body, ret);
 }
 
 nimbus_status nimbus_invoke(nimbus_function *function, nimbus_body body, nimbus_duration wait, nimbus_invoke_result *ret)
@@ -200,7 +202,7 @@ nimbus_status nimbus_invoke(nimbus_function *function, nimbus_body body, nimbus_
         status = NIMBUS_E_INVALID;
     }
     if (status == NIMBUS_OK) {
-        status = make_payload(function, body, &message);
+        status = make_payload(function, &body, &message);
     }
     if (status == NIMBUS_E_CLOSED && body.kind == NIMBUS_BODY_ADOPT && body.free_fn != NULL) {
         body.free_fn(body.data, body.size, body.user); /* taken, as it is when the instance is shut down later */
@@ -223,7 +225,7 @@ nimbus_status nimbus_invoke_async(nimbus_function *function, nimbus_body body, n
     nimbus_message *message = NULL;
 
     if (status == NIMBUS_OK) {
-        status = make_payload(function, body, &message);
+        status = make_payload(function, &body, &message);
     }
     if (status != NIMBUS_OK) {
         return status;

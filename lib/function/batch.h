@@ -19,7 +19,10 @@ void nb_call_give_back(const nb_function_call *at, nb_delivery *delivery);
 
 /* The message of the first of several deliveries, if it comes from a queue with an order and is not the only one; a reference: by the time
  * that the outcome is known the slot may be empty. Else NULL. */
-nimbus_message *nb_call_leader(const nb_delivery *slots, uint32_t count);
+static inline nimbus_message *nb_call_leader(const nb_delivery *slots, uint32_t count)
+{
+    return count > 1 && slots[0].sequence != 0 ? nb_message_retain(slots[0].message) : NULL; /* the number: its queue has an order */
+}
 
 /* Whether a later delivery of the same take is of its group. Of none, if leader is NULL; an empty slot waits for nobody. */
 bool nb_call_waits_for(const nb_delivery *later, const nimbus_message *leader);

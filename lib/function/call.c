@@ -5,7 +5,7 @@
 
 #include "function/batch.h"
 
-static nimbus_outcome call_handler(const nb_function_call *at, nb_call *call, nimbus_delivery *slot, struct nimbus_batch *batch)
+static inline nimbus_outcome call_single(const nb_function_call *at, nb_call *call, nimbus_delivery *slot)
 {
     const nb_handler *handler = at->stay->handler;
     nimbus_outcome outcome;
@@ -13,9 +13,23 @@ static nimbus_outcome call_handler(const nb_function_call *at, nb_call *call, ni
 
     nb_stay_call_begins(at->stay);
     nb_frame_enter(&frame, call->nb, at->function);
-    outcome = batch != NULL ? handler->batch(batch, handler->user) : handler->single(slot, handler->user);
+    outcome = handler->single(slot, handler->user);
     nb_frame_leave(&frame);
-    nb_stay_call_ended(at->stay, batch != NULL ? batch->count : 1);
+    nb_stay_call_ended(at->stay, 1);
+    return outcome;
+}
+
+static nimbus_outcome call_batch(const nb_function_call *at, nb_call *call, struct nimbus_batch *batch)
+{
+    const nb_handler *handler = at->stay->handler;
+    nimbus_outcome outcome;
+    nb_frame frame;
+
+    nb_stay_call_begins(at->stay);
+    nb_frame_enter(&frame, call->nb, at->function);
+    outcome = handler->batch(batch, handler->user);
+    nb_frame_leave(&frame);
+    nb_stay_call_ended(at->stay, batch->count);
     return outcome;
 }
 
@@ -37,11 +51,6 @@ void nb_call_give_back(const nb_function_call *at, nb_delivery *delivery)
 {
     nb_function_settle(at, delivery, NIMBUS_LATER, NULL);
     nb_delivery_let_go(delivery);
-}
-
-nimbus_message *nb_call_leader(const nb_delivery *slots, uint32_t count)
-{
-    return count > 1 && slots[0].sequence != 0 ? nb_message_retain(slots[0].message) : NULL; /* the number: its queue has an order */
 }
 
 bool nb_call_waits_for(const nb_delivery *later, const nimbus_message *leader)
@@ -73,7 +82,7 @@ bool nb_call_run_single(nb_function_call *at, nimbus_delivery *slot, uint32_t *u
 
     init_call(&call, at);
     delivery->call = &call;
-    outcome = call_handler(at, &call, slot, NULL);
+    outcome = call_single(at, &call, slot);
     delivery->call = NULL;
     if (call.kept != NULL) {
         nb_invocation_handler_returned(call.kept, &call, outcome);
@@ -119,7 +128,7 @@ void nb_call_run_batch(nb_function_call *at, nb_delivery *slots, uint32_t count)
         slots[i].call = &call;
         slots[i].mark = NB_UNMARKED;
     }
-    outcome = call_handler(at, &call, NULL, &batch);
+    outcome = call_batch(at, &call, &batch);
     outcome = outcome == NIMBUS_DONE || outcome == NIMBUS_REJECT ? outcome : NIMBUS_RETRY;
     for (uint32_t i = 0; i < count; i++) {
         nimbus_message *leader = nb_call_leader(&slots[i], count - i);

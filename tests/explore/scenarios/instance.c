@@ -162,6 +162,29 @@ static void invoke_and_wait(uint32_t me)
     done();
 }
 
+/* The same where the invoker looks for the answer before it sleeps. */
+static void setup_looked(void)
+{
+    explore_processors(2);
+    setup_alone();
+}
+
+/* The answer comes while its invoker's time runs out. Wrong: who answers wakes the invoker when he has let go of the call (settle.c). */
+static void invoke_in_time(uint32_t me)
+{
+    nimbus_invoke_result result = { 0 };
+    nimbus_status status = NIMBUS_OK;
+
+    if (me == 0) {
+        status = nimbus_invoke(function, nimbus_text("x"), NIMBUS_MS(1), &result);
+        explore_check(status == NIMBUS_OK || status == NIMBUS_E_TIMEOUT);
+        explore_note(status == NIMBUS_OK);
+    } else {
+        explore_pass_time(NIMBUS_MS(2));
+    }
+    done();
+}
+
 /* A shutdown against invocations: each is refused or handled. */
 static void shutdown_function(uint32_t me)
 {
@@ -353,6 +376,9 @@ static const explore_scenario scenarios[] = {
     { .name = "function_limit_lowered", .threads = 2, .setup = setup_two_workers, .thread = limit, .finish = all_handled, .share = 4 },
     { .name = "function_delete", .threads = 2, .setup = setup_two_workers, .thread = delete_function, .finish = some_handled, .share = 4 },
     { .name = "function_invoke", .threads = 2, .setup = setup_alone, .thread = invoke_and_wait, .finish = all_handled, .share = 4 },
+    { .name = "function_invoke_looked", .threads = 2, .setup = setup_looked, .thread = invoke_and_wait, .finish = all_handled,
+      .share = 4 },
+    { .name = "function_invoke_in_time", .threads = 2, .setup = setup_looked, .thread = invoke_in_time, .finish = noted, .share = 4 },
     { .name = "function_shutdown", .threads = 2, .setup = setup_alone, .thread = shutdown_function, .finish = all_handled, .share = 4 },
     { .name = "topic_unsubscribe", .threads = 2, .setup = setup_topic, .thread = unsubscribe, .finish = noted, .share = 4 },
     { .name = "topic_publish_receive", .threads = 3, .setup = setup_topic_to_queue, .thread = publish_receive, .finish = noted,
