@@ -331,6 +331,6 @@ static const explore_scenario scenarios[] = {
     { .name = "exec_bell", .threads = 2, .setup = setup_driven, .thread = bell, .finish = finish_bell, .share = 4 },
 };
 
-static const char *const covers[] = { "lib/exec/exec.c", "lib/exec/state.c", "lib/exec/worker.c", NULL };
+static const char *const covers[] = { "lib/exec/exec.c", "lib/exec/state.c", "lib/exec/worker.c", "lib/exec/worker.h", NULL };
 static const explore_subject subject = { "exec", covers, NULL, scenarios, EXPLORE_COUNT(scenarios) };
 EXPLORE_SUBJECT(subject);
