@@ -221,6 +221,48 @@ static void sqs_n7_with_few_in_flight_nothing_changes(void **state)
     (void)TAKE(queue, "quiet");
 }
 
+/* One short of where shares begin to tell: it took all the time, and is served first all the same, for it came first. */
+static void sqs_n7_nobody_is_noisy_one_short_of_enough(void **state)
+{
+    world *w = *state;
+    nimbus_queue *queue = FAIR(w, "q", .visibility_timeout = NIMBUS_MINUTES(10));
+    nimbus_receipt slow;
+
+    send_to(queue, "slow", "slow", 3);
+    slow = TAKE(queue, "slow");
+    ADVANCE(w, NIMBUS_SECONDS(20));
+    OK(nimbus_queue_delete_message(queue, slow));
+    for (int i = 0; i < NOISY - 1; i++) {
+        send_to(queue, "other", "other", 1);
+        (void)receive_of(queue, "other", "other");
+    }
+    send_to(queue, "quiet", "quiet", 1);
+    (void)TAKE(queue, "slow"); /* now they are enough */
+    (void)TAKE(queue, "quiet");
+    (void)TAKE(queue, "slow");
+}
+
+/* A move task takes what waits, of whomever. */
+static void what_a_noisy_one_has_is_moved_too(void **state)
+{
+    world *w = *state;
+    nimbus_queue *queue = FAIR(w, "q", .delay = 0), *to = PLAIN_QUEUE(w, "to");
+    nimbus_move_task *task;
+
+    send_to(queue, "loud", "loud", NOISY + 5);
+    send_to(queue, "quiet", "quiet", 2);
+    take_many(queue, "loud", NOISY, NULL);
+    (void)TAKE(queue, "quiet"); /* which looks who is noisy */
+    EQ(METRICS(queue).noisy_groups, 1);
+    task = nimbus_queue_redrive(queue, &(nimbus_redrive_options){ .destination = to, .any_source = true }, &w->err);
+    SETUP_OK(w);
+    RUN(w);
+    OK(nimbus_move_task_wait(task, 0));
+    nimbus_move_task_release(task);
+    COUNTS(queue, 0, 0, NOISY + 1);
+    COUNTS(to, 6, 0, 0);
+}
+
 static void sqs_n8_nobody_starves(void **state)
 {
     world *w = *state;
@@ -395,6 +437,8 @@ int main(void)
         DRIVEN(sqs_n5_of_noisy_ones_that_with_the_fewest_in_flight),
         DRIVEN(sqs_n6_quiet_again),
         DRIVEN(sqs_n7_with_few_in_flight_nothing_changes),
+        DRIVEN(sqs_n7_nobody_is_noisy_one_short_of_enough),
+        DRIVEN(what_a_noisy_one_has_is_moved_too),
         DRIVEN(sqs_n8_nobody_starves),
         DRIVEN(no_message_twice_in_a_receive),
         DRIVEN(fixed_and_checked),

@@ -559,6 +559,71 @@ static void purged_while_carried(void **state)
     shop_close(&s);
 }
 
+/* ----------------------------------------------------------------------------------------------- the heap */
+
+#define RANKED 60u
+
+typedef struct ranks {
+    nb_ranked of[RANKED]; /* group NULL: not in the heap */
+    nb_group *group[RANKED];
+} ranks;
+
+static nb_group *earliest(const ranks *all)
+{
+    const nb_ranked *best = NULL;
+
+    for (size_t i = 0; i < RANKED; i++) {
+        const nb_ranked *one = &all->of[i];
+
+        if (one->group != NULL &&
+            (best == NULL || one->at < best->at ||
+             (one->at == best->at && (one->turn < best->turn || (one->turn == best->turn && one->sequence < best->sequence))))) {
+            best = one;
+        }
+    }
+    return best != NULL ? best->group : NULL;
+}
+
+/* Groups come in, go, and change their key, which has few values in each of its parts; the top is what a look at all finds. */
+static void the_heap_against_a_look_at_all(void **state)
+{
+    shop s;
+    nb_order *order;
+    ranks all;
+    uint64_t random = 7, sequence = 0;
+
+    (void)state;
+    shop_open(&s, &standard);
+    order = nb_groups_make(s.nb->heap, 1, false);
+    CHECK(order != NULL);
+    memset(&all, 0, sizeof all);
+    for (uint32_t i = 0; i < RANKED; i++) {
+        char id[8];
+        nb_group_name name;
+
+        snprintf(id, sizeof id, "g%u", i);
+        name = nb_groups_name(order, id, strlen(id));
+        all.group[i] = nb_groups_get(order, &name);
+        CHECK(all.group[i] != NULL);
+    }
+    for (int step = 0; step < 30000; step++) {
+        uint32_t i = (uint32_t)(nb_random_mix(++random) % RANKED);
+
+        if (nb_random_mix(++random) % 4 == 0) {
+            nb_groups_unrank(order, all.group[i]);
+            all.of[i].group = NULL;
+        } else {
+            uint64_t key = nb_random_mix(++random);
+
+            all.of[i] = (nb_ranked){ (int64_t)(key % 3), (int64_t)(key / 3 % 3), ++sequence % 1000 * 1000 + i, all.group[i] };
+            nb_groups_rank(order, &all.of[i]);
+        }
+        CHECK(nb_groups_top(order) == earliest(&all));
+    }
+    nb_groups_free(order);
+    shop_close(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -573,6 +638,7 @@ int main(void)
         cmocka_unit_test(delays),
         cmocka_unit_test(undone_takes),
         cmocka_unit_test(against_a_plain_list),
+        cmocka_unit_test(the_heap_against_a_look_at_all),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
