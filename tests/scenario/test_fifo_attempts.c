@@ -258,6 +258,26 @@ static void attempts_are_forgotten(void **state)
     let_go(&one, 1);
 }
 
+/* The longest time that a message may stay hidden counts from the receive that was repeated last, as from any other. */
+static void sqs_f24_the_longest_time_counts_from_the_repetition(void **state)
+{
+    world *w = *state;
+    nimbus_queue *queue = filled(w);
+    nimbus_receive_options options = { .attempt_id = "try", .visibility_timeout = NIMBUS_MINUTES(10) };
+    nimbus_delivery one = { 0 };
+    nimbus_receipt receipt;
+
+    OK(nimbus_queue_receive(queue, 0, &options, &one, 1, NULL));
+    receipt = receipt_of(&one);
+    nimbus_delivery_release(&one);
+    ADVANCE(w, NIMBUS_MINUTES(4));
+    OK(nimbus_queue_receive(queue, 0, &options, &one, 1, NULL));
+    nimbus_delivery_release(&one);
+    IS(nimbus_queue_change_visibility(queue, receipt, NIMBUS_HOURS(12) + 1), NIMBUS_E_INVALID);
+    OK(nimbus_queue_change_visibility(queue, receipt, NIMBUS_HOURS(12)));
+    LEDGER(queue);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -265,6 +285,7 @@ int main(void)
         DRIVEN(sqs_f24_repeated_for_no_time),
         DRIVEN(sqs_f24_another_id_is_another_receive),
         DRIVEN(sqs_f24_with_a_visibility_of_its_own),
+        DRIVEN(sqs_f24_the_longest_time_counts_from_the_repetition),
         DRIVEN(sqs_f25_settled_changed_or_lapsed),
         DRIVEN(sqs_f25_after_five_minutes_it_is_new),
         DRIVEN(attempts_that_are_refused),

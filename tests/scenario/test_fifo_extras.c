@@ -125,6 +125,7 @@ static void a_cancel_takes_a_message_out_of_its_group(void **state)
     COUNTS(queue, 0, 0, 0);
     EQ(METRICS(queue).cancelled, 2);
     EQ(METRICS(queue).groups, 0); /* freed when it is empty (SQS-F11) */
+    EQ(METRICS(queue).groups_locked, 0);
 }
 
 /* Facts of FIFO queues are not shown where there is no such thing. */

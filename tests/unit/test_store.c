@@ -2,6 +2,7 @@
 #include "shop.h"
 
 #include "base/number.h"
+#include "store/carry.h"
 
 static const nb_store_config standard = {
     .visibility = 30 * SECOND,
@@ -1487,6 +1488,34 @@ static void zombies_do_not_pile_up(void **state)
     shop_close(&s);
 }
 
+/* What was given back unseen has left the ready ring, and a walk comes to it all the same, first. */
+static void a_walk_comes_to_what_was_given_back(void **state)
+{
+    nimbus_receipt receipt;
+    nb_carried carried;
+    nb_carry walk;
+    shop s;
+
+    (void)state;
+    shop_open(&s, &standard);
+    OK(offer(&s, "a", 0));
+    OK(offer(&s, "b", 0));
+    receipt = GRAB(&s, "a");
+    nb_store_untake(&s.store, receipt);
+    OK(nb_store_carry_begin(&s.store, &walk));
+    for (int i = 0; i < 2; i++) {
+        OK(nb_store_carry_next(&s.store, &walk, &carried));
+        CHECK(bytes_are(nb_message_body(carried.parcel.message), i == 0 ? "a" : "b"));
+        CHECK(nb_store_lift(&s.store, &carried));
+        nb_parcel_release(&carried.parcel);
+        nb_store_put_down(&s.store, &carried, true);
+    }
+    IS(nb_store_carry_next(&s.store, &walk, &carried), NIMBUS_EMPTY);
+    nb_store_carry_end(&s.store, &walk);
+    GAUGES(&s, 0, 0, 0);
+    shop_close(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1527,6 +1556,7 @@ int main(void)
         cmocka_unit_test(deleted_together),
         cmocka_unit_test(a_slot_waits_for_its_entry),
         cmocka_unit_test(zombies_do_not_pile_up),
+        cmocka_unit_test(a_walk_comes_to_what_was_given_back),
         cmocka_unit_test(random_walk),
     };
 

@@ -559,6 +559,29 @@ static void purged_while_carried(void **state)
     shop_close(&s);
 }
 
+/* A group's place is by when its head became ready: not by when somebody looked, nor by when it was given back unseen. */
+static void ready_since_when(void **state)
+{
+    shop s;
+
+    (void)state;
+    begin(&s);
+    send_later(&s, 'a', '1', 10 * SECOND);
+    send_later(&s, 'b', '2', 5 * SECOND);
+    nb_clock_set(&s.nb->clock, nb_clock_elapsed(&s.nb->clock) + 20 * SECOND); /* as a real clock goes on: no timer has fired yet */
+    TAKES(&s, 2, "21");
+    OK(nb_store_delete(&s.store, receipts[0]));
+    OK(nb_store_delete(&s.store, receipts[1]));
+    send(&s, 'a', '3');
+    OK(nimbus_advance(s.nb, SECOND));
+    send(&s, 'b', '4');
+    TAKES(&s, 1, "3");
+    OK(nimbus_advance(s.nb, SECOND / 10));
+    nb_store_untake(&s.store, receipts[received - 1]);
+    TAKES(&s, 2, "34");
+    shop_close(&s);
+}
+
 /* ----------------------------------------------------------------------------------------------- the heap */
 
 #define RANKED 60u
@@ -638,6 +661,7 @@ int main(void)
         cmocka_unit_test(delays),
         cmocka_unit_test(undone_takes),
         cmocka_unit_test(against_a_plain_list),
+        cmocka_unit_test(ready_since_when),
         cmocka_unit_test(the_heap_against_a_look_at_all),
     };
 

@@ -208,6 +208,16 @@ static void finish_purged(void)
     finish();
 }
 
+/* Nothing is held behind the end, and what was not carried away is discarded. */
+static void finish_ended(void)
+{
+    nb_store_counts c;
+
+    nb_store_get_counts(&the_shop.store, &c);
+    explore_check(c.ready + c.delayed + c.in_flight == 0 && c.discarded + carried_away == the_shop.sent);
+    finish();
+}
+
 /* All that was not taken is there to be taken, in its order. */
 static void finish_all(void)
 {
@@ -276,7 +286,7 @@ static const explore_scenario scenarios[] = {
     { .name = "store_carry_untaken", .threads = 2, .setup = setup_untaken, .thread = carry_take, .finish = finish_all },
     { .name = "store_carry_purge", .threads = 3, .setup = setup_one, .thread = carry_purge, .finish = finish_purged },
     { .name = "store_carry_away_purge", .threads = 3, .setup = setup_one_taken, .thread = carry_purge, .finish = finish_purged },
-    { .name = "store_carry_end", .threads = 2, .setup = setup_two, .thread = carry_end, .finish = finish },
+    { .name = "store_carry_end", .threads = 2, .setup = setup_two, .thread = carry_end, .finish = finish_ended },
     { .name = "store_carry_stuck", .threads = 3, .setup = setup_stuck, .thread = carry_stuck, .finish = finish_stuck },
     { .name = "store_carry_look", .threads = 3, .setup = setup_one, .thread = carry_look, .finish = finish_all },
     { .name = "store_eager", .threads = 3, .setup = setup_eager, .thread = eager, .finish = eager_finish },
