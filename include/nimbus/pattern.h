@@ -169,7 +169,7 @@ typedef struct nimbus_finding {
  * @param room      0: they are only counted
  * @param ret_count findings there are, which may be more than room: then ret has the first of them; NULL: not wanted
  * Returns: NIMBUS_OK: it compiles, though there may be lints; else the status of the first error, which nimbus_pattern_compile says, too;
- * NIMBUS_E_NO_MEMORY: *ret_count is untouched, and what ret holds means nothing; NIMBUS_E_INVALID: nothing is written.
+ * NIMBUS_E_NO_MEMORY and NIMBUS_E_INVALID: nothing is written.
  * Threads: any. Blocks: no. Allocates: yes.
  * Source: EB-P1, EB-P4, EB-P8, EB-P9.
  */

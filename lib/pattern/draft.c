@@ -41,30 +41,88 @@ bool nb_draft_limits(const nimbus_pattern_options *options, nb_draft_limit *ret,
 
 /* ---------------------------------------------------------------------------------------------- reporting */
 
-/* Puts a finding behind those at the same place and before it; with no room left the last one goes. */
+/* A finding before it has its place. */
+typedef struct fault {
+    size_t offset;
+    nimbus_status status;
+    const char *reason;
+} fault;
+
 static void find(nb_draft *draft, nimbus_status status, size_t offset, const char *reason)
 {
-    nb_findings *findings = draft->findings;
-    size_t at;
+    size_t size = strlen(reason) + 1;
+    char *copy;
+    fault *f;
 
-    if (findings == NULL) {
+    if (draft->findings == NULL) {
         return;
     }
-    at = findings->count < findings->room ? findings->count : findings->room;
-    findings->count++;
-    while (at > 0 && findings->to[at - 1].offset > offset) {
-        if (at < findings->room) {
-            findings->to[at] = findings->to[at - 1];
-        }
-        at--;
+    copy = nb_arena_alloc(&draft->arena, size);
+    if (copy == NULL) {
+        nb_draft_starved(draft);
+        return;
     }
-    if (at < findings->room) {
-        nimbus_finding *finding = &findings->to[at];
+    memcpy(copy, reason, size);
+    f = nb_row_add(draft, &draft->faults, sizeof *f);
+    if (f != NULL) {
+        *f = (fault){ offset, status, copy };
+    }
+}
+
+/* Two runs of faults, from a and from b on, become one; of equal offsets those of a come first. */
+static void merge(const fault *from, fault *to, size_t a, size_t b, size_t end)
+{
+    size_t middle = b;
+
+    for (size_t i = a; i < end; i++) {
+        bool first = a < middle && (b == end || from[a].offset <= from[b].offset);
+
+        to[i] = from[first ? a++ : b++];
+    }
+}
+
+/* In the order of the text, and at one place as they were found. NULL: starved. */
+static const fault *sort_faults(nb_draft *draft)
+{
+    size_t count = draft->faults.count;
+    fault *from = draft->faults.items;
+    fault *to = nb_arena_alloc(&draft->arena, count * sizeof *to);
+
+    if (to == NULL) {
+        nb_draft_starved(draft);
+        return NULL;
+    }
+    for (size_t width = 1; width < count; width *= 2) {
+        fault *other = from;
+
+        for (size_t at = 0; at < count; at += 2 * width) {
+            size_t middle = at + width < count ? at + width : count;
+
+            merge(from, to, at, middle, middle + width < count ? middle + width : count);
+        }
+        from = to;
+        to = other;
+    }
+    return from;
+}
+
+/* The first findings that there is room for. */
+static void hand_over(nb_draft *draft)
+{
+    nb_findings *findings = draft->findings;
+    const fault *faults = draft->faults.count != 0 ? sort_faults(draft) : NULL;
+
+    if (faults == NULL) {
+        return;
+    }
+    findings->count = draft->faults.count;
+    for (size_t i = 0; i < findings->count && i < findings->room; i++) {
+        nimbus_finding *finding = &findings->to[i];
 
         memset(finding, 0, sizeof *finding);
-        finding->status = status;
-        finding->offset = offset;
-        snprintf(finding->reason, sizeof finding->reason, "%s", reason);
+        finding->status = faults[i].status;
+        finding->offset = faults[i].offset;
+        snprintf(finding->reason, sizeof finding->reason, "%s", faults[i].reason);
     }
 }
 
@@ -215,6 +273,9 @@ nimbus_status nb_draft_open(nb_draft *draft, nb_heap *heap, const nb_draft_limit
         if (!nb_draft_is_starved(draft)) {
             nb_expand(draft);
         }
+    }
+    if (findings != NULL && !nb_draft_is_starved(draft)) {
+        hand_over(draft);
     }
     return nb_draft_tell(draft, err, call);
 }

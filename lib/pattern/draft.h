@@ -91,7 +91,7 @@ typedef struct nb_draft_limit {
     uint32_t max_fields, max_combinations, max_wildcards;
 } nb_draft_limit;
 
-/* Where findings go, in the order of their offsets; nimbus_pattern_check. */
+/* Where findings go at the end, in the order of their offsets; nimbus_pattern_check. */
 typedef struct nb_findings {
     nimbus_finding *to;
     size_t room, count;
@@ -121,6 +121,7 @@ typedef struct nb_draft {
     size_t failed_at;     /* its offset */
     char reason[160];
     nb_findings *findings;
+    nb_row faults;        /* of draft.c: what becomes findings, as it was found */
 } nb_draft;
 
 /* The options as limits, defaults filled in. False: out of range, and *ret_field names the option. */

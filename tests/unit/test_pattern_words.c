@@ -226,15 +226,48 @@ static void check_without_memory(void **state)
             budget b = { .until_failure = n, .once = once != 0 };
             const nimbus_allocator allocator = { budget_allocate, budget_release, &b };
             size_t count = 99;
+            nimbus_finding finding = { .offset = 99 };
 
             assert_true(n < 60);
             status = nimbus_pattern_check("{\"a\":[1,1],\"$or\":[{\"b\":[{\"wildcard\":\"x*y\"}]},{\"c\":[2]}]}",
-                                          &(nimbus_pattern_options){ .allocator = &allocator }, NULL, 0, &count);
+                                          &(nimbus_pattern_options){ .allocator = &allocator }, &finding, 1, &count);
             assert_int_equal(count, status == NIMBUS_OK ? 1 : 99);
+            assert_int_equal(finding.offset, status == NIMBUS_OK ? 8 : 99);
             assert_int_equal(b.live, 0);
         }
         assert_int_equal(status, NIMBUS_OK);
     }
+}
+
+/* Thousands, of which the half is found behind the others: all are there, in order, however little room there is. */
+static void finds_thousands_in_order(void **state)
+{
+    enum { KEYS = 3000 };
+    char *text = malloc(KEYS * 12 + 3);
+    nimbus_finding *findings = calloc(2 * KEYS, sizeof *findings);
+    size_t at = 1;
+
+    (void)state;
+    assert_non_null(text);
+    assert_non_null(findings);
+    text[0] = '{';
+    for (size_t i = 0; i < KEYS; i++) {
+        at += (size_t)sprintf(text + at, "%s\"a\":[1,1]", i == 0 ? "" : ",");
+    }
+    strcpy(text + at, "}");
+    for (size_t room = 1; room <= 2 * KEYS; room = room == 1 ? 777 : room == 777 ? 2 * KEYS : 2 * KEYS + 1) {
+        size_t count = 0;
+
+        assert_int_equal(nimbus_pattern_check(text, NULL, findings, room, &count), NIMBUS_OK);
+        assert_int_equal(count, 2 * KEYS - 1); /* each list but the first overrides, and each says 1 twice */
+        for (size_t i = 0; i < room && i < count; i++) { /* the first list's, then a list and what is in it, by turns */
+            size_t list = (i + 1) / 2;
+
+            assert_int_equal(findings[i].offset, 5 + list * 10 + (i % 2 == 0 ? 3 : 0));
+        }
+    }
+    free(findings);
+    free(text);
 }
 
 static void checks_arguments_of_check(void **state)
@@ -487,6 +520,7 @@ int main(void)
         cmocka_unit_test(profiles_say_what_they_lack),
         cmocka_unit_test(lints_what_cannot_be_meant),
         cmocka_unit_test(check_without_memory),
+        cmocka_unit_test(finds_thousands_in_order),
         cmocka_unit_test(checks_arguments_of_check),
         cmocka_unit_test(limits_hold_at_both_sides),
         cmocka_unit_test(a_budget_changes_nothing),
