@@ -12,7 +12,7 @@
  * more. The number of buckets follows that of the entries, one by one (linear hashing, Litwin 1980): no call moves more than a bucket or
  * two, none stops the queue to build a table anew, and a split reads the slots and not the entries.
  *
- * 44 bytes an entry, 16 to 24 for its part of a bucket, and all of it is counted and bounded. Nothing is forgotten before its time: without
+ * 44 bytes an entry, 18 to 27 for its part of a bucket, and all of it is counted and bounded. Nothing is forgotten before its time: without
  * room the send fails (F23). No memory is touched for who never sends.
  *
  * Everything is called under the store's lock, but for nb_dedup_hash and nb_dedup_prefetch.
