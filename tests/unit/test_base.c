@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "base/number.h"
 #include "base/status.h"
+#include "base/words.h"
 
 /* ------------------------------------------------------------------------------------------------ heap */
 
@@ -269,6 +270,50 @@ static void names(void **state)
     }
 }
 
+/* Each byte at each place of keys of each length up to 20, which are read in words; and the longest ones. */
+static void keys(void **state)
+{
+    char key[132];
+
+    (void)state;
+    EQ(nb_key_length(NULL), 0);
+    EQ(nb_key_length(""), 0);
+    for (size_t length = 1; length <= 20; length++) {
+        char *exact = malloc(length + 1); /* so that a sanitizer sees a read behind it */
+
+        CHECK(exact != NULL);
+        for (size_t at = 0; at < length; at++) {
+            for (int byte = 1; byte < 256; byte++) {
+                memset(exact, at % 2 == 0 ? '!' : '~', length);
+                exact[length] = '\0';
+                exact[at] = (char)byte;
+                EQ(nb_key_length(exact), byte > ' ' && byte <= '~' ? length : 0);
+            }
+        }
+        free(exact);
+    }
+    memset(key, 'k', sizeof key);
+    for (size_t length = 126; length <= 131; length++) {
+        key[length] = '\0';
+        EQ(nb_key_length(key), length <= 128 ? length : 0);
+        key[length] = 'k';
+    }
+}
+
+/* The first bytes lowest, whatever the machine. */
+static void words(void **state)
+{
+    static const unsigned char bytes[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+    uint64_t sum = 0;
+
+    (void)state;
+    for (size_t size = 0; size < 8; size++) {
+        EQ(nb_word_of(bytes, size), sum);
+        sum |= (uint64_t)bytes[size] << 8 * size;
+    }
+    EQ(nb_word_at(bytes), sum);
+}
+
 static void reserved_fields(void **state)
 {
     uint64_t words[3] = { 0, 0, 0 };
@@ -444,6 +489,8 @@ int main(void)
         cmocka_unit_test(times_are_saturated),
         cmocka_unit_test(random_is_the_published_generator),
         cmocka_unit_test(names),
+        cmocka_unit_test(keys),
+        cmocka_unit_test(words),
         cmocka_unit_test(reserved_fields),
         cmocka_unit_test(duration_arguments),
         cmocka_unit_test(duration_options),
