@@ -39,6 +39,23 @@ static NB_INLINE uint64_t nb_block_escaped(uint64_t *escaped, uint64_t slashes)
 #if NB_BLOCK_AVX2
 #include <immintrin.h>
 
+/* Loaded, not made: that is what a compiler would do instead, with three instructions for each block and constant. */
+typedef struct nb_constants {
+    char lower[32], slash[32], quote[32], comma[32], colon[32], open[32], close[32], minus[32], dot[32], zero[32], nine[32], nibble[32];
+    char blanks[32]; /* the blank of some lower four bits, if there is one */
+} nb_constants;
+
+extern const nb_constants nb_block_constants;
+
+/* What they are is hidden from the compiler. */
+static NB_INLINE const nb_constants *nb_constants_hidden(void)
+{
+    const nb_constants *k = &nb_block_constants;
+
+    __asm__("" : "+r"(k));
+    return k;
+}
+
 #define NB_AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt,pclmul")))
 
 NB_AVX2 static NB_INLINE uint64_t nb_block_bits(__m256i low, __m256i high)
@@ -46,11 +63,15 @@ NB_AVX2 static NB_INLINE uint64_t nb_block_bits(__m256i low, __m256i high)
     return (uint64_t)(uint32_t)_mm256_movemask_epi8(high) << 32 | (uint32_t)_mm256_movemask_epi8(low);
 }
 
-NB_AVX2 static NB_INLINE uint64_t nb_block_equal(__m256i low, __m256i high, char c)
+NB_AVX2 static NB_INLINE __m256i nb_block_load(const char *at)
 {
-    __m256i wanted = _mm256_set1_epi8(c);
+    return _mm256_loadu_si256((const __m256i *)(const void *)at);
+}
 
-    return nb_block_bits(_mm256_cmpeq_epi8(low, wanted), _mm256_cmpeq_epi8(high, wanted));
+/* wanted: 32 times the byte. */
+NB_AVX2 static NB_INLINE uint64_t nb_block_equal(__m256i low, __m256i high, const char *wanted)
+{
+    return nb_block_bits(_mm256_cmpeq_epi8(low, nb_block_load(wanted)), _mm256_cmpeq_epi8(high, nb_block_load(wanted)));
 }
 
 /* Bit n: an odd number of bits up to n. */

@@ -37,20 +37,6 @@ typedef struct course {
     unsigned char due, key_due, colon_due, fraction;    /* what the additions of the block before carry into the next */
 } course;
 
-/* Loaded, not made: that is what the compiler would do instead, with three instructions for each block and constant. */
-#define SAME8(c) c, c, c, c, c, c, c, c
-#define SAME(c) { SAME8(c), SAME8(c), SAME8(c), SAME8(c) }
-
-typedef struct constants {
-    char lower[32], slash[32], quote[32], comma[32], colon[32], open[32], close[32], minus[32], dot[32], zero[32], nine[32];
-    char blanks[32]; /* the blank of some lower four bits, if there is one */
-} constants;
-
-static const _Alignas(32) constants bytes = {
-    SAME(0x20), SAME('\\'), SAME('"'), SAME(','), SAME(':'), SAME('{'), SAME('}'), SAME('-'), SAME('.'), SAME('0'), SAME(9),
-    { ' ', 0, 0, 0, 0, 0, 0, 0, 0, '\t', '\n', 0, 0, '\r', 0, 0, ' ', 0, 0, 0, 0, 0, 0, 0, 0, '\t', '\n', 0, 0, '\r', 0, 0 }
-};
-
 /* 64 bytes, and which of them are of a kind; but for quotes, only outside of strings. */
 typedef struct block {
     __m256i low, high;
@@ -70,36 +56,28 @@ typedef struct parts {
     unsigned size;      /* the same as a number; 0: it is not in this block */
 } parts;
 
-NB_AVX2 static NB_INLINE __m256i load(const char *at)
-{
-    return _mm256_loadu_si256((const __m256i *)(const void *)at);
-}
-
-NB_AVX2 static NB_INLINE uint64_t equal(__m256i low, __m256i high, const char *wanted)
-{
-    return nb_block_bits(_mm256_cmpeq_epi8(low, load(wanted)), _mm256_cmpeq_epi8(high, load(wanted)));
-}
-
 /* What is odd about a block. Seldom. */
-NB_AVX2 static NB_INLINE void look_closer(course *c, const constants *k, block *b)
+NB_AVX2 static NB_INLINE void look_closer(course *c, const nb_constants *k, block *b)
 {
     b->wide = nb_block_bits(b->low, b->high);
-    b->controls = nb_block_bits(_mm256_cmpgt_epi8(load(k->lower), b->low), _mm256_cmpgt_epi8(load(k->lower), b->high)) & ~b->wide;
-    b->escaped = nb_block_escaped(&c->escaped, equal(b->low, b->high, k->slash));
+    b->controls = nb_block_bits(_mm256_cmpgt_epi8(nb_block_load(k->lower), b->low),
+                                _mm256_cmpgt_epi8(nb_block_load(k->lower), b->high)) & ~b->wide;
+    b->escaped = nb_block_escaped(&c->escaped, nb_block_equal(b->low, b->high, k->slash));
     b->quotes &= ~b->escaped;
     b->odd = 1;
 }
 
-NB_AVX2 static NB_INLINE void look(course *c, const constants *k, const char *at, block *b, parts *p)
+NB_AVX2 static NB_INLINE void look(course *c, const nb_constants *k, const char *at, block *b, parts *p)
 {
-    __m256i low = load(at), high = load(at + 32);
+    __m256i low = nb_block_load(at), high = nb_block_load(at + 32);
     /* As signed numbers, what is above ASCII is below zero. */
-    __m256i odd = _mm256_or_si256(_mm256_cmpgt_epi8(load(k->lower), low), _mm256_cmpgt_epi8(load(k->lower), high));
+    __m256i odd = _mm256_or_si256(_mm256_cmpgt_epi8(nb_block_load(k->lower), low), _mm256_cmpgt_epi8(nb_block_load(k->lower), high));
 
-    odd = _mm256_or_si256(odd, _mm256_or_si256(_mm256_cmpeq_epi8(low, load(k->slash)), _mm256_cmpeq_epi8(high, load(k->slash))));
+    odd = _mm256_or_si256(odd, _mm256_or_si256(_mm256_cmpeq_epi8(low, nb_block_load(k->slash)),
+                                               _mm256_cmpeq_epi8(high, nb_block_load(k->slash))));
     b->low = low;
     b->high = high;
-    b->quotes = equal(low, high, k->quote);
+    b->quotes = nb_block_equal(low, high, k->quote);
     b->odd = (uint32_t)_mm256_movemask_epi8(odd);
     if ((b->odd | c->escaped) != 0) {
         look_closer(c, k, b);
@@ -107,16 +85,16 @@ NB_AVX2 static NB_INLINE void look(course *c, const constants *k, const char *at
     p->strings = nb_block_parity(b->quotes) ^ c->in_string;
     c->in_string = (uint64_t)((int64_t)p->strings >> 63);
     p->starts = b->quotes & p->strings;
-    b->blanks = nb_block_bits(_mm256_cmpeq_epi8(_mm256_shuffle_epi8(load(k->blanks), low), low),
-                              _mm256_cmpeq_epi8(_mm256_shuffle_epi8(load(k->blanks), high), high)) & ~p->strings;
+    b->blanks = nb_block_bits(_mm256_cmpeq_epi8(_mm256_shuffle_epi8(nb_block_load(k->blanks), low), low),
+                              _mm256_cmpeq_epi8(_mm256_shuffle_epi8(nb_block_load(k->blanks), high), high)) & ~p->strings;
     p->rest = p->strings | b->quotes | b->blanks;
-    b->commas = equal(low, high, k->comma) & ~p->strings;
-    b->colons = equal(low, high, k->colon) & ~p->strings;
+    b->commas = nb_block_equal(low, high, k->comma) & ~p->strings;
+    b->colons = nb_block_equal(low, high, k->colon) & ~p->strings;
     b->braces = nb_block_bits(_mm256_slli_epi16(low, 2), _mm256_slli_epi16(high, 2));
-    low = _mm256_or_si256(low, load(k->lower));
-    high = _mm256_or_si256(high, load(k->lower));
-    b->opens = equal(low, high, k->open) & ~p->strings;
-    b->closes = equal(low, high, k->close) & ~p->strings;
+    low = _mm256_or_si256(low, nb_block_load(k->lower));
+    high = _mm256_or_si256(high, nb_block_load(k->lower));
+    b->opens = nb_block_equal(low, high, k->open) & ~p->strings;
+    b->closes = nb_block_equal(low, high, k->close) & ~p->strings;
 }
 
 /* One byte further. *last: 1: so was the last byte of the block before. */
@@ -250,13 +228,13 @@ static bool take_words(course *c, const char *text, uint64_t starts, uint64_t *r
 }
 
 /* Scalars: bytes that are nothing else, and where they start. Returns the bytes that are wrong; all: a word is. */
-NB_AVX2 static NB_INLINE uint64_t check_scalars(course *c, const constants *k, const block *b, const char *text, uint64_t scalars,
-                                                uint64_t starts, uint64_t inside)
+NB_AVX2 static NB_INLINE uint64_t check_scalars(course *c, const nb_constants *k, const block *b, const char *text,
+                                                uint64_t scalars, uint64_t starts, uint64_t inside)
 {
-    __m256i low = _mm256_sub_epi8(b->low, load(k->zero)), high = _mm256_sub_epi8(b->high, load(k->zero));
-    uint64_t digits = nb_block_bits(_mm256_cmpeq_epi8(_mm256_min_epu8(low, load(k->nine)), low),
-                                    _mm256_cmpeq_epi8(_mm256_min_epu8(high, load(k->nine)), high));
-    uint64_t minuses = equal(b->low, b->high, k->minus);
+    __m256i low = _mm256_sub_epi8(b->low, nb_block_load(k->zero)), high = _mm256_sub_epi8(b->high, nb_block_load(k->zero));
+    uint64_t digits = nb_block_bits(_mm256_cmpeq_epi8(_mm256_min_epu8(low, nb_block_load(k->nine)), low),
+                                    _mm256_cmpeq_epi8(_mm256_min_epu8(high, nb_block_load(k->nine)), high));
+    uint64_t minuses = nb_block_equal(b->low, b->high, k->minus);
     uint64_t dots, zeros, words = c->word;
     uint64_t others = starts & ~(digits | minuses) & inside; /* no dot is among the starts, then */
     uint64_t wrong = 0;
@@ -271,8 +249,8 @@ NB_AVX2 static NB_INLINE uint64_t check_scalars(course *c, const constants *k, c
     }
     digits &= scalars;
     minuses &= scalars;
-    dots = equal(b->low, b->high, k->dot) & scalars;
-    zeros = equal(b->low, b->high, k->zero) & (starts | behind(minuses, &c->minus));
+    dots = nb_block_equal(b->low, b->high, k->dot) & scalars;
+    zeros = nb_block_equal(b->low, b->high, k->zero) & (starts | behind(minuses, &c->minus));
     wrong |= scalars & ~(digits | minuses | dots);
     wrong |= minuses & ~starts;
     wrong |= behind(minuses | dots, &c->joint) & ~digits; /* a digit stands before each dot: what else could, must be followed by one */
@@ -310,7 +288,7 @@ static NB_INLINE uint64_t check_order(course *c, const block *b, const parts *p,
 }
 
 /* One block, which lies at `at` and belongs to `text`. Returns the bytes up to the last bracket; 0: it is not in it; -1: give up. */
-NB_AVX2 static NB_INLINE int pass(course *c, const constants *k, const char *at, const char *text)
+NB_AVX2 static NB_INLINE int pass(course *c, const nb_constants *k, const char *at, const char *text)
 {
     block b;
     parts p;
@@ -342,11 +320,10 @@ NB_AVX2 static NB_INLINE int pass(course *c, const constants *k, const char *at,
 NB_AVX2 static const char *check_by_avx2(const char *at, const char *end, bool object, unsigned room)
 {
     course c = { .end = end, .letters_done = at, .object = object, .due = 1, .key_due = object, .room = room < MAX_ROOM ? room : MAX_ROOM };
-    const constants *k = &bytes;
+    const nb_constants *k = nb_constants_hidden();
     char last[NB_BLOCK];
     int found;
 
-    __asm__("" : "+r"(k)); /* what it points to is unknown to the compiler from here on */
     for (;;) {
         const char *from = at;
 

@@ -14,6 +14,7 @@
 
 #include <nimbus/base.h>
 
+#include "json/scan.h"
 #include "json/text.h"
 
 #define NB_JSON_MAX_DEPTH 1000
@@ -66,10 +67,10 @@ bool nb_json_skip(nb_json_reader *reader);
 bool nb_json_jump(nb_json_reader *reader);
 
 /*
- * nb_json_next() for who is only interested in some keys: members of the open object whose keys have no bit in the filter (scan.h) may be
- * read over. dots: but not those with a dot.
+ * nb_json_next() for who is only interested in some keys: other members of the open object may be read over. dots: a key
+ * leads as far as to its first dot, too. trusted: the text is known to be well-formed, and what is read over is not looked at.
  */
-nb_json_event nb_json_seek(nb_json_reader *reader, uint64_t filter, bool dots);
+nb_json_event nb_json_seek(nb_json_reader *reader, const nb_wanted *wanted, bool dots, bool trusted);
 
 /* nb_json_next() for who is in an array, where it is quicker if objects stand one behind the other. */
 nb_json_event nb_json_element(nb_json_reader *reader);

@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "sync/atomic.h"
+
 #if defined(__SSE2__) && !defined(NB_SCAN_PORTABLE)
 #include <emmintrin.h>
 #define NB_SCAN_SSE2 1
@@ -218,6 +220,41 @@ static inline uint64_t nb_key_bit(const char *key, size_t size)
 static inline uint64_t nb_key_bit_at(const char *at, size_t size)
 {
     return nb_key_bit_of(size, at[1], at[size]);
+}
+
+/* Keys that somebody may ask for. What is in it may be, what is not in it is not: it may grow while it is read. */
+typedef struct nb_wanted {
+    _Atomic uint64_t filter;   /* the bits of the keys */
+    _Atomic uint64_t first[2]; /* 16 bytes: 0x80 in the place of the lower four bits of their first bytes, else 0 */
+} nb_wanted;
+
+/* Enters a key; one writer. The empty one is found before its second quote, and before a dot. */
+static inline void nb_wanted_add(nb_wanted *wanted, const char *key, size_t size)
+{
+    uint64_t words[2] = { nb_load_relaxed(&wanted->first[0]), nb_load_relaxed(&wanted->first[1]) };
+    char first[16];
+
+    memcpy(first, words, sizeof first);
+    first[(size != 0 ? key[0] : '"') & 15] = (char)0x80;
+    first[(size != 0 ? key[0] : '.') & 15] = (char)0x80;
+    memcpy(words, first, sizeof first);
+    nb_store_relaxed(&wanted->first[0], words[0]);
+    nb_store_relaxed(&wanted->first[1], words[1]);
+    nb_store_relaxed(&wanted->filter, nb_load_relaxed(&wanted->filter) | nb_key_bit(key, size));
+}
+
+/* What is in it, for who only reads. */
+static inline uint64_t nb_wanted_filter(const nb_wanted *wanted)
+{
+    return nb_load_relaxed((_Atomic uint64_t *)(uintptr_t)&wanted->filter);
+}
+
+static inline void nb_wanted_first(const nb_wanted *wanted, char first[16])
+{
+    uint64_t words[2] = { nb_load_relaxed((_Atomic uint64_t *)(uintptr_t)&wanted->first[0]),
+                          nb_load_relaxed((_Atomic uint64_t *)(uintptr_t)&wanted->first[1]) };
+
+    memcpy(first, words, 16);
 }
 
 static inline bool nb_is_blank(char c)

@@ -73,6 +73,15 @@ static inline const char *nb_token_number(nb_json_reader *reader, const char *at
     return at;
 }
 
+/* A value ends at `at`, and what was open outside of it is open. */
+static inline void nb_token_finish(nb_json_reader *reader, const char *at)
+{
+    reader->token = at - 1; /* its last byte */
+    reader->size = 1;
+    reader->at = at;
+    reader->state = reader->depth == 0 ? NB_STATE_ROOT_DONE : NB_STATE_BEHIND;
+}
+
 /* The container behind the bracket at `at` is open. False: too deep. */
 static inline bool nb_token_open(nb_json_reader *reader, const char *at, bool object)
 {

@@ -110,7 +110,7 @@ nb_node *nb_index_child(const nb_index *index, const nb_node *node, const char *
     if (nb_load_relaxed((_Atomic uint32_t *)(uintptr_t)&node->children) <= FEW) {
         return find_among(nb_load_acquire((_Atomic(nb_node *) *)(uintptr_t)&node->last), key, size);
     }
-    if ((nb_load_relaxed((_Atomic uint64_t *)(uintptr_t)&node->filter) & nb_key_bit(key, size)) == 0) {
+    if ((nb_wanted_filter(&node->wanted) & nb_key_bit(key, size)) == 0) {
         return NULL;
     }
     return find_child(index, node, nb_hash_bytes(nb_index_seed(index, node->serial, NB_SEED_NODE), key, size), key, size);
@@ -154,8 +154,8 @@ nb_node *nb_index_step(nb_index *index, nb_node *node, const char *key, size_t s
     nb_store_release(&node->last, child); /* whole before readers find it */
     nb_store_relaxed(&node->all, child->ordinal < 63 ? UINT64_MAX >> (63 - child->ordinal) : NB_NEVER);
     nb_store_relaxed(&node->children, child->ordinal + 1);
-    /* A reader that misses the child or its bit misses a path without rules: those are published later, and it took its version before. */
-    nb_store_relaxed(&node->filter, nb_load_relaxed(&node->filter) | nb_key_bit(key, size));
+    /* A reader that misses the child or its bits misses a path without rules: those are published later, and it took its version before. */
+    nb_wanted_add(&node->wanted, key, size);
     return child;
 }
 

@@ -45,7 +45,7 @@ typedef struct nb_node {
     _Atomic uint32_t children;
     _Atomic uint32_t fields;  /* at this node and below */
     _Atomic uint64_t all;     /* bit n: child n; NB_NEVER: there are more than 63 */
-    _Atomic uint64_t filter;  /* bits of the children's keys: what has no bit here is no child */
+    nb_wanted wanted;         /* the children's keys */
     struct nb_field *_Atomic field; /* NULL: no path ends here */
 } nb_node;
 

@@ -246,7 +246,7 @@ static nb_json_event next(walk *w, nb_json_event event)
     if (is_complete(l) && event != NB_JSON_KEY) {
         return is_done(w) ? NB_JSON_END : nb_json_leave(&w->reader);
     }
-    return nb_json_seek(&w->reader, nb_load_relaxed((_Atomic uint64_t *)(uintptr_t)&l->node->filter), !w->index->flat);
+    return nb_json_seek(&w->reader, &l->node->wanted, !w->index->flat, w->trusted);
 }
 
 static nimbus_status walk_through(walk *w, const void *json, size_t size, bool any)

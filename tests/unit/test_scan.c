@@ -19,6 +19,9 @@
 #include "json/reader.h"
 #include "json/scan.h"
 
+static const nb_wanted all_keys = { UINT64_MAX, { UINT64_MAX, UINT64_MAX } };
+static const nb_wanted no_key = { 0, { 0, 0 } };
+
 static uint64_t seed;
 
 static unsigned draw(unsigned below)
@@ -231,7 +234,7 @@ static void seeking_is_as_strict_as_reading(void **state)
                 nb_json_open(&reader, block, size, 0);
                 event = nb_json_next(&reader);
                 while (event > NB_JSON_END) {
-                    event = nb_json_seek(&reader, 0, false);
+                    event = nb_json_seek(&reader, &no_key, true, false);
                 }
                 assert_int_equal(event == NB_JSON_END, status == NIMBUS_OK);
                 if (status != NIMBUS_OK) {
@@ -257,7 +260,7 @@ static void leaves_an_object(void **state)
         assert_int_equal(nb_json_next(&reader), NB_JSON_ARRAY);
         assert_int_equal(nb_json_next(&reader), NB_JSON_OBJECT);
         for (unsigned i = 0; i < members; i++) {
-            assert_int_equal(nb_json_seek(&reader, UINT64_MAX, false), NB_JSON_KEY);
+            assert_int_equal(nb_json_seek(&reader, &all_keys, true, false), NB_JSON_KEY);
             assert_true(nb_json_skip(&reader));
         }
         assert_int_equal(nb_json_leave(&reader), NB_JSON_OBJECT_END);
@@ -336,7 +339,7 @@ static void reads_alike(const char *text, size_t size)
         event = nb_json_next(&a);
         assert_int_equal(b.depth == 0           ? nb_json_next(&b)
                          : nb_json_in_array(&b) ? nb_json_element(&b)
-                                                : nb_json_seek(&b, UINT64_MAX, true),
+                                                : nb_json_seek(&b, &all_keys, true, false),
                          event);
         assert_int_equal(a.depth, b.depth);
         if (event > NB_JSON_END) {
@@ -349,6 +352,113 @@ static void reads_alike(const char *text, size_t size)
     } while (event > NB_JSON_END);
     assert_int_equal(a.offset, b.offset);
     assert_ptr_equal(a.reason, b.reason);
+}
+
+/* Whether a key may be wanted: it, or with dots what stands before its first one, has a bit, and begins as one that is wanted. */
+static bool is_in(const nb_wanted *wanted, bool dots, const nb_json_reader *reader)
+{
+    nb_wanted one = { 0, { 0, 0 } }, start = { 0, { 0, 0 } };
+    char name[400];
+    size_t size = nb_json_unescape(reader->token, reader->size, name);
+    const char *dot = dots ? memchr(name, '.', size) : NULL;
+    char first[16];
+
+    nb_wanted_first(wanted, first);
+    if (first[(size != 0 ? name[0] : '"') & 15] == 0) {
+        return false;
+    }
+    nb_wanted_add(&one, name, size);
+    nb_wanted_add(&start, name, dot != NULL ? (size_t)(dot - name) : 0);
+    return (nb_wanted_filter(&one) & nb_wanted_filter(wanted)) != 0 ||
+           (dot != NULL && (nb_wanted_filter(&start) & nb_wanted_filter(wanted)) != 0);
+}
+
+/* The next key of an object that is in the set, or its end, by seeking; hop: as a trusted text. All ways of hopping agree on the way. */
+static nb_json_event next_in(nb_json_reader *reader, const nb_wanted *wanted, bool dots, bool hop)
+{
+    for (;;) {
+        nb_json_event event = nb_json_seek(reader, wanted, dots, hop);
+
+        if (event != NB_JSON_KEY || is_in(wanted, dots, reader)) {
+            return event;
+        }
+        if (hop) {
+            nb_hop_key key = { 0, NULL };
+            const char *found = nb_hop(reader->at, reader->end, wanted, dots, &key);
+
+            for (nb_hop_fn *const *way = nb_hop_ways(); *way != NULL; way++) {
+                nb_hop_key other = { 0, NULL };
+
+                assert_ptr_equal((*way)(reader->at, reader->end, wanted, dots, &other), found);
+                assert_true(*found != '"' || (other.value == key.value && (key.value == NULL || other.size == key.size)));
+            }
+        }
+        assert_true(hop ? nb_json_jump(reader) : nb_json_skip(reader));
+    }
+}
+
+/* Hopping or reading, the same keys are found. Returns how many. */
+static unsigned finds_alike(const char *block, size_t size, const nb_wanted *wanted, bool dots)
+{
+    nb_json_reader a, b;
+    nb_json_event event;
+    unsigned keys = 0;
+
+    nb_json_open(&a, block, size, 0);
+    nb_json_open(&b, block, size, 0);
+    assert_int_equal(nb_json_next(&a), NB_JSON_OBJECT);
+    assert_int_equal(nb_json_next(&b), NB_JSON_OBJECT);
+    for (;;) {
+        event = next_in(&a, wanted, dots, false);
+        assert_int_equal(next_in(&b, wanted, dots, true), event);
+        assert_ptr_equal(a.token, b.token);
+        assert_int_equal(a.size, b.size);
+        if (event != NB_JSON_KEY) {
+            assert_int_equal(event, NB_JSON_OBJECT_END);
+            return keys;
+        }
+        assert_int_equal(a.escaped, b.escaped);
+        keys++;
+        assert_true(nb_json_skip(&a) && nb_json_jump(&b));
+    }
+}
+
+static void hops_to_wanted_keys(void **state)
+{
+    static const char *const names[] = { "a", "key", "STREET", "ST_TYPE", "x.y", "x", "", ".z", "\\u0053TREET", "K\\u0065y",
+                                         "one that is longer than sixteen", "\xc3\xa9", "S:", "]", ", " };
+    static const char *const values[] = { "1", "\"STREET\"", "\"a\"", "\"it's \\\"STREET\\\": 1\"", "[1,{\"STREET\":2}]",
+                                          "{\"key\":[]}", "\"[{\"", "null", "-1.25", "\"\\\\\"",
+                                          "\"a value of some more bytes than others have, a colon: too\"" };
+    static const char *const blanks[] = { "", "", " ", "  ", "\n" };
+    unsigned keys = 0;
+
+    (void)state;
+    seed = 8;
+    for (int round = 0; round < 20000; round++) {
+        nb_wanted wanted = { 0, { 0, 0 } };
+        char text[2000];
+        size_t size = 1;
+        char *block;
+
+        text[0] = '{';
+        for (unsigned members = 1 + draw(12); members > 0; members--) {
+            const char *name = names[draw(15)], *value = values[draw(round % 2 == 0 ? 3 : 11)];
+
+            size += (size_t)sprintf(text + size, "%s\"%s\"%s:%s%s%s%s", blanks[draw(5)], name, blanks[draw(5)], blanks[draw(5)], value,
+                                    blanks[draw(5)], members > 1 ? "," : "}");
+        }
+        size += draw(2) == 0 ? 0 : (size_t)sprintf(text + size, "%200s", "");
+        for (unsigned wants = draw(3); wants > 0; wants--) {
+            const char *name = names[draw(15)];
+
+            nb_wanted_add(&wanted, name, strlen(name));
+        }
+        block = exact(text, size);
+        keys += finds_alike(block, size, &wanted, draw(2) == 0);
+        free(block);
+    }
+    assert_true(keys > 5000);
 }
 
 /* What is checked by blocks is well-formed and ends where the reader says; whole texts and such with a byte or two that were changed. */
@@ -423,6 +533,7 @@ int main(void)
         cmocka_unit_test(every_way_jumps_to_the_same_place),
         cmocka_unit_test(counts_backslashes),
         cmocka_unit_test(leaves_an_object),
+        cmocka_unit_test(hops_to_wanted_keys),
         cmocka_unit_test(blocks_are_checked_as_strictly),
         cmocka_unit_test(blocks_have_room),
         cmocka_unit_test(seeking_is_as_strict_as_reading),
