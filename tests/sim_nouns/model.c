@@ -13,6 +13,16 @@ const char *const n_filters[N_FILTERS] = {
     "{\"kind\":[\"a\",\"d\"],\"n\":[{\"numeric\":[\">\",30]}]}",
 };
 
+const char *const n_patterns[N_FILTERS] = {
+    "{\"source\":[\"sim\"]}",
+    "{\"detail\":{\"kind\":[\"a\"]}}",
+    "{\"detail\":{\"kind\":[\"b\",\"c\"]}}",
+    "{\"detail\":{\"kind\":[{\"anything-but\":[\"a\"]}]}}",
+    "{\"detail\":{\"kind\":[{\"exists\":false}]}}",
+    "{\"source\":[{\"prefix\":\"s\"}],\"detail\":{\"n\":[{\"numeric\":[\">=\",10,\"<\",50]}]}}",
+    "{\"detail\":{\"kind\":[\"a\",\"d\"],\"n\":[{\"numeric\":[\">\",30]}]}}",
+};
+
 bool n_matches(uint32_t filter, const n_message *message)
 {
     switch (filter) {
@@ -37,7 +47,8 @@ n_answer n_answer_of(const n_model *m, int function, uint64_t tag, uint32_t atte
 {
     uint64_t z = (tag * 8 + attempt + (uint64_t)function * 77 + m->seed * 1000003) * UINT64_C(0x9fb21c651e98df25);
 
-    z = (z >> 40) % 10;
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9); /* one attempt must not tell of the next */
+    z = (z >> 33) % 10;
     return z < 5 ? N_DONE : z < 9 ? N_RETRY : N_REJECT;
 }
 
@@ -125,37 +136,104 @@ static int next_sub(const n_model *m, uint64_t since)
     return next;
 }
 
+/* Stored in a queue; the mapped one's function is called at once. */
+static void store(n_model *m, int queue, uint64_t tag, int64_t now)
+{
+    if (queue == N_MAPPED) {
+        add(m, N_MAPPING, tag, now);
+    } else {
+        arrive(m, queue, tag);
+    }
+}
+
+static void deliver(n_model *m, int path, uint64_t tag, int64_t now, n_put_counts *ret)
+{
+    n_sub *sub = &m->subs[path];
+
+    sub->counts.matched++;
+    ret->matched++;
+    if (sub->form > N_EVENT) {
+        cover(EV_TRANSFORMED);
+    }
+    tag |= (uint64_t)sub->form << N_FORM_SHIFT;
+    if (sub->function >= 0) { /* LA-A1: handed over, the function's own policy holds */
+        cover(EV_PASSED_ON);
+        sub->counts.delivered++;
+        ret->pending++;
+        n_invoke(m, sub->function, tag, now);
+    } else if (has_room(m, sub->queue)) {
+        cover(EV_STORED);
+        sub->counts.delivered++;
+        ret->delivered++;
+        store(m, sub->queue, tag, now);
+    } else {
+        n_item *item = add(m, path, tag, now);
+
+        cover(EV_FULL);
+        item->attempts = 1;
+        sub->counts.pending++;
+        ret->pending += sub_failed(m, sub, item, now);
+    }
+}
+
 void n_publish(n_model *m, const n_message *message, int64_t now, uint32_t *matched, uint32_t *delivered, uint32_t *pending)
 {
+    n_put_counts counts = { 0 };
+
     for (int i = next_sub(m, 0); i >= 0; i = next_sub(m, m->subs[i].since)) {
-        n_sub *sub = &m->subs[i];
-
-        if (!n_matches(sub->filter, message)) {
+        if (!n_matches(m->subs[i].filter, message)) {
             cover(EV_FILTERED);
-            sub->counts.filtered++;
-            continue;
-        }
-        sub->counts.matched++;
-        ++*matched;
-        if (sub->function >= 0) { /* LA-A1: handed over, the function's own policy holds */
-            cover(EV_PASSED_ON);
-            sub->counts.delivered++;
-            ++*pending;
-            n_invoke(m, sub->function, message->tag, now);
-        } else if (has_room(m, sub->queue)) {
-            cover(EV_STORED);
-            sub->counts.delivered++;
-            ++*delivered;
-            arrive(m, sub->queue, message->tag);
+            m->subs[i].counts.filtered++;
         } else {
-            n_item *item = add(m, i, message->tag, now);
-
-            cover(EV_FULL);
-            item->attempts = 1;
-            sub->counts.pending++;
-            *pending += sub_failed(m, sub, item, now);
+            deliver(m, i, message->tag, now, &counts);
         }
     }
+    *matched = counts.matched;
+    *delivered = counts.delivered;
+    *pending = counts.pending;
+}
+
+/* ---------------------------------------------------------------------------------------------- rules */
+
+static int next_rule(const n_model *m, uint64_t since)
+{
+    int next = -1;
+
+    for (int i = 0; i < N_RULES; i++) {
+        if (m->rules[i].live && m->rules[i].since > since && (next < 0 || m->rules[i].since < m->rules[next].since)) {
+            next = i;
+        }
+    }
+    return next;
+}
+
+/* In the order of the rules' creation, and of the targets' ids (EB-E13). */
+void n_put(n_model *m, const n_message *message, int64_t now, n_put_counts *ret)
+{
+    *ret = (n_put_counts){ 0 };
+    for (int i = next_rule(m, 0); i >= 0; i = next_rule(m, m->rules[i].since)) {
+        n_rule *rule = &m->rules[i];
+
+        if (rule->disabled || !n_matches(rule->filter, message)) {
+            cover(rule->disabled ? EV_DISABLED : EV_UNRULED);
+            continue;
+        }
+        cover(EV_RULED);
+        ret->rules++;
+        rule->matched++;
+        for (uint32_t t = 0; t < rule->targets; t++) {
+            deliver(m, N_SUBSCRIPTIONS + i * N_TARGETS + (int)t, message->tag, now, ret);
+        }
+    }
+}
+
+void n_end_rule(n_model *m, int rule)
+{
+    cover(EV_RULE_ENDS);
+    for (int t = 0; t < N_TARGETS; t++) {
+        n_unsubscribe(m, N_SUBSCRIPTIONS + rule * N_TARGETS + t);
+    }
+    m->rules[rule].live = false;
 }
 
 static n_item *first_due(n_model *m, int64_t now)
@@ -165,7 +243,7 @@ static n_item *first_due(n_model *m, int64_t now)
     for (uint32_t i = 0; i < m->item_count; i++) {
         n_item *item = &m->items[i];
 
-        if (item->path < N_SUBSCRIPTIONS && item->due <= now &&
+        if ((item->path < N_PATHS || (item->path == N_MAPPING && item->attempts >= N_RECEIVES)) && item->due <= now &&
             (first == NULL || item->due < first->due || (item->due == first->due && item->order < first->order))) {
             first = item;
         }
@@ -178,15 +256,21 @@ void n_advance(n_model *m, int64_t now)
     n_item *item;
 
     while ((item = first_due(m, now)) != NULL) {
-        n_sub *sub = &m->subs[item->path];
+        n_sub *sub = &m->subs[item->path < N_PATHS ? item->path : 0];
 
+        if (item->path == N_MAPPING) { /* SQS-D3: the receive that would be one too many moves it */
+            cover(EV_MAP_USED_UP);
+            arrive(m, N_DEAD, item->tag);
+            drop(m, item);
+            continue;
+        }
         item->attempts++;
         sub->counts.retries++;
         if (has_room(m, sub->queue)) {
             cover(EV_STORED_LATER);
             sub->counts.pending--;
             sub->counts.delivered++;
-            arrive(m, sub->queue, item->tag);
+            store(m, sub->queue, item->tag, now);
             drop(m, item);
         } else if (sub_failed(m, sub, item, item->due)) {
             cover(EV_STILL_FULL);
@@ -218,7 +302,7 @@ void n_invoke(n_model *m, int function, uint64_t tag, int64_t now)
 {
     cover(EV_INVOKED);
     m->functions[function].waiting++;
-    add(m, N_SUBSCRIPTIONS + function, tag, now);
+    add(m, N_PATHS + function, tag, now);
 }
 
 /* LA-A5, A9: both, if both are set. */
@@ -242,6 +326,21 @@ static void function_failed(n_model *m, n_function *f, n_item *item)
     drop(m, item);
 }
 
+/* The mapped function: what it does not end comes back when its visibility is over (LA-Q). */
+static void mapped(n_model *m, n_item *item, n_answer answer, int64_t now)
+{
+    if (answer == N_RETRY) {
+        cover(EV_MAP_RETRIED);
+        item->due = now + m->visibility;
+        return;
+    }
+    cover(answer == N_DONE ? EV_MAP_DONE : EV_MAP_REJECTED);
+    if (answer == N_REJECT) {
+        arrive(m, N_DEAD, item->tag);
+    }
+    drop(m, item);
+}
+
 n_answer n_called(n_model *m, int function, uint64_t tag, uint32_t attempt, int64_t now)
 {
     n_function *f = &m->functions[function];
@@ -253,7 +352,7 @@ n_answer n_called(n_model *m, int function, uint64_t tag, uint32_t attempt, int6
         n_item *other = &m->items[i]; /* two subscriptions may hand the same message to it: the one that fits best */
         bool fits = other->due <= now && other->attempts + 1 == attempt;
 
-        if (other->path == N_SUBSCRIPTIONS + function && other->tag == tag && (item == NULL || (fits && !found_fit))) {
+        if (other->path == N_PATHS + function && other->tag == tag && (item == NULL || (fits && !found_fit))) {
             item = other;
             found_fit = fits;
         }
@@ -267,6 +366,11 @@ n_answer n_called(n_model *m, int function, uint64_t tag, uint32_t attempt, int6
     f->calls++;
     f->succeeded += answer == N_DONE;
     f->errors += answer != N_DONE;
+    if (item->path == N_MAPPING) {
+        HOLDS(N3, attempt <= N_RECEIVES, "the mapped function is called with %llu for time %u", (unsigned long long)tag, attempt);
+        mapped(m, item, answer, now);
+        return answer;
+    }
     if (answer == N_DONE) {
         cover(attempt > 1 ? EV_DONE_LATER : EV_DONE);
         f->waiting--;

@@ -1,9 +1,10 @@
 /**
- * model.h - what topics, subscriptions and functions have to do, written from the statements SNS-* and LA-A* and from the comments of the
- * public headers, not from the library.
+ * model.h - what topics, subscriptions, buses and functions have to do, written from the statements SNS-*, EB-* and LA-* and from the
+ * comments of the public headers, not from the library.
  *
- * A *path* is a subscription of a queue or a function's asynchronous invocations. What is on its way along a path is an item: it has a time
- * when it is tried next. What a handler answers is decided by (tag, attempt), so the model knows it beforehand.
+ * A *path* is a subscription or a target of a rule that is a queue, a function's asynchronous invocations, or the mapping of a queue. What
+ * is on its way along a path is an item: it has a time when it is tried next. What a handler answers is decided by (tag, attempt), so the
+ * model knows it beforehand.
  */
 #ifndef SIM_NOUNS_MODEL_H
 #define SIM_NOUNS_MODEL_H
@@ -15,11 +16,17 @@
 #include <nimbus/base.h>
 
 #define N_QUEUES 6 /* 0 to 2 are subscribed; the others are ends */
+#define N_MAPPED 2 /* to the last function */
+#define N_RECEIVES 3u /* of that one before the dead letter */
 #define N_DEAD 3
 #define N_FAILED 4
 #define N_SUCCEEDED 5
-#define N_FUNCTIONS 2
+#define N_FUNCTIONS 2 /* that are invoked */
 #define N_SUBSCRIPTIONS 6
+#define N_RULES 3
+#define N_TARGETS 2 /* of a rule */
+#define N_PATHS (N_SUBSCRIPTIONS + N_RULES * N_TARGETS)
+#define N_MAPPING (N_PATHS + N_FUNCTIONS)
 #define N_FILTERS 7
 #define N_ROOM 8192
 
@@ -50,7 +57,18 @@
     X(FN_DISCARDED, "failed -> discarded")                                                                                                 \
     X(UNSUBSCRIBED, "a subscription ends")                                                                                                 \
     X(ENDED_PENDING, "what waited for its retry ends with it")                                                                             \
-    X(SUBSCRIBED, "a subscription begins")
+    X(SUBSCRIBED, "a subscription begins")                                                                                                 \
+    X(RULED, "put -> a rule that matches")                                                                                                 \
+    X(UNRULED, "put -> a rule that does not")                                                                                              \
+    X(DISABLED, "put -> a rule that is disabled")                                                                                          \
+    X(RULE_BEGINS, "a rule is put, with targets")                                                                                          \
+    X(RULE_CHANGES, "a rule is replaced, enabled or disabled")                                                                             \
+    X(RULE_ENDS, "a rule is deleted, with its targets")                                                                                    \
+    X(TRANSFORMED, "what a target got was made of the event")                                                                              \
+    X(MAP_DONE, "mapped -> done")                                                                                                          \
+    X(MAP_RETRIED, "mapped -> back at the end of its visibility")                                                                          \
+    X(MAP_REJECTED, "mapped -> rejected, to the dead letter at once")                                                                      \
+    X(MAP_USED_UP, "mapped -> dead letter, received too often")
 
 typedef enum noun_event {
 #define NOUN_NAME(name, text) EV_##name,
@@ -97,15 +115,38 @@ typedef struct n_counts {
     uint64_t filtered, matched, delivered, pending, retries, dead, discarded;
 } n_counts;
 
+/** What becomes of an event on its way to a target; in the top byte of a tag. */
+typedef enum n_form { N_PLAIN, N_EVENT, N_PATH, N_CONSTANT, N_TEXT, N_JSON, N_FORMS } n_form;
+
+#define N_FORM_SHIFT 56
+
+static inline n_form n_form_of(uint64_t tag)
+{
+    return (n_form)(tag >> N_FORM_SHIFT);
+}
+
+static inline uint64_t n_number_of(uint64_t tag)
+{
+    return tag & ((UINT64_C(1) << N_FORM_SHIFT) - 1);
+}
+
 typedef struct n_sub {
     bool live;
     uint64_t since; /**< the order of subscription: who comes first has the room */
     bool dead_letters;
     int queue, function; /**< -1: the other */
+    n_form form;
     uint32_t filter;
     n_retry retry;
     n_counts counts;
 } n_sub;
+
+/** Its targets are subs from N_SUBSCRIPTIONS on. */
+typedef struct n_rule {
+    bool live, disabled;
+    uint32_t filter, targets;
+    uint64_t since, matched;
+} n_rule;
 
 typedef struct n_function {
     n_retry retry;
@@ -116,15 +157,17 @@ typedef struct n_function {
 /** On its way along a path. */
 typedef struct n_item {
     uint64_t tag, order;
-    int path; /**< a subscription, or N_SUBSCRIPTIONS + a function */
+    int path; /**< a sub, N_PATHS + a function, or N_MAPPING */
     uint32_t attempts;
     int64_t born, due;
 } n_item;
 
 typedef struct n_model {
     n_queue queues[N_QUEUES];
-    n_sub subs[N_SUBSCRIPTIONS];
-    n_function functions[N_FUNCTIONS];
+    n_sub subs[N_PATHS];
+    n_rule rules[N_RULES];
+    n_function functions[N_FUNCTIONS + 1]; /**< the last one is mapped */
+    int64_t visibility; /**< of the mapped queue */
     n_item items[N_ROOM];
     uint32_t item_count;
     uint64_t orders, seed;
@@ -141,6 +184,15 @@ bool n_matches(uint32_t filter, const n_message *message);
 
 /** A publish: what it must answer is added to the four counts. */
 void n_publish(n_model *m, const n_message *message, int64_t now, uint32_t *matched, uint32_t *delivered, uint32_t *pending);
+
+/** A put. */
+typedef struct n_put_counts {
+    uint32_t rules, matched, delivered, pending;
+} n_put_counts;
+
+extern const char *const n_patterns[N_FILTERS];
+void n_put(n_model *m, const n_message *message, int64_t now, n_put_counts *ret);
+void n_end_rule(n_model *m, int rule);
 
 void n_invoke(n_model *m, int function, uint64_t tag, int64_t now);
 

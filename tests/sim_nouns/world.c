@@ -36,13 +36,16 @@ static nimbus_outcome handler(const nimbus_delivery *delivery, void *user) NIMBU
     world *w = worker->world;
     nimbus_bytes body = nimbus_delivery_body(delivery);
     uint32_t attempt = nimbus_delivery_receive_count(delivery);
-    char text[32];
+    char text[1024], *at = text;
     size_t size = body.size < sizeof text ? body.size : sizeof text - 1;
     uint64_t tag;
 
     memcpy(text, body.data, size);
     text[size] = '\0';
-    tag = strtoull(text + 1, NULL, 10);
+    while (*at != 't' || at[1] < '0' || at[1] > '9') { /* of an event it is somewhere in its detail */
+        at++;
+    }
+    tag = strtoull(at + 1, NULL, 10) | (uint64_t)(text[0] == '{' ? N_EVENT : text[0] == '"' ? N_PATH : N_PLAIN) << N_FORM_SHIFT;
     digest(w, tag ^ (uint64_t)attempt << 40 ^ (uint64_t)nimbus_now(w->nb));
     return outcomes[n_called(&w->m, worker->function, tag, attempt, nimbus_now(w->nb))];
 }
@@ -72,6 +75,19 @@ static void make_function(world *w, int number)
     HOLDS(N1, w->functions[number] != NULL, "function %d: %s", number, err.reason);
 }
 
+/* The last function is fed by a queue. */
+static void make_mapping(world *w)
+{
+    nimbus_mapping_options options = { .batch_size = 1 + below(w, 10) };
+    nimbus_error err = { 0 };
+
+    w->workers[N_FUNCTIONS] = (n_worker){ w, N_FUNCTIONS };
+    w->functions[N_FUNCTIONS] = nimbus_function_create(w->nb, "mapped", handler, &w->workers[N_FUNCTIONS], NULL, &err);
+    HOLDS(N1, w->functions[N_FUNCTIONS] != NULL, "the mapped function: %s", err.reason);
+    HOLDS(N1, nimbus_function_map(w->functions[N_FUNCTIONS], w->queues[N_MAPPED], &options, &err) == NIMBUS_OK, "the mapping: %s",
+          err.reason);
+}
+
 void world_open(world *w)
 {
     nimbus_options options = { .driven = true, .manual_clock = true };
@@ -84,8 +100,12 @@ void world_open(world *w)
     options.seed = w->m.seed | 1;
     w->nb = nimbus_open(&options, &err);
     HOLDS(N1, w->nb != NULL, "nimbus_open: %s", err.reason);
-    for (int i = 0; i < N_QUEUES; i++) {
+    w->m.visibility = NIMBUS_SECONDS(3) + below(w, 1u << 30);
+    for (int i = N_QUEUES - 1; i >= 0; i--) { /* the dead-letter queue comes before the one that needs it */
         name[1] = (char)('0' + i);
+        queue.dead_letter_queue = i == N_MAPPED ? w->queues[N_DEAD] : NULL;
+        queue.max_receive_count = i == N_MAPPED ? N_RECEIVES : 0;
+        queue.visibility_timeout = i == N_MAPPED ? w->m.visibility : 0;
         queue.capacity_messages = i < 2 ? 1 + below(w, 8) : 0;
         w->m.queues[i].capacity = i < 2 ? (uint32_t)queue.capacity_messages : N_ROOM;
         w->queues[i] = nimbus_queue_create(w->nb, name, &queue, &err);
@@ -94,6 +114,9 @@ void world_open(world *w)
     for (int i = 0; i < N_FUNCTIONS; i++) {
         make_function(w, i);
     }
+    make_mapping(w);
+    w->bus = nimbus_bus_create(w->nb, "b", &err);
+    HOLDS(N1, w->bus != NULL, "bus: %s", err.reason);
     w->topic = nimbus_topic_create(w->nb, "t", NULL, &err);
     HOLDS(N1, w->topic != NULL, "topic: %s", err.reason);
 }
@@ -129,8 +152,10 @@ void world_step(world *w)
 {
     uint32_t what = below(w, 100);
 
-    if (what < 45) {
+    if (what < 25) {
         act_publish(w);
+    } else if (what < 45) {
+        act_put(w);
     } else if (what < 55) {
         act_invoke(w);
     } else if (what < 70) {
@@ -141,6 +166,8 @@ void world_step(world *w)
         act_unsubscribe(w);
     } else if (what < 82) {
         check_counts(w);
+    } else if (what < 84) {
+        act_rule(w);
     } else {
         world_advance(w, (int64_t)below(w, 1u << 31) * 3);
     }
@@ -153,7 +180,7 @@ static void empty_all(world *w)
     for (int i = 0; i < N_QUEUES; i++) {
         do {
             act_receive(w, i);
-        } while (w->m.queues[i].count > 0);
+        } while (w->m.queues[i].count > 0 && i != N_MAPPED);
     }
 }
 
@@ -172,13 +199,14 @@ void world_end(world *w)
     for (int i = 0; i < N_SUBSCRIPTIONS; i++) {
         nimbus_subscription_release(w->subs[i]);
     }
-    for (int i = 0; i < N_FUNCTIONS; i++) {
+    for (int i = 0; i <= N_FUNCTIONS; i++) {
         nimbus_function_release(w->functions[i]);
     }
     for (int i = 0; i < N_QUEUES; i++) {
         nimbus_queue_release(w->queues[i]);
     }
     nimbus_topic_release(w->topic);
+    nimbus_bus_release(w->bus);
     status = nimbus_close(w->nb, 0, &left);
     HOLDS(N6, status == NIMBUS_OK && w->blocks == 0 && w->bytes == 0, "%s, and %llu blocks of %llu bytes are left",
           nimbus_status_name(status), (unsigned long long)w->blocks, (unsigned long long)w->bytes);

@@ -1,5 +1,5 @@
 /**
- * world.h - a run: one driven instance under a manual clock with topics, subscriptions, functions and queues, and its model.
+ * world.h - a run: one driven instance under a manual clock with a topic, a bus, functions and queues, and its model.
  */
 #ifndef SIM_NOUNS_WORLD_H
 #define SIM_NOUNS_WORLD_H
@@ -25,9 +25,10 @@ typedef struct world {
     nimbus_runtime *nb;
     nimbus_topic *topic;
     nimbus_queue *queues[N_QUEUES];
-    nimbus_function *functions[N_FUNCTIONS];
+    nimbus_bus *bus;
+    nimbus_function *functions[N_FUNCTIONS + 1];
     nimbus_subscription *subs[N_SUBSCRIPTIONS];
-    n_worker workers[N_FUNCTIONS];
+    n_worker workers[N_FUNCTIONS + 1];
     n_model m;
     uint32_t step;
     jmp_buf out;
@@ -69,6 +70,14 @@ void act_invoke(world *w);
 void act_receive(world *w, int queue);
 void act_subscribe(world *w);
 void act_unsubscribe(world *w);
+
+/** Draws where a path leads, and what becomes of failures there. */
+nimbus_target draw_target(world *w, n_sub *sub, nimbus_delivery_options *options);
+
+/* act_bus.c */
+void act_put(world *w);
+void act_rule(world *w);
+void check_rules(world *w);
 void check_counts(world *w);
 
 #endif
