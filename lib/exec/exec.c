@@ -79,9 +79,13 @@ void nb_exec_ring(nb_exec *exec)
     }
 }
 
-void nb_exec_submit(nb_exec *exec, nb_task *task)
+void nb_exec_push(nb_exec *exec, nb_task *task)
 {
     nb_mpmc_push(&exec->tasks, (uintptr_t)task);
+}
+
+void nb_exec_announce(nb_exec *exec)
+{
     if (exec->options.driven) {
         nb_exec_ring(exec);
         return;
@@ -90,6 +94,12 @@ void nb_exec_submit(nb_exec *exec, nb_task *task)
     if (nb_load_relaxed(&exec->idle) == 0 && nb_load_relaxed(&exec->may_grow)) {
         nb_exec_consider_growth(exec);
     }
+}
+
+void nb_exec_submit(nb_exec *exec, nb_task *task)
+{
+    nb_exec_push(exec, task);
+    nb_exec_announce(exec);
 }
 
 /* ---------------------------------------------------------------------------------------------- driven */

@@ -138,6 +138,13 @@ void nb_task_fini(nb_exec *exec, nb_task *task);
 
 void nb_exec_submit(nb_exec *exec, nb_task *task);
 
+/*
+ * The two halves of a submit, for who pushes under a lock that the task takes: he announces behind it, so that the worker that is woken
+ * does not stand in line for the lock. Soon, and on every path: nobody else will. To announce once too often does no harm.
+ */
+void nb_exec_push(nb_exec *exec, nb_task *task);
+void nb_exec_announce(nb_exec *exec);
+
 /* Whether a task is queued. */
 bool nb_exec_pending(nb_exec *exec);
 

@@ -35,7 +35,20 @@ void nb_function_wake_locked(nimbus_function *function)
     if (!function->queued && function->running < function->limit && nb_function_has_work_locked(function)) {
         function->queued = true;
         nb_object_pin(&function->object);
-        nb_exec_submit(&function->object.runtime->exec, &function->task);
+        nb_exec_push(&function->object.runtime->exec, &function->task);
+        function->untold = true;
+    }
+}
+
+void nb_function_unlock(nimbus_function *function)
+{
+    nb_exec *exec = &function->object.runtime->exec;
+    bool untold = function->untold;
+
+    function->untold = false;
+    nb_lock_release(&function->lock);
+    if (untold) {
+        nb_exec_announce(exec);
     }
 }
 
@@ -115,7 +128,7 @@ void nb_function_leave(nimbus_function *function, nb_feed *feed)
     nb_function_leave_locked(function);
     last = feed != NULL && nb_feed_left_locked(feed);
     nb_function_wake_locked(function); /* a place is free */
-    nb_lock_release(&function->lock);
+    nb_function_unlock(function);
     if (last && feed->free != NULL) {
         feed->free(feed);
     }

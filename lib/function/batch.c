@@ -56,6 +56,6 @@ nb_gather *nb_gather_ready(nb_feed *feed, nb_gather *gather)
     }
     feed->gathering = false;
     nb_function_wake_locked(feed->function);
-    nb_lock_release(&feed->function->lock);
+    nb_function_unlock(feed->function);
     return ready ? gather : NULL;
 }

@@ -20,6 +20,7 @@ static bool something_ready(nb_waiter *waiter)
             feed->running < feed->options.limit;
     feed->claimed = feed->claimed || place;
     nb_function_wake_locked(function);
+    function->untold = false; /* the store announces it, behind its own lock */
     nb_lock_release(&function->lock);
     return place;
 }
@@ -41,7 +42,7 @@ static void window_over(nb_timer *timer)
     nb_lock_acquire(&feed->function->lock);
     feed->signalled = true;
     nb_function_wake_locked(feed->function);
-    nb_lock_release(&feed->function->lock);
+    nb_function_unlock(feed->function);
 }
 
 void nb_feed_init(nb_feed *feed, nimbus_function *function, const nb_source_ops *ops, const nb_feed_options *options)
@@ -67,7 +68,7 @@ void nb_feed_start(nb_feed *feed)
         feed->signalled = true;
         nb_function_wake_locked(feed->function);
     }
-    nb_lock_release(&feed->function->lock);
+    nb_function_unlock(feed->function);
 }
 
 /* What was gathered goes back at once: nobody has seen it. */
@@ -208,7 +209,7 @@ void nb_feed_enable(nb_feed *feed, bool enabled)
         nb_object_pin(source);
     }
     nb_function_wake_locked(feed->function);
-    nb_lock_release(&feed->function->lock);
+    nb_function_unlock(feed->function);
     if (source != NULL) {
         if (!enabled && feed->ops->unwait(source, &feed->waiter, NIMBUS_E_CANCELLED)) {
             dismissed(&feed->waiter);

@@ -221,7 +221,7 @@ void nb_function_set_limit(nimbus_function *function, uint32_t limit)
     function->limit = limit;
     nb_function_note_locked(function);
     nb_function_wake_locked(function);
-    nb_lock_release(&function->lock);
+    nb_function_unlock(function);
     nb_function_return_gathers(function);
     nb_function_pass_on(function);
 }

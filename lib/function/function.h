@@ -17,7 +17,8 @@
  * way that synchronises with the end, finds it set: so no call begins after a delete or unsubscribe has returned. A call that had begun
  * holds its place, and whoever waits for it waits until no place is taken. What a worker has taken and may not run it gives back.
  *
- * Lock order: a store's lock, then function->lock, then exec. No store is called with function->lock held.
+ * Lock order: a store's lock, then function->lock, then exec. No store is called with function->lock held. The task is queued under these
+ * locks and announced behind them: the worker that it wakes takes them first of all.
  */
 #ifndef NB_FUNCTION_FUNCTION_H
 #define NB_FUNCTION_FUNCTION_H
@@ -116,6 +117,7 @@ struct nimbus_function {
     nb_lock lock;
     nb_task task;
     bool queued, ended, stopped;
+    bool untold;                       /* queued since the lock was taken, not announced yet: announced when it is released */
     uint32_t running;                  /* places taken, kept ones included */
     uint32_t limit;
     nb_list stays;                     /* nb_stay: workers in a place */
@@ -194,7 +196,8 @@ void nb_feed_end(nb_feed *feed);                        /* takes nothing more; f
 /* run.c */
 void nb_function_pass_on(nimbus_function *function); /* claims that cannot be kept for want of a place go to the next in line */
 void nb_function_run(nb_task *task, nb_turn *turn);
-void nb_function_wake_locked(nimbus_function *function); /* submits the task if there is work and a place */
+void nb_function_wake_locked(nimbus_function *function); /* queues the task if there is work and a place; then: */
+void nb_function_unlock(nimbus_function *function);      /* releases the lock, and announces the task that was queued under it */
 void nb_function_leave_locked(nimbus_function *function);
 void nb_function_note_locked(nimbus_function *function); /* brings halt up to date, after a change of what it stands for */
 void nb_function_add_counts_locked(nb_function_counts *counts, nb_stay *stay);

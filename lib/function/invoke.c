@@ -136,7 +136,7 @@ nimbus_status nb_function_invoke(nimbus_function *function, nimbus_message *mess
     nb_function_note_locked(function);
     nb_function_wake_locked(function);
     look = may_look_locked(function, wait);
-    nb_lock_release(&function->lock);
+    nb_function_unlock(function);
     found = look && looked_and_found(sync);
     if (!found) {
         slept = nb_exec_sleep(&nb->exec, &sync->parker, nb_add_time(nb_clock_elapsed(&nb->clock), wait));

@@ -92,13 +92,13 @@ static void arm(nb_feed *feed, nb_object *source)
     }
     stale = status == NIMBUS_EMPTY && (feed->ended || !feed->enabled || feed->source != source);
     nb_function_wake_locked(function);
-    nb_lock_release(&function->lock);
+    nb_function_unlock(function);
     if (stale && feed->ops->unwait(source, &feed->waiter, NIMBUS_E_CANCELLED)) { /* who ended it came too early to do that */
         nb_lock_acquire(&function->lock);
         feed->armed = false;
         feed->signalled = true;
         nb_function_wake_locked(function);
-        nb_lock_release(&function->lock);
+        nb_function_unlock(function);
     }
 }
 
@@ -115,7 +115,7 @@ static void watch(nb_feed *feed, nb_object *source, bool more)
     feed->signalled = feed->signalled || more;
     feed->plenty = more;
     nb_function_wake_locked(function);
-    nb_lock_release(&function->lock);
+    nb_function_unlock(function);
     if (wait) {
         arm(feed, source);
     }
@@ -271,7 +271,7 @@ static bool run_piece(nb_stay *stay, nb_work *now, nb_turn *turn)
     last = feed != NULL && nb_feed_left_locked(feed);
     found = found && nb_function_find_work_locked(function, now);
     nb_function_wake_locked(function); /* more work and another place: let somebody join */
-    nb_lock_release(&function->lock);
+    nb_function_unlock(function);
     if (last && feed->free != NULL) {
         feed->free(feed);
     }
@@ -294,7 +294,7 @@ void nb_function_run(nb_task *task, nb_turn *turn)
     }
     broken = nb_function_broken_claim_locked(function) != NULL;
     nb_function_wake_locked(function); /* more work and another place: let somebody join */
-    nb_lock_release(&function->lock);
+    nb_function_unlock(function);
     if (broken) { /* a synchronous call may have taken the place that a feed had counted on */
         nb_function_pass_on(function);
     }

@@ -85,7 +85,7 @@ void nb_stay_end(nb_stay *stay)
     add_samples_locked(stay);
     nb_function_leave_locked(function);
     nb_function_wake_locked(function); /* a place is free */
-    nb_lock_release(&function->lock);
+    nb_function_unlock(function);
 }
 
 void nb_stay_measure_begins(nb_stay *stay)

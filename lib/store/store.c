@@ -47,14 +47,14 @@ static bool nothing_to_do(const nb_store *store)
     int64_t armed = nb_load_relaxed(&store->armed);
 
     return nb_load_relaxed(&store->watch) == 0 && store->moving == 0 && !store->move_again && store->stuck_due >= armed &&
-           nb_load_relaxed(&store->next_key) >= armed && store->woken == NULL;
+           nb_load_relaxed(&store->next_key) >= armed && store->woken == NULL && !store->announce;
 }
 
 void nb_store_leave(nb_store *store)
 {
     nb_aside aside = { 0, 0 };
     nb_waiter *woken;
-    bool moves;
+    bool moves, announce;
 
     if (nothing_to_do(store)) {
         nb_lock_release(&store->lock);
@@ -68,8 +68,13 @@ void nb_store_leave(nb_store *store)
     moves = nb_store_moves_wait_locked(store);
     woken = store->woken;
     store->woken = NULL;
+    announce = store->announce;
+    store->announce = false;
     nb_lock_release(&store->lock);
     nb_store_wake(store, woken);
+    if (announce) {
+        nb_exec_announce(&store->nb->exec);
+    }
     if (moves) {
         nb_store_run_moves(store);
     }

@@ -184,6 +184,7 @@ typedef struct nb_store {
     nb_list waiters;                /* nb_waiter, in order of arrival */
     uint32_t waiter_count;
     nb_waiter *woken, *woken_last;  /* served since the lock was taken: their parkers are set when it is released */
+    bool announce; /* likewise: somebody was notified, who may have queued a task (nb_exec_push) */
     nb_list senders;                /* who wait for room */
     nb_timer timer;
     int64_t stuck_due, stuck_delay;

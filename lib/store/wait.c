@@ -118,6 +118,7 @@ void nb_store_serve_locked(nb_store *store, nb_aside *aside)
         store->waiter_count--;
         if (waiter->max == 0) {
             nb_add_relaxed(&store->claims, 1); /* before: who is notified may come, and clear it, at once */
+            store->announce = true;
             if (!waiter->notify(waiter)) {
                 drop_claim(store);
             }
