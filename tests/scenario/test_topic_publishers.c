@@ -464,14 +464,25 @@ static void sns_p5_a_handler_subscribes_and_unsubscribes_for_the_next_publish(vo
 
 typedef struct facts {
     nimbus_delivery_info first, second;
+    uint32_t counts[2]; /* before and behind the first look at the rest */
+    nimbus_receipt receipts[2];
     const nimbus_message *kept;
 } facts;
+
+/* What can be asked without the facts: it is the same before they are made. */
+static void note(facts *f, size_t when, const nimbus_delivery *delivery)
+{
+    f->counts[when] = nimbus_delivery_receive_count(delivery);
+    f->receipts[when] = nimbus_delivery_receipt(delivery);
+}
 
 static nimbus_outcome look(const nimbus_delivery *delivery, void *user)
 {
     facts *f = user;
     if (f->first.id.number == 0) {
+        note(f, 0, delivery);
         nimbus_delivery_get_info(delivery, &f->first);
+        note(f, 1, delivery);
         f->kept = nimbus_message_retain(nimbus_delivery_message(delivery));
         nimbus_delivery_reply(delivery, nimbus_text("nobody reads this"));
         nimbus_delivery_fail(delivery, "not meant");
@@ -499,6 +510,7 @@ static void inline_handlers_share_the_facts_but_not_their_words(void **state)
     nimbus_delivery_info info;
     nimbus_published ret;
     memset(&f, 0, sizeof f);
+    memset(f.receipts, 0xff, sizeof f.receipts);
     memset(&info, 0, sizeof info);
     memset(&delivery, 0, sizeof delivery);
     subscribe(w, topic, nimbus_to_inline(look, &f, NULL), NULL);
@@ -515,6 +527,13 @@ static void inline_handlers_share_the_facts_but_not_their_words(void **state)
     EQ(f.first.sent, T0 + NIMBUS_SECONDS(7));
     EQ(f.second.sent, f.first.sent);
     EQ(f.second.receive_count, 1);
+    EQ(f.first.sequence, 0);
+    EQ(f.first.first_received, 0);
+    for (size_t i = 0; i < 2; i++) {
+        EQ(f.counts[i], 1);
+        EQ(f.receipts[i].place, 0); /* of a handler: none */
+        EQ(f.receipts[i].generation, 0);
+    }
     OK(receive_one(dead, &delivery));
     OK(nimbus_delivery_get_info(&delivery, &info));
     EQ(info.id.number, ret.id.number);

@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include "memory/block.h"
+#include "memory/copy.h"
 
 typedef struct place {
     test_heap own;
@@ -432,6 +433,86 @@ static void numbers_rise(void **state)
     CHECK(heap_is_clean(&p.own));
 }
 
+/* A row is taken from the handful if it is long enough; what is left of one that is not is never used. */
+static void numbers_come_in_rows(void **state)
+{
+    _Atomic uint64_t counter = 0;
+    uint64_t last = 0;
+    place p;
+
+    (void)state;
+    place_open(&p, 0);
+    for (uint32_t count = 1; count <= NB_NUMBERS_MOST; count++) {
+        nb_cache *cache = nb_cache_of(nb_self_get(), p.heap->serial);
+        uint64_t first = nb_numbers_next_in(cache, p.heap, &counter, count);
+
+        CHECK(first > last);
+        CHECK(first - last <= NB_NUMBERS_MOST);
+        CHECK(count > 1 || first == 1);
+        last = first + count - 1;
+        CHECK(last <= nb_load_relaxed(&counter));
+    }
+    place_close(&p);
+}
+
+/* Somebody looked for the cache before there was one, and goes on without: what the cache has got meanwhile is neither lost nor doubled. */
+static void a_cache_that_came_meanwhile_is_found(void **state)
+{
+    void *blocks[100];
+    place p;
+
+    (void)state;
+    place_open(&p, 0);
+    for (size_t i = 0; i < 100; i++) {
+        blocks[i] = nb_block_get_in(NULL, p.heap, 64);
+        memset((char *)blocks[i] + sizeof(void *), (int)i, 64 - sizeof(void *));
+    }
+    for (size_t i = 0; i < 100; i++) {
+        CHECK(filled(blocks[i], 64, (int)i));
+        nb_block_put(blocks[i]);
+    }
+    place_close(&p);
+}
+
+static uint32_t freed;
+
+static void count_free(void *data, size_t size, void *user)
+{
+    (void)data;
+    (void)size;
+    nb_message_release(user); /* a free function may do anything: here it lets go of another message */
+    freed++;
+}
+
+/* Plain ones, one of another heap, one with a free function, and one that somebody else holds as well. */
+static void messages_are_given_back_together(void **state)
+{
+    nimbus_message *messages[4], *other = NULL;
+    static char body[8];
+    nimbus_body taken;
+    place p, q;
+
+    (void)state;
+    place_open(&p, 0);
+    place_open(&q, 0);
+    OK(nb_message_copy(p.heap, "plain", 5, &messages[0]));
+    OK(nb_message_copy(q.heap, "elsewhere", 9, &messages[1]));
+    OK(nb_message_copy(p.heap, "held", 4, &messages[3]));
+    OK(nb_message_copy(p.heap, "let go of by a free function", 28, &other));
+    taken = nimbus_adopt(body, sizeof body, count_free, other);
+    OK(nb_message_adopt(p.heap, &taken, &messages[2]));
+    for (size_t i = 0; i < 4; i++) {
+        nb_message_retain_n(messages[i], i == 3 ? 2 : 1);
+    }
+    freed = 0;
+    nb_messages_release(messages, 4, 2);
+    EQ(freed, 1);
+    EQ(memcmp(nb_message_body(messages[3]).data, "held", 4), 0);
+    nb_message_release(messages[3]);
+    place_close(&q);
+    place_close(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -451,6 +532,9 @@ int main(void)
 #endif
         cmocka_unit_test(a_refusal_beyond_the_budget_costs_nothing),
         cmocka_unit_test(numbers_rise),
+        cmocka_unit_test(numbers_come_in_rows),
+        cmocka_unit_test(a_cache_that_came_meanwhile_is_found),
+        cmocka_unit_test(messages_are_given_back_together),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
