@@ -27,6 +27,7 @@ struct nimbus_queue {
     nb_fifo fifo;
     bool fair; /* fixed */
     nb_attempts attempts; /* of a FIFO queue */
+    _Atomic uint32_t patience, hurried; /* of receivers that look before they wait (work.c); away from what every send reads */
     nb_lock lock; /* of all that follows */
     nimbus_queue_options options; /* every value spelled out: 0 is zero here */
     nb_queue_extras extras; /* what the options point to */

@@ -9,6 +9,7 @@
 #include "exec/context.h"
 #include "memory/attribute.h"
 #include "memory/copy.h"
+#include "platform/thread.h"
 #include "queue/queue.h"
 #include "queue/text.h"
 #include "store/plain.h"
@@ -227,6 +228,49 @@ void nb_queue_let_go(nb_delivery *delivery)
 }
 
 /*
+ * What comes within the time of a wake-up is looked for, and costs neither side one: before it gets in line a receiver lets others run, and
+ * looks again. With a processor to itself it is back at once; else the sender gets the time that a sleep and a wake would have taken.
+ * Whether that pays shows when it is tried: each receive that found something so is PATIENCE more tries, and when they have all been in
+ * vain one receive in IMPATIENCE tries again. Nobody looks while somebody is in line, who comes first, or inside a handler: a worker that
+ * waits is to be replaced at once. Both counts are hints that receivers change without care for each other, so nothing orders them.
+ */
+#define LOOKS 4u
+#define PATIENCE 16u
+#define IMPATIENCE 64u
+#define WORTH_LOOKING NIMBUS_MS(5) /* others may run for some milliseconds: who waits no longer than that does not look */
+
+static bool may_look(nimbus_queue *queue, int64_t wait, const nb_hiding *how)
+{
+    const nimbus_runtime *nb = queue->object.runtime;
+    uint32_t hurried;
+
+    if (nb->exec.looks == 0 || nb->driven || wait < WORTH_LOOKING || how->group != NULL || queue->store.order != NULL || nb_inside(nb) ||
+        (nb_load_relaxed(&queue->store.watch) & NB_WATCH_WAITERS) != 0) {
+        return false;
+    }
+    if (nb_load_relaxed(&queue->patience) > 0) {
+        return true;
+    }
+    hurried = nb_load_relaxed(&queue->hurried) + 1;
+    nb_store_relaxed(&queue->hurried, hurried % IMPATIENCE);
+    return hurried % IMPATIENCE == 0;
+}
+
+static nimbus_status look(nimbus_queue *queue, const nb_hiding *how, nb_delivery *slots, uint32_t max, uint32_t *ret_count)
+{
+    nimbus_status status = NIMBUS_OK;
+    uint32_t patience;
+
+    for (uint32_t i = 0; i < LOOKS && status == NIMBUS_OK && *ret_count == 0; i++) {
+        nb_platform_yield();
+        status = nb_store_take(&queue->store, max, how->visibility, slots, ret_count, NULL);
+    }
+    patience = nb_load_relaxed(&queue->patience);
+    nb_store_relaxed(&queue->patience, *ret_count > 0 ? PATIENCE : patience - (patience > 0));
+    return status;
+}
+
+/*
  * Waits in line; the slots are filled by whoever serves it, who sets the parker and touches nothing here behind that. (Under a manual clock
  * the timers may set it, too.) So who was woken need not ask the store, whose lock others may want.
  */
@@ -241,7 +285,6 @@ static nimbus_status wait_in_line(nimbus_queue *queue, int64_t until, const nb_h
 
     nb_link_init(&waiter.link);
     nb_parker_init(&parker);
-    nb_waiting_begin(nb);
     status = nb_store_wait(&queue->store, &waiter);
     if (status == NIMBUS_EMPTY) {
         slept = nb_exec_sleep(&nb->exec, &parker, until);
@@ -251,7 +294,6 @@ static nimbus_status wait_in_line(nimbus_queue *queue, int64_t until, const nb_h
         }
         status = waiter.status;
     }
-    nb_waiting_end(nb);
     nb_parker_fini(&parker);
     *ret_count = waiter.count;
     return status;
@@ -291,7 +333,15 @@ nimbus_status nb_queue_receive(nimbus_queue *queue, int64_t wait, const nb_hidin
         wait = nb_load_relaxed(&queue->receive_wait);
     }
     if (wait > 0 && (status == NIMBUS_OK || status == NIMBUS_E_OVER_LIMIT)) {
-        status = wait_in_line(queue, nb_add_time(nb_clock_elapsed(&nb->clock), wait), how, slots, (uint32_t)max, &count);
+        bool looks = status == NIMBUS_OK && may_look(queue, wait, how);
+        int64_t until = nb_add_time(nb_clock_elapsed(&nb->clock), wait);
+
+        nb_waiting_begin(nb); /* from here on a close waits for us */
+        status = looks ? look(queue, how, slots, (uint32_t)max, &count) : NIMBUS_OK;
+        if (count == 0 && (status == NIMBUS_OK || status == NIMBUS_E_OVER_LIMIT)) {
+            status = wait_in_line(queue, until, how, slots, (uint32_t)max, &count);
+        }
+        nb_waiting_end(nb);
         nb_hiding_mark(how, ret, count);
     }
     if (status == NIMBUS_OK && count == 0) { /* without a wait; a wait that ends is counted where it ends */
