@@ -221,13 +221,6 @@ uint32_t nb_order_first_locked(nb_store *store, const char *only)
     return NB_NO_SLOT;
 }
 
-uint32_t nb_order_next_locked(nb_store *store, uint32_t index)
-{
-    uint32_t next = nb_node_at(store, index)->next;
-
-    return next != 0 ? next - 1 : NB_NO_SLOT;
-}
-
 /* ---------------------------------------------------------------------------------------------- looking */
 
 static bool at_work(nb_state state)

@@ -61,7 +61,6 @@ void nb_order_touch_all_locked(nb_store *store);
 
 /* The head of the group that comes next, or of the group of that name; NB_NO_SLOT: nothing is receivable. */
 uint32_t nb_order_first_locked(nb_store *store, const char *only);
-uint32_t nb_order_next_locked(nb_store *store, uint32_t index); /* the one behind it in its group */
 
 static inline nb_node *nb_node_at(nb_store *store, uint32_t index)
 {

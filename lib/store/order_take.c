@@ -9,32 +9,35 @@
  * In an order: from one group as many as follow each other, as far as none is at work (SQS-F6, F7). Under the lock. What goes to its dead
  * letter keeps back the rest of its group until it has gone.
  */
-static void take_group(nb_taking *t, uint32_t max, uint32_t index)
+static inline void take_group(nb_taking *t, uint32_t max, nb_group *group)
 {
     nb_store *store = t->store;
-    uint32_t first = index;
+    uint32_t first = group->head, at = first;
 
-    nb_order_began_locked(store, first);
-    for (; index != NB_NO_SLOT && t->count < max; index = nb_order_next_locked(store, index)) {
-        nb_slot *slot = nb_slot_at(store, index);
+    if (group->clear != 0) {
+        nb_order_began_locked(store, first - 1);
+    }
+    while (at != 0 && t->count < max) {
+        nb_slot *slot = nb_slot_at(store, at - 1);
+        nb_node *node = nb_node_at(store, at - 1);
         uint64_t word = nb_load_acquire(&slot->word);
 
-        if (nb_state_of(word) == NB_DELAYED) {
-            continue;
+        if (nb_state_of(word) != NB_DELAYED) {
+            if (nb_state_of(word) != NB_READY || !nb_slot_claim(slot, word)) {
+                break;
+            }
+            store->order->taken++;
+            if (t->max_receives != 0 && nb_load_relaxed(&slot->own_receives) >= t->max_receives) {
+                nb_taking_set_aside(t, slot, at - 1, word);
+                break;
+            }
+            node->ready_at = slot->taken_at;
+            nb_taking_hand_out(t, slot, at - 1, word);
+            t->to[t->count - 1].sequence = node->sequence;
         }
-        if (nb_state_of(word) != NB_READY || !nb_slot_claim(slot, word)) {
-            break;
-        }
-        store->order->taken++;
-        if (t->max_receives != 0 && nb_load_relaxed(&slot->own_receives) >= t->max_receives) {
-            nb_taking_set_aside(t, slot, index, word);
-            break;
-        }
-        nb_node_at(store, index)->ready_at = slot->taken_at;
-        nb_taking_hand_out(t, slot, index, word);
-        t->to[t->count - 1].sequence = nb_node_at(store, index)->sequence;
+        at = node->next;
     }
-    nb_order_touch_locked(store, first); /* it is not ready any more: another group comes next */
+    nb_order_touch_locked(store, first - 1); /* it is not ready any more: another group comes next */
 }
 
 /* In a fair order: one by one, from whichever tenant comes next. */
@@ -73,7 +76,7 @@ uint32_t nb_store_take_ordered(nb_store *store, const char *group, uint32_t max,
         return nb_taking_end(&t, true);
     }
     while (t.count < max && (head = nb_order_first_locked(store, group)) != NB_NO_SLOT) {
-        take_group(&t, max, head);
+        take_group(&t, max, nb_node_at(store, head)->group);
     }
     return nb_taking_end(&t, true);
 }
@@ -89,49 +92,17 @@ static bool made_room(nb_store *store, uint64_t moved, int64_t visibility, uint3
     return nb_load_relaxed(&store->tally.moved) != moved && nb_order_is_fifo(store) && (count == 0 || (count < max && visibility != 0));
 }
 
-/* From the group that comes next. False: it is worn, the long way has to be gone. */
-static inline bool take_next(nb_taking *t, uint32_t max, nb_group *group)
-{
-    nb_store *store = t->store;
-    uint32_t first = group->head, at = first;
-    bool worn = false;
-
-    if (group->clear != 0) {
-        nb_order_began_locked(store, first - 1);
-    }
-    while (at != 0 && t->count < max) {
-        nb_slot *slot = nb_slot_at(store, at - 1);
-        nb_node *node = nb_node_at(store, at - 1);
-        uint64_t word = nb_load_acquire(&slot->word);
-
-        if (nb_state_of(word) != NB_DELAYED) {
-            worn = nb_state_of(word) == NB_READY && t->max_receives != 0 &&
-                   nb_load_relaxed(&slot->own_receives) >= t->max_receives;
-            if (worn || nb_state_of(word) != NB_READY || !nb_slot_claim(slot, word)) {
-                break;
-            }
-            store->order->taken++;
-            node->ready_at = slot->taken_at;
-            nb_taking_hand_out(t, slot, at - 1, word);
-            t->to[t->count - 1].sequence = node->sequence;
-        }
-        at = node->next;
-    }
-    nb_order_touch_locked(store, first - 1); /* it is not ready any more: another group comes next */
-    return !worn;
-}
-
 /*
- * The common case of a FIFO queue, straight: from any group, to be hidden for a while, and there is no dead letter to be moved. It does
- * what the loop below does, without asking again for each group. False: the loop goes on from there.
+ * The common case of a FIFO queue, straight: from any group, to be hidden for a while, and no move waits. It does what the loop below
+ * does, without asking again for each group. False: the loop goes on from there.
  */
 static bool take_straight(nb_store *store, uint32_t max, int64_t timeout, nb_delivery *slots, uint32_t *ret_count)
 {
     nb_order *order = store->order;
-    nb_taking t = { .store = store, .to = slots, .max_receives = nb_load_relaxed(&store->settings.max_receives) };
+    nb_aside aside = { 0, 0 };
+    nb_taking t = { .store = store, .to = slots, .aside = &aside, .max_receives = nb_load_relaxed(&store->settings.max_receives) };
     uint32_t allowed;
     uint64_t moved;
-    bool all = true;
     nb_moment at;
 
     at.now = nb_clock_coarse(&store->nb->clock, &at.wall);
@@ -143,16 +114,17 @@ static bool take_straight(nb_store *store, uint32_t max, int64_t timeout, nb_del
     }
     nb_store_relaxed(&store->claims, 0); /* as in take_with_care */
     allowed = nb_store_allowance(store, max);
-    while (all && t.count < allowed && order->heap_count > 0) {
-        all = take_next(&t, allowed, order->heap[0].group);
+    while (t.count < allowed && order->heap_count > 0) {
+        take_group(&t, allowed, order->heap[0].group);
     }
     if (t.count > 0) {
         (void)nb_taking_end(&t, true);
     }
+    nb_store_add_moves_locked(store, &aside);
     moved = nb_load_relaxed(&store->tally.moved);
-    nb_store_leave(store);
+    nb_store_leave(store); /* which runs the moves */
     *ret_count = t.count;
-    return all && !made_room(store, moved, timeout, t.count, max);
+    return !made_room(store, moved, timeout, t.count, max);
 }
 
 /* Reaching the limit in flight is no error of a FIFO queue (SQS-R17). */

@@ -181,6 +181,28 @@ static void dead_letters(void **state)
     shop_close(&s);
 }
 
+/* D4: one that was received too often goes in the receive that comes to it, also behind one of its group that this receive takes. */
+static void a_dead_letter_behind_a_fresh_one(void **state)
+{
+    nb_store_config config = standard;
+    shop s;
+
+    (void)state;
+    config.max_receives = 1;
+    received = 0;
+    shop_open(&s, &config);
+    s.takes = true;
+    send_later(&s, 'a', '1', 10 * SECOND);
+    send(&s, 'a', '2');
+    send(&s, 'b', '3');
+    TAKES(&s, 1, "2");
+    OK(nimbus_advance(s.nb, 31 * SECOND)); /* the first one is ready now, and the second one again */
+    TAKES(&s, 5, "31");
+    CHECK(s.moves == 1);
+    CHECK(nb_store_purge(&s.store, NULL) == NIMBUS_OK);
+    shop_close(&s);
+}
+
 /* F12; S8: a new delay counts from the send. */
 static void delays(void **state)
 {
@@ -661,6 +683,7 @@ int main(void)
         cmocka_unit_test(delays),
         cmocka_unit_test(undone_takes),
         cmocka_unit_test(against_a_plain_list),
+        cmocka_unit_test(a_dead_letter_behind_a_fresh_one),
         cmocka_unit_test(ready_since_when),
         cmocka_unit_test(the_heap_against_a_look_at_all),
     };
