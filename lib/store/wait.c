@@ -112,6 +112,9 @@ void nb_store_serve_locked(nb_store *store, nb_aside *aside)
         return;
     }
     at.now = nb_clock_coarse(&store->nb->clock, &at.wall);
+    if (nb_load_relaxed(&store->next_key) <= at.now) {
+        nb_store_sweep_locked(store, at.now); /* nobody gets what is too old, as a dead letter may be when it comes (SQS-D6, T5) */
+    }
     while ((link = next_in_line(store)) != NULL) {
         nb_waiter *waiter = NB_CONTAINER(link, nb_waiter, link);
 

@@ -254,6 +254,27 @@ static void sqs_d6_too_old_for_the_dead_letter_queue(void **state)
     EQ(METRICS(dead).expired, 1);
 }
 
+/* Nor does it come to who waits there. */
+static void sqs_d6_too_old_for_a_receiver_that_waits(void **state)
+{
+    world *w = *state;
+    nimbus_queue *dead = QUEUE(w, "dead", .retention = NIMBUS_MINUTES(10));
+    nimbus_queue *queue = QUEUE(w, "q", .visibility_timeout = NIMBUS_ZERO, .dead_letter_queue = dead, .max_receive_count = 1);
+    async_record record = { 0 };
+
+    SEND(queue, "m");
+    RECEIVE(queue, NULL, "m");
+    ADVANCE(w, NIMBUS_MINUTES(30));
+    OK(nimbus_queue_receive_async(dead, NIMBUS_SECONDS(5), NULL, 1, async_receive, &record, NULL));
+    RECEIVE_NONE(queue);
+    ADVANCE(w, NIMBUS_SECONDS(6));
+    EQ(record.calls, 1);
+    IS((nimbus_status)record.status, NIMBUS_EMPTY);
+    EQ(METRICS(queue).moved, 1);
+    EQ(METRICS(dead).expired, 1);
+    EQ(METRICS(dead).received, 0);
+}
+
 static void sqs_d11_a_missing_dead_letter_queue_loses_nothing(void **state)
 {
     world *w = *state;
@@ -467,6 +488,7 @@ int main(void)
         DRIVEN(sqs_d5_the_source_is_named_also_after_its_end),
         DRIVEN(sqs_d6_the_time_of_the_send_is_kept),
         DRIVEN(sqs_d6_too_old_for_the_dead_letter_queue),
+        DRIVEN(sqs_d6_too_old_for_a_receiver_that_waits),
         DRIVEN(sqs_d11_a_missing_dead_letter_queue_loses_nothing),
         DRIVEN(sqs_d11_a_full_dead_letter_queue_loses_nothing),
         DRIVEN(sqs_d11_others_pass_the_one_that_cannot_be_moved),

@@ -157,6 +157,7 @@ static void move(model *m, m_queue *q, uint32_t index, const m_move *traced)
     count_leaving(dead, traced, false);
     mq_remove(m, q, index, &q->counts.moved);
     mq_arrive(m, dead, &parcel, 0);
+    mq_catch_up(m, dead); /* it may be too old there (D6): then nobody gets it */
     mq_serve(m, dead, m->now);
 }
 
